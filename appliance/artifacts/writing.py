@@ -1,0 +1,63 @@
+"""A file appears whole, with its final name, or not at all."""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from appliance.errors import BadInput, NoSpace
+
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Errors of the disk inside the block come out as the product's own, naming only the path.
+
+    Raises:
+        NoSpace: The disk or the quota is full.
+        BadInput: Any other refusal of the operating system.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise NoSpace(
+                f"No space left for {path}.",
+                "Free some space and run the same command again; what was finished is kept.",
+            ) from None
+        raise BadInput(f"{path} can't be written: {error.strerror or 'I/O error'}.") from None
+
+
+def write_atomically(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """`path` holds `content`, durably; a reader never sees a part of it.
+
+    Raises:
+        NoSpace: The disk is full; `path` is as it was.
+        BadInput: The directory can't be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with disk_errors(path):
+        try:
+            handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+            sync_directory(path.parent)
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink()
+            raise
+
+
+def sync_directory(path: Path) -> None:
+    """Names created in or removed from the directory are durable."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

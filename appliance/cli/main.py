@@ -1,0 +1,87 @@
+"""The command tree, loaded lazily, and the one place where errors become exit codes."""
+
+import sys
+from importlib import import_module  # noqa: TID251 - names below are fixed, and --help must be fast
+from typing import Final
+
+import click
+
+from appliance.cli import render
+from appliance.errors import EXIT_INTERRUPTED, EXIT_OK, ApplianceError
+
+# Command, module and attribute, first line of help: read without importing the module.
+COMMANDS: Final = {
+    "demo": ("appliance.cli.demo:demo", "Run the whole main job on the invented hospital."),
+    "init": ("appliance.cli.init:init", "Make a site: settings, keys, policies."),
+    "doctor": ("appliance.cli.doctor:doctor", "Check that what must hold on this machine holds."),
+    "notes": ("appliance.cli.notes:notes", "Import, count and show clinical notes."),
+    "patients": ("appliance.cli.patients:patients", "Load the site's patient index."),
+    "gate": ("appliance.cli.gate:gate", "Inspect texts for identifiers."),
+    "task": ("appliance.cli.task:task", "Validate, list and show label sheets."),
+    "synthesize": ("appliance.cli.synthesize:synthesize", "Let a model invent labelled text."),
+    "corpus": ("appliance.cli.corpus:corpus", "Show and export corpora."),
+    "train": ("appliance.cli.train:train", "Fine-tune a LoRA adapter on a corpus."),
+    "evaluate": ("appliance.cli.evaluate:evaluate", "Score an adapter beside the free baselines."),
+    "extract": ("appliance.cli.extract:extract", "Run an adapter over all notes in the vault."),
+    "model": ("appliance.cli.model:model", "Import, list and serve base models."),
+    "ledger": ("appliance.cli.ledger:ledger", "Show and verify the ledger."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module only when that command is run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All command names, in the order of the main job."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, imported now."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module_name, attribute = COMMANDS[cmd_name][0].split(":")
+        command = getattr(import_module(module_name), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The table of commands, without importing any."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, help_line) for name, (_, help_line) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="appliance")
+def cli() -> None:
+    """Mine a hospital's own notes with language models; no patient's data leaves the building.
+
+    Every command takes --site DIR (or APPLIANCE_SITE) and --json, and ends with an exit code
+    of one table: 0 done, 1 bug, 2 bad input, 3 a check failed, 4 a check warns, 5 privacy said
+    no, 6 model server down, 7 model server refused, 8 bytes do not match, 9 exhausted, 10 disk
+    full, 130 interrupted.
+    """
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command line and return the exit code."""
+    try:
+        outcome = cli.main(args=arguments, prog_name="appliance", standalone_mode=False)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        render.complain("Interrupted. What was finished is kept; run the same command to go on.")
+        return EXIT_INTERRUPTED
+    except ApplianceError as error:
+        render.complain(str(error))
+        return error.exit_code
+    except BrokenPipeError:
+        # Whoever reads stdout has gone (`| head`): nothing to tell it.
+        sys.stderr.close()
+        return EXIT_OK
+    return outcome if isinstance(outcome, int) else EXIT_OK

@@ -1,0 +1,91 @@
+"""What travels with a corpus or an adapter: where it came from, in counts and digests."""
+
+from dataclasses import dataclass
+
+from appliance.records.identifiers import Digest
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusCard:
+    """A corpus's datasheet.
+
+    Attributes:
+        name: Directory name under `SITE/corpora/`.
+        task: Label sheet's name.
+        sheet_digest: Digest of sheet and vocabulary.
+        policy_digest: Digest of the policy the gate ruled under.
+        vocabulary_source: Source and licence of the vocabulary.
+        models: Model name to count of examples it wrote.
+        routes: Route to count of completions asked of it.
+        drafts: Drafts built.
+        denied: Drafts the gate refused.
+        completions: Answers received.
+        accepted: Examples kept.
+        dropped: Reason to count, for every completion not kept.
+        splits: Split name to count.
+        entities: Label to count of spans.
+        without_entity: Examples that hold no entity.
+        made_at: ISO 8601, UTC.
+    """
+
+    name: str
+    task: str
+    sheet_digest: Digest
+    policy_digest: Digest
+    vocabulary_source: str
+    models: dict[str, int]
+    routes: dict[str, int]
+    drafts: int
+    denied: int
+    completions: int
+    accepted: int
+    dropped: dict[str, int]
+    splits: dict[str, int]
+    entities: dict[str, int]
+    without_entity: int
+    made_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterCard:
+    """An adapter's datasheet.
+
+    Attributes:
+        name: Directory name under `SITE/adapters/`.
+        task: Label sheet's name.
+        labels: Token labels in the head's order, "O" first, then "B-X", "I-X" per type.
+        corpus: Name of the corpus it was trained on.
+        corpus_digest: Digest of the corpus's manifest.
+        base: Name of the base model.
+        base_digest: Digest of the base model's manifest.
+        lora_rank: Rank r.
+        lora_alpha: Scale.
+        learning_rate: Peak.
+        epochs: Passes over the corpus.
+        seed: Of initialisation and order.
+        max_tokens: Window length in tokens.
+        examples: Training examples seen per epoch.
+        final_loss: Mean training loss of the last epoch.
+        dev_f1: Strict entity F1 on the corpus's own dev split, 0 to 1.
+        site_only: True when derived from real notes: never leaves the site.
+        made_at: ISO 8601, UTC.
+    """
+
+    name: str
+    task: str
+    labels: tuple[str, ...]
+    corpus: str
+    corpus_digest: Digest
+    base: str
+    base_digest: Digest
+    lora_rank: int
+    lora_alpha: int
+    learning_rate: float
+    epochs: int
+    seed: int
+    max_tokens: int
+    examples: int
+    final_loss: float
+    dev_f1: float
+    site_only: bool
+    made_at: str

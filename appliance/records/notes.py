@@ -1,0 +1,72 @@
+"""Real clinical text and the patients it belongs to; every text field is kept out of repr."""
+
+from dataclasses import dataclass, field
+
+from appliance.records.identifiers import NoteId, PatientId
+
+
+@dataclass(frozen=True, slots=True)
+class SourceNote:
+    """One note as an export gives it, before the vault.
+
+    Attributes:
+        source_id: The id in the exporting system; may hold an MRN, hence out of repr.
+        patient_source_id: The patient's id there, or None where the export names none.
+        kind: Type of note in the hospital's words, e.g. "discharge-summary"; "" when unknown.
+        written_on: ISO 8601 date, or "" when unknown.
+        text: The note, newline-normalised, otherwise as exported.
+    """
+
+    source_id: str = field(repr=False)
+    patient_source_id: str | None = field(repr=False)
+    kind: str
+    written_on: str = field(repr=False)
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One note as it comes out of the vault.
+
+    Attributes:
+        note_id: The site's own id, a keyed hash of the source id.
+        patient_id: The site's own id of the patient, or None.
+        kind: As in `SourceNote`.
+        written_on: As in `SourceNote`.
+        text: As in `SourceNote`.
+    """
+
+    note_id: NoteId
+    patient_id: PatientId | None
+    kind: str
+    written_on: str = field(repr=False)
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PatientIdentifier:
+    """One thing by which a registered patient could be recognised.
+
+    Attributes:
+        kind: What it is: "name", "birth-date", "mrn", "phone", "ssn", "address", "email", ...
+        value: As the registry writes it.
+    """
+
+    kind: str
+    value: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePatient:
+    """One row of the registry as the hospital exports it."""
+
+    source_id: str = field(repr=False)
+    identifiers: tuple[PatientIdentifier, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredPatient:
+    """One row of the site's patient registry."""
+
+    patient_id: PatientId
+    identifiers: tuple[PatientIdentifier, ...] = field(repr=False)

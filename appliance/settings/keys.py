@@ -1,0 +1,91 @@
+"""The site's keys: made once at init, kept 0600, read through one Protocol.
+
+A key provider hands out raw key bytes by purpose. The file provider is the default; systemd
+credentials, TPM2 and a transit service fit behind the same two methods.
+"""
+
+import hashlib
+import hmac
+import os
+import secrets
+import stat
+from enum import StrEnum
+from pathlib import Path
+from typing import Final, Protocol
+
+from appliance.errors import KeyMismatch, SiteError
+
+KEY_BYTES: Final = 32
+
+
+class Purpose(StrEnum):
+    """What a key is for; one key is never used for two things (NIST SP 800-57, 5.2)."""
+
+    VAULT = "vault"
+    PSEUDONYM = "pseudonym"
+    PATIENT_INDEX = "patient-index"
+    CLEARANCE = "clearance"
+    LEDGER = "ledger"
+
+
+class KeyProvider(Protocol):
+    """Where keys come from."""
+
+    def key(self, purpose: Purpose) -> bytes:
+        """The 32 bytes of that purpose's key.
+
+        Raises:
+            SiteError: There is no such key.
+            KeyMismatch: It is there but can't be trusted: wrong size, readable by others.
+        """
+
+
+class FileKeys:
+    """One file per purpose under `SITE/keys/`, mode 0600."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def key(self, purpose: Purpose) -> bytes:
+        """The 32 bytes in `PURPOSE.key`."""
+        path = self._directory / f"{purpose}.key"
+        try:
+            with path.open("rb") as file:
+                mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+                content = file.read(KEY_BYTES + 1)
+        except OSError as error:
+            raise SiteError(
+                f"The {purpose} key can't be read: {error.strerror}.",
+                "Restore the site's keys directory from its backup.",
+            ) from None
+        if mode & 0o077:
+            raise KeyMismatch(
+                f"The {purpose} key is readable by others (mode {mode:04o}).",
+                f"Run `chmod 600 {path}` and find out who could have read it.",
+            )
+        if len(content) != KEY_BYTES:
+            raise KeyMismatch(f"The {purpose} key has a wrong size.", "Restore it from the backup.")
+        return content
+
+
+def make_keys(directory: Path) -> None:
+    """Every purpose has a fresh random key under `directory`; keys that are there stay."""
+    for purpose in Purpose:
+        path = directory / f"{purpose}.key"
+        try:
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            continue
+        with os.fdopen(handle, "wb") as file:
+            file.write(secrets.token_bytes(KEY_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def pseudonym(key: bytes, kind: str, value: str) -> str:
+    """24 hex digits that stand for `value` and, without the key, reveal nothing about it.
+
+    An unkeyed hash of an MRN can be inverted by trying all MRNs; HMAC-SHA-256 (RFC 2104) can't.
+    """
+    message = f"{kind}\x00{value}".encode()
+    return hmac.new(key, message, hashlib.sha256).hexdigest()[:24]

@@ -1,0 +1,174 @@
+"""`site.toml`: what differs between the embedded default and a real hospital, in one file."""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from appliance.errors import BadInput
+from appliance.settings.validation import explain
+
+Profile = Literal["air-gapped", "cloud-allowed"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, frozen=True)
+
+
+class _Ray(_Strict):
+    address: str = ""
+    cpus: int = Field(default=2, ge=1)
+    gpus: int = Field(default=0, ge=0)
+    object_store_mb: int = Field(default=256, ge=80)
+
+
+class _Vllm(_Strict):
+    model: str = "embedded-language-model"
+    device: Literal["cpu", "cuda"] = "cpu"
+    port: int = Field(default=0, ge=0, le=65535)
+    dtype: Literal["auto", "bfloat16", "float16", "float32"] = "bfloat16"
+    tensor_parallel_size: int = Field(default=1, ge=1)
+    max_model_len: int = Field(default=1024, ge=256)
+    max_concurrent: int = Field(default=16, ge=1)
+    kv_cache_gb: int = Field(default=1, ge=1)
+    max_lora_rank: int = Field(default=32, ge=1)
+    start_timeout_s: float = Field(default=300.0, gt=0)
+    request_timeout_s: float = Field(default=120.0, gt=0)
+
+
+class _Learning(_Strict):
+    base: str = "embedded-encoder"
+    device: Literal["cpu", "cuda"] = "cpu"
+    workers: int = Field(default=1, ge=1)
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    lora_rank: int = Field(default=32, ge=1)
+    lora_alpha: int = Field(default=64, ge=1)
+    learning_rate: float = Field(default=2e-3, gt=0)
+    epochs: int = Field(default=5, ge=1)
+    batch_tokens: int = Field(default=2048, ge=128)
+    max_tokens: int = Field(default=128, ge=16)
+    seed: int = 0
+
+
+class _Extraction(_Strict):
+    actors: int = Field(default=2, ge=1)
+    notes_per_block: int = Field(default=16, ge=1)
+    stride_tokens: int = Field(default=32, ge=0)
+
+
+class _SiteFile(_Strict):
+    version: Literal[1] = 1
+    profile: Profile
+    ray: _Ray = _Ray()
+    vllm: _Vllm = _Vllm()
+    learning: _Learning = _Learning()
+    extraction: _Extraction = _Extraction()
+
+
+@dataclass(frozen=True, slots=True)
+class RaySettings:
+    """Where Ray runs. `address` "" means a local cluster of this process; sizes in MiB."""
+
+    address: str
+    cpus: int
+    gpus: int
+    object_store_mb: int
+
+
+@dataclass(frozen=True, slots=True)
+class VllmSettings:
+    """How the generator is served: a model of the model store; `port` 0 picks a free one."""
+
+    model: str
+    device: str
+    port: int
+    dtype: str
+    tensor_parallel_size: int
+    max_model_len: int
+    max_concurrent: int
+    kv_cache_gb: int
+    max_lora_rank: int
+    start_timeout_s: float
+    request_timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class LearningSettings:
+    """How adapters are trained. `batch_tokens` counts padded tokens of one batch."""
+
+    base: str
+    device: str
+    workers: int
+    dtype: str
+    lora_rank: int
+    lora_alpha: int
+    learning_rate: float
+    epochs: int
+    batch_tokens: int
+    max_tokens: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractionSettings:
+    """How notes are read. `stride_tokens` is the overlap of neighbouring windows."""
+
+    actors: int
+    notes_per_block: int
+    stride_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class SiteSettings:
+    """The whole of `site.toml`."""
+
+    profile: Profile
+    ray: RaySettings
+    vllm: VllmSettings
+    learning: LearningSettings
+    extraction: ExtractionSettings
+
+
+def load_site_file(path: Path) -> SiteSettings:
+    """The settings in `path`.
+
+    Raises:
+        BadInput: Not TOML, an unknown key, or a value out of range; names the key.
+    """
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        parsed = _SiteFile.model_validate(raw)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path} is not valid TOML: {error}.", "Mend the line it names.") from None
+    except ValidationError as error:
+        raise BadInput(f"{path}: {explain(error)}.", "Mend or remove that key.") from None
+    except OSError as error:
+        raise BadInput(f"{path} can't be read: {error.strerror}.") from None
+    return SiteSettings(
+        profile=parsed.profile,
+        ray=RaySettings(**parsed.ray.model_dump()),
+        vllm=VllmSettings(**parsed.vllm.model_dump()),
+        learning=LearningSettings(**parsed.learning.model_dump()),
+        extraction=ExtractionSettings(**parsed.extraction.model_dump()),
+    )
+
+
+def default_site_file(profile: Profile) -> str:
+    """The text of a new site's `site.toml`: every setting at its default, ready to be edited."""
+    defaults = _SiteFile(profile=profile)
+    lines = [
+        "# Settings of this site; no secret belongs here. Unknown keys are refused.",
+        f"version = {defaults.version}",
+        f'profile = "{profile}"',
+    ]
+    for table, values in defaults.model_dump().items():
+        if isinstance(values, dict):
+            lines += ["", f"[{table}]"]
+            lines += [f"{key} = {_toml(value)}" for key, value in values.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: object) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(value)

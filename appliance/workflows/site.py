@@ -1,0 +1,94 @@
+"""An open site: its settings, keys, ledger and clock, as every workflow needs them."""
+
+import getpass
+from dataclasses import dataclass
+from pathlib import Path
+
+from appliance.artifacts.writing import disk_errors, write_atomically
+from appliance.errors import SiteError
+from appliance.ledger.store import Ledger
+from appliance.records.clock import Clock
+from appliance.records.identifiers import Digest
+from appliance.settings.clock import SystemClock
+from appliance.settings.keys import FileKeys, KeyProvider, Purpose, make_keys
+from appliance.settings.policies import copy_policies, digest_policies
+from appliance.settings.site import SitePaths, find_site
+from appliance.settings.site_file import (
+    Profile,
+    SiteSettings,
+    default_site_file,
+    load_site_file,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """An open site.
+
+    Attributes:
+        paths: Where its files lie.
+        settings: `site.toml`, parsed.
+        policy_digest: Of the policies in force now.
+        keys: Where its keys come from.
+        ledger: Its ledger, open for appending.
+        clock: The time.
+    """
+
+    paths: SitePaths
+    settings: SiteSettings
+    policy_digest: Digest
+    keys: KeyProvider
+    ledger: Ledger
+    clock: Clock
+
+
+def open_site(root: Path, clock: Clock | None = None) -> Site:
+    """The site at `root`, its settings checked and its ledger open.
+
+    Raises:
+        SiteError: There is none.
+        BadInput: Its settings don't parse.
+        LedgerBroken: The ledger's tail is damaged.
+    """
+    paths = find_site(root)
+    settings = load_site_file(paths.settings)
+    return _assemble(paths, settings, clock or SystemClock())
+
+
+def init(root: Path, profile: Profile, clock: Clock | None = None) -> Site:
+    """A site exists at `root`: settings, keys, policies, an empty ledger with its first event.
+
+    Raises:
+        SiteError: There is one already, or the directory holds something else.
+        NoSpace: The disk is full.
+    """
+    paths = SitePaths(root.absolute())
+    if paths.settings.exists():
+        raise SiteError(f"There is a site at {root} already.", "Use it, or name another directory.")
+    if root.is_dir() and any(root.iterdir()):
+        raise SiteError(f"{root} is not empty.", "Name a new or empty directory.")
+    with disk_errors(root):
+        paths.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        paths.root.chmod(0o700)
+        for directory in paths.directories():
+            directory.mkdir(mode=0o700, exist_ok=True)
+        copy_policies(paths.policies)
+        make_keys(paths.keys)
+    # The settings file comes last: a directory without it is not a site.
+    write_atomically(paths.settings, default_site_file(profile).encode())
+    site = _assemble(paths, load_site_file(paths.settings), clock or SystemClock())
+    site.ledger.record("site.initialised", {"profile": profile})
+    return site
+
+
+def _assemble(paths: SitePaths, settings: SiteSettings, clock: Clock) -> Site:
+    keys = FileKeys(paths.keys)
+    policy_digest = digest_policies(paths.policies)
+    ledger = Ledger.open(
+        paths.ledger,
+        key=keys.key(Purpose.LEDGER),
+        clock=clock,
+        actor=getpass.getuser(),
+        policy_digest=policy_digest,
+    )
+    return Site(paths, settings, policy_digest, keys, ledger, clock)
