@@ -11,7 +11,7 @@ from appliance.records.clock import Clock
 from appliance.records.identifiers import Digest
 from appliance.settings.clock import SystemClock
 from appliance.settings.keys import FileKeys, KeyProvider, Purpose, make_keys
-from appliance.settings.policies import copy_policies, digest_policies
+from appliance.settings.policies import copy_policies, digest_policies, shipped_policies
 from appliance.settings.site import SitePaths, find_site
 from appliance.settings.site_file import (
     Profile,
@@ -52,7 +52,22 @@ def open_site(root: Path, clock: Clock | None = None) -> Site:
     """
     paths = find_site(root)
     settings = load_site_file(paths.settings)
-    return _assemble(paths, settings, clock or SystemClock())
+    return _assemble(paths, settings, clock or SystemClock(), is_new=False)
+
+
+def check_new(root: Path) -> SitePaths:
+    """The paths of a site that could be made at `root`; nothing is made.
+
+    Raises:
+        SiteError: There is one already, or the directory holds something else.
+    """
+    paths = SitePaths(root.absolute())
+    if paths.settings.exists():
+        raise SiteError(f"There is a site at {root} already.", "Use it, or name another directory.")
+    if root.is_dir() and any(root.iterdir()):
+        raise SiteError(f"{root} is not empty.", "Name a new or empty directory.")
+    shipped_policies()
+    return paths
 
 
 def init(root: Path, profile: Profile, clock: Clock | None = None) -> Site:
@@ -62,11 +77,7 @@ def init(root: Path, profile: Profile, clock: Clock | None = None) -> Site:
         SiteError: There is one already, or the directory holds something else.
         NoSpace: The disk is full.
     """
-    paths = SitePaths(root.absolute())
-    if paths.settings.exists():
-        raise SiteError(f"There is a site at {root} already.", "Use it, or name another directory.")
-    if root.is_dir() and any(root.iterdir()):
-        raise SiteError(f"{root} is not empty.", "Name a new or empty directory.")
+    paths = check_new(root)
     with disk_errors(root):
         paths.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         paths.root.chmod(0o700)
@@ -76,12 +87,13 @@ def init(root: Path, profile: Profile, clock: Clock | None = None) -> Site:
         make_keys(paths.keys)
     # The settings file comes last: a directory without it is not a site.
     write_atomically(paths.settings, default_site_file(profile).encode())
-    site = _assemble(paths, load_site_file(paths.settings), clock or SystemClock())
+    settings = load_site_file(paths.settings)
+    site = _assemble(paths, settings, clock or SystemClock(), is_new=True)
     site.ledger.record("site.initialised", {"profile": profile})
     return site
 
 
-def _assemble(paths: SitePaths, settings: SiteSettings, clock: Clock) -> Site:
+def _assemble(paths: SitePaths, settings: SiteSettings, clock: Clock, *, is_new: bool) -> Site:
     keys = FileKeys(paths.keys)
     policy_digest = digest_policies(paths.policies)
     ledger = Ledger.open(
@@ -90,5 +102,6 @@ def _assemble(paths: SitePaths, settings: SiteSettings, clock: Clock) -> Site:
         clock=clock,
         actor=getpass.getuser(),
         policy_digest=policy_digest,
+        create=is_new,
     )
     return Site(paths, settings, policy_digest, keys, ledger, clock)

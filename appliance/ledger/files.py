@@ -1,0 +1,109 @@
+"""The ledger's three files: entries (append-only), head (two signed slots) and lock.
+
+`entries.log` only grows. `head` holds two sectors of 512 bytes that are overwritten in turn, so
+that a power cut can spoil one at most. `lock` is empty; every process that appends holds an
+exclusive lock on it, every reader a shared one.
+"""
+
+import errno
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from appliance.errors import LedgerBroken, NoSpace, SiteError
+
+ENTRIES: Final = "entries.log"
+HEAD: Final = "head"
+LOCK: Final = "lock"
+SLOT_BYTES: Final = 512
+_SLOTS: Final = 2
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+_PRIVATE: Final = 0o600
+
+
+@contextmanager
+def disk_errors() -> Iterator[None]:
+    """Errors of the disk inside the block come out as the product's own.
+
+    Raises:
+        NoSpace: The disk or the quota is full.
+        SiteError: Any other refusal of the operating system.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise NoSpace(
+                "No space left for the ledger: nothing may be done that it can't record.",
+                "Free some space and run the same command again.",
+            ) from None
+        raise SiteError(
+            f"The ledger can't be read or written: {error.strerror or 'I/O error'}.",
+            "Check the disk, the owner and the modes of the site's ledger directory.",
+        ) from None
+
+
+@contextmanager
+def locked(directory: Path, *, exclusive: bool) -> Iterator[None]:
+    """Nobody else writes the ledger inside the block; `exclusive`: nobody reads it either.
+
+    The lock is on a file description of its own each time, so that it holds between threads and
+    across fork as well as between processes.
+    """
+    with disk_errors():
+        handle = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
+    try:
+        with disk_errors():
+            fcntl.flock(handle, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(handle)
+
+
+def open_private(path: Path) -> int:
+    """A handle to read and write `path`, 0600, made where it is missing."""
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
+
+
+def read_slots(head: Path) -> tuple[bytes, ...]:
+    """What the head's slots hold, padding removed; empty where the file is short or missing."""
+    try:
+        content = head.read_bytes()
+    except FileNotFoundError:
+        content = b""
+    if len(content) > _SLOTS * SLOT_BYTES:
+        raise LedgerBroken("The ledger's head file is longer than it can be.")
+    return tuple(
+        content[slot * SLOT_BYTES : (slot + 1) * SLOT_BYTES].rstrip(b"\x00")
+        for slot in range(_SLOTS)
+    )
+
+
+def write_slot(handle: int, slot: int, note: bytes) -> None:
+    """The slot holds `note`, padded; in the operating system's hands, not yet synced."""
+    assert len(note) <= SLOT_BYTES
+    os.pwrite(handle, note.ljust(SLOT_BYTES, b"\x00"), slot * SLOT_BYTES)
+
+
+def append_durably(handle: int, offset: int, content: bytes) -> None:
+    """`content` is on disk at `offset`, the file's end; on failure the file ends there again."""
+    try:
+        written = 0
+        while written < len(content):
+            written += os.pwrite(handle, content[written:], offset + written)
+        os.fdatasync(handle)
+    except OSError:
+        os.ftruncate(handle, offset)
+        raise
+
+
+def sync_directory(path: Path) -> None:
+    """Names made in the directory are durable."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
