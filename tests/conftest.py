@@ -1,0 +1,68 @@
+"""The network is shut in every test: sockets reach this machine's loopback and nothing else."""
+
+import errno
+import ipaddress
+import socket
+import sys
+
+import pytest
+
+_SENDING = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
+_ASKING = frozenset({"socket.getaddrinfo", "socket.gethostbyname"})
+_OWN_NAMES = frozenset({"", "None", "localhost", socket.gethostname()})
+_attempts: list[str] = []
+
+
+class NetworkShut(OSError):
+    """A test tried to reach beyond loopback; an OSError, as an unplugged cable would give."""
+
+
+def _host(event: str, arguments: tuple[object, ...]) -> str:
+    if event in _ASKING:
+        asked = arguments[0]
+        return asked.decode("ascii", "replace") if isinstance(asked, bytes) else str(asked)
+    address = arguments[1]
+    # Not a tuple: a Unix socket's path, or a netlink address of the kernel's own.
+    return str(address[0]) if isinstance(address, tuple) else ""
+
+
+def _is_local(event: str, host: str) -> bool:
+    if host in _OWN_NAMES:
+        return True
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    # Looking up an address asks nobody.
+    return event in _ASKING or address.is_loopback
+
+
+def _shut_network(event: str, arguments: tuple[object, ...]) -> None:
+    if event not in _SENDING and event not in _ASKING:
+        return
+    if _is_local(event, _host(event, arguments)):
+        return
+    # A datagram socket's connect sends nothing; libraries use it to ask for their own address.
+    # It is refused like the others, but only what would have left fails the test.
+    if event != "socket.connect" or getattr(arguments[0], "type", None) != socket.SOCK_DGRAM:
+        _attempts.append(event)
+    raise NetworkShut(errno.ENETUNREACH, "the network is shut in tests")
+
+
+sys.addaudithook(_shut_network)
+
+
+@pytest.fixture(autouse=True)
+def _no_network():
+    """A test that tries to leave this machine fails, even where the refusal was swallowed."""
+    _attempts.clear()
+    yield
+    attempts = list(_attempts)
+    _attempts.clear()
+    assert not attempts, f"tried to reach beyond loopback: {attempts}"
+
+
+@pytest.fixture
+def network_attempts():
+    """The attempts of this test to leave the machine; clear it to say they were meant."""
+    return _attempts
