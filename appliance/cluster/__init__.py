@@ -1,1 +1,7 @@
-"""TODO(room head): what comes in, what goes out, what must never happen here."""
+"""All of Ray: one cluster, kept to itself, that runs a function over ids or trains a model.
+
+Comes in: settings, a directory for Ray's own files, functions, note ids.
+Goes out: results in order; failures as an error type and a rule, without their text.
+Never here: patient text as an argument or a result; `ray stop`, which ends other people's
+processes; a port that is not on loopback; an address without a token.
+"""

@@ -1,0 +1,121 @@
+"""A function over blocks of ids, in Ray Data actors, with the results in the blocks' order."""
+
+import json
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from appliance.cluster.connect import Cluster
+from appliance.cluster.failures import WorkerFailure, strip, to_error
+from appliance.errors import ApplianceError
+
+Record = dict[str, object]
+Worker = Callable[[Sequence[str]], list[Record]]
+
+
+def map_blocks(
+    cluster: Cluster,
+    blocks: Sequence[Sequence[str]],
+    make_worker: Callable[[], Worker],
+    *,
+    actors: int,
+    gpus_per_actor: float = 0,
+) -> Iterator[list[Record]]:
+    """One list of records per block, in the order of `blocks`, as they are ready.
+
+    Args:
+        cluster: Connected.
+        blocks: Ids, never texts: they pass through Ray's object store.
+        make_worker: Called once in every actor; loads what the actor needs there. It travels by
+            pickle, so it must hold paths, not keys.
+        actors: At most so many at once; fewer where there are fewer CPUs or blocks.
+        gpus_per_actor: Share of a GPU for each.
+
+    Raises:
+        ApplianceError: A worker failed. Of the worker's own class where it raised one of the
+            product's errors; otherwise it names the exception's type and the block's number.
+    """
+    if not blocks:
+        return
+    dataset = _dataset(cluster, blocks, make_worker, actors, gpus_per_actor)
+    done = 0
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for row in dataset.iter_rows():
+                yield _unpack(row, done)
+                done += 1
+    except ApplianceError:
+        raise
+    except Exception as error:  # noqa: BLE001 - Ray's errors carry what the worker said
+        failure = WorkerFailure(type(error).__name__)
+    else:
+        assert done == len(blocks), "Ray Data lost a block"
+        return
+    # Outside the handler, so that the error has no context that could hold text.
+    raise to_error(failure, f"block {done} of {len(blocks)}")
+
+
+def _dataset(
+    cluster: Cluster,
+    blocks: Sequence[Sequence[str]],
+    make_worker: Callable[[], Worker],
+    actors: int,
+    gpus_per_actor: float,
+) -> Any:
+    import pyarrow as pa
+    import ray.data
+
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    context.execution_options.preserve_order = True
+    tables = [pa.table({"number": [n], "items": [list(b)]}) for n, b in enumerate(blocks)]
+    pool = max(1, min(actors, len(blocks), cluster.cpus))
+    return ray.data.from_arrow(tables).map_batches(
+        _Actor,
+        fn_constructor_args=(make_worker,),
+        batch_size=None,
+        batch_format="pyarrow",
+        compute=ray.data.ActorPoolStrategy(size=pool),
+        num_cpus=1,
+        num_gpus=gpus_per_actor,
+    )
+
+
+class _Actor:
+    """Runs the worker inside Ray; whatever it raises becomes a row, never a Ray exception."""
+
+    def __init__(self, make_worker: Callable[[], Worker]) -> None:
+        self._worker: Worker | None = None
+        self._failure: WorkerFailure | None = None
+        try:
+            self._worker = make_worker()
+        except Exception as error:  # noqa: BLE001 - raised here, Ray would log its text
+            self._failure = strip(error)
+
+    def __call__(self, table: Any) -> Any:
+        import pyarrow as pa
+
+        numbers = table.column("number").to_pylist()
+        answers = [self._answer(items) for items in table.column("items").to_pylist()]
+        return pa.table({"number": numbers, "answer": answers})
+
+    def _answer(self, items: list[str]) -> str:
+        failure = self._failure
+        if self._worker is not None:
+            try:
+                return json.dumps({"records": self._worker(items)})
+            except Exception as error:  # noqa: BLE001 - the same
+                failure = strip(error)
+        assert failure is not None
+        return json.dumps({"failure": [failure.kind, failure.what, failure.next_step]})
+
+
+def _unpack(row: dict[str, Any], expected: int) -> list[Record]:
+    assert row["number"] == expected, "Ray Data gave blocks out of order"
+    answer = json.loads(row["answer"])
+    if "failure" in answer:
+        raise to_error(WorkerFailure(*answer["failure"]), f"block {expected}")
+    records: list[Record] = answer["records"]
+    return records
