@@ -82,10 +82,10 @@ def read_slots(head: Path) -> tuple[bytes, ...]:
     )
 
 
-def write_slot(handle: int, slot: int, note: bytes) -> None:
-    """The slot holds `note`, padded; in the operating system's hands, not yet synced."""
-    assert len(note) <= SLOT_BYTES
-    os.pwrite(handle, note.ljust(SLOT_BYTES, b"\x00"), slot * SLOT_BYTES)
+def write_slot(handle: int, slot: int, signed: bytes) -> None:
+    """The slot holds `signed`, padded; in the operating system's hands, not yet synced."""
+    assert len(signed) <= SLOT_BYTES
+    os.pwrite(handle, signed.ljust(SLOT_BYTES, b"\x00"), slot * SLOT_BYTES)
 
 
 def append_durably(handle: int, offset: int, content: bytes) -> None:

@@ -23,7 +23,8 @@ from typing import Final
 from appliance.errors import LedgerBroken, SiteError
 from appliance.ledger import entry as entries
 from appliance.ledger import files
-from appliance.ledger.checkpoint import Checkpoint, LogSigner, LogVerifier
+from appliance.ledger.checkpoint import Checkpoint, open_checkpoint, signer_of
+from appliance.ledger.signing import Verifier
 from appliance.ledger.tree import Frontier, leaf_hash
 from appliance.records.clock import Clock
 from appliance.records.events import Event, Fact
@@ -58,7 +59,7 @@ class Ledger:
         policy_digest: str,
     ) -> None:
         self._directory = directory
-        self._signer = LogSigner(key)
+        self._signer = signer_of(key)
         self._tag_key = entries.derive_tag_key(key)
         self._clock = clock
         self._actor = actor
@@ -99,7 +100,7 @@ class Ledger:
         return ledger
 
     @property
-    def verifier(self) -> LogVerifier:
+    def verifier(self) -> Verifier:
         """Checks this ledger's heads; holds the public key only."""
         return self._signer.verifier
 
@@ -136,12 +137,11 @@ class Ledger:
         with files.locked(self._directory, exclusive=True), files.disk_errors():
             self._catch_up()
         frontier = self._tail.frontier
-        return Checkpoint(self.verifier.origin, frontier.size, frontier.root())
+        return Checkpoint(self.verifier.name, frontier.size, frontier.root())
 
-    def head_note(self) -> bytes:
-        """The newest head as a signed note, to be kept elsewhere."""
-        head = self.head()
-        return self._signer.sign(head.size, head.root)
+    def signed_head(self) -> bytes:
+        """The newest head in the checkpoint format, to be kept elsewhere."""
+        return self.head().signed(self._signer)
 
     def _start(self) -> None:
         # Entries first: a head without entries file would look like a deleted one.
@@ -175,11 +175,11 @@ class Ledger:
             yield STEPPED_BACK, {"seconds": round(step.total_seconds(), 6)}
 
     def _write_head(self, frontier: Frontier, *, sync: bool = False) -> None:
-        note = self._signer.sign(frontier.size, frontier.root())
-        sizes = [head.size if head else -1 for head in self._heads()]
+        head = Checkpoint(self.verifier.name, frontier.size, frontier.root())
+        sizes = [found.size if found else -1 for found in self._heads()]
         handle = files.open_private(self._directory / files.HEAD)
         try:
-            files.write_slot(handle, sizes.index(min(sizes)), note)
+            files.write_slot(handle, sizes.index(min(sizes)), head.signed(self._signer))
             if sync:
                 os.fsync(handle)
         finally:
@@ -187,8 +187,8 @@ class Ledger:
 
     def _heads(self) -> list[Checkpoint | None]:
         return [
-            _open_slot(self.verifier, note)
-            for note in files.read_slots(self._directory / files.HEAD)
+            _open_slot(self.verifier, signed)
+            for signed in files.read_slots(self._directory / files.HEAD)
         ]
 
     def _catch_up(self) -> None:
@@ -209,10 +209,13 @@ class Ledger:
             raise LedgerBroken("The ledger has no head with a good signature.", _NEXT_STEP)
         newest = max(heads, key=lambda head: head.size)
         tail = Tail(self._tail.tag, self._tail.at, self._tail.offset, self._tail.frontier.copy())
+        if tail.frontier.size == newest.size:
+            _check_root(tail.frontier, newest)
+        last = b""
         with path.open("rb") as file:
             file.seek(tail.offset)
             while (line := file.readline(entries.MAX_LINE_BYTES)).endswith(b"\n"):
-                self._take(tail, line)
+                last = self._take(tail, line)
                 if tail.frontier.size == newest.size:
                     _check_root(tail.frontier, newest)
         if tail.frontier.size < newest.size:
@@ -220,23 +223,25 @@ class Ledger:
                 f"The ledger has {tail.frontier.size} entries; its head says {newest.size}.",
                 _NEXT_STEP,
             )
+        if last:
+            tail.at = entries.decode(last)[1].at
         self._mend(path, tail, length)
         self._tail = tail
         if tail.frontier.size > newest.size:
             self._write_head(tail.frontier)
 
-    def _take(self, tail: Tail, line: bytes) -> None:
+    def _take(self, tail: Tail, line: bytes) -> bytes:
+        # A tag that fits is proof enough that we wrote the line: nothing is parsed here, so that
+        # a long ledger opens fast.
         try:
             body, tail.tag = entries.unseal(line[:-1], tail.tag, self._tag_key)
-            index, event = entries.decode(body)
         except entries.Malformed as fault:
             raise LedgerBroken(
                 f"Entry {tail.frontier.size} is not as it was written: {fault}.", _NEXT_STEP
             ) from None
-        assert index == tail.frontier.size, "a tag fits, so the chain was ours"
-        tail.at = event.at
         tail.offset += len(line)
         tail.frontier.append(leaf_hash(body))
+        return body
 
     def _mend(self, path: Path, tail: Tail, length: int) -> None:
         torn = length - tail.offset
@@ -265,9 +270,9 @@ def _exists(directory: Path) -> bool:
     return has_entries or (directory / files.HEAD).exists()
 
 
-def _open_slot(verifier: LogVerifier, note: bytes) -> Checkpoint | None:
+def _open_slot(verifier: Verifier, signed: bytes) -> Checkpoint | None:
     try:
-        return verifier.open(note)
+        return open_checkpoint(signed, verifier)
     except LedgerBroken:
         return None
 
