@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from appliance.errors import LedgerBroken, SiteError
+from appliance.errors import LedgerBroken
 from appliance.ledger import entry as entries
 from appliance.ledger import files
 from appliance.ledger.checkpoint import Checkpoint, open_checkpoint, signer_of
@@ -263,8 +263,6 @@ class Ledger:
 
 def _exists(directory: Path) -> bool:
     """Whether there is a ledger; a start that was interrupted before its head counts as none."""
-    if not directory.is_dir():
-        raise SiteError(f"There is no ledger directory at {directory}.", "Check the site's path.")
     entries_path = directory / files.ENTRIES
     has_entries = entries_path.exists() and entries_path.stat().st_size > 0
     return has_entries or (directory / files.HEAD).exists()

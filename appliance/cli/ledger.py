@@ -1,0 +1,134 @@
+"""`appliance ledger`: the head, the full check, and proofs to take away."""
+
+from pathlib import Path
+
+import click
+
+from appliance.cli import render
+from appliance.cli.options import json_option, site_option
+from appliance.errors import LedgerBroken
+from appliance.workflows import ledger as workflow
+
+FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.group()
+def ledger() -> None:
+    """Show, verify and prove what happened at this site."""
+
+
+@ledger.command()
+@site_option
+@json_option
+@click.option("--out", type=FILE, help="Also write the signed head to FILE, to be kept elsewhere.")
+def head(site: Path, as_json: bool, out: Path | None) -> None:
+    """Print the newest head, signed (C2SP checkpoint)."""
+    result = workflow.write_head(site, out) if out else workflow.head(site)
+    if as_json:
+        render.emit_json(
+            {
+                "origin": result.head.origin,
+                "size": result.head.size,
+                "root": result.head.root.hex(),
+                "signed": result.signed,
+                "verifier_key": result.verifier_key,
+            }
+        )
+        return
+    click.echo(result.signed, nl=False)
+
+
+@ledger.command()
+@site_option
+@json_option
+def verify(site: Path, as_json: bool) -> None:
+    """Read everything again; name each fault and its entry. Exit code 8 where there is one."""
+    found = workflow.verify(site)
+    if as_json:
+        render.emit_json(
+            {
+                "intact": found.is_intact,
+                "entries": found.entries,
+                "head_size": found.head.size if found.head else None,
+                "root": found.root,
+                "unsigned": found.unsigned,
+                "torn_bytes": found.torn_bytes,
+                "faults": found.faults,
+            }
+        )
+    else:
+        signed = found.head.size if found.head else "none"
+        rows = [("entries", found.entries), ("signed head at", signed), ("root", found.root)]
+        rows += [(f"fault: {fault.kind}", fault.what) for fault in found.faults]
+        render.emit_table("Ledger", ("", ""), rows)
+    if not found.is_intact:
+        raise LedgerBroken(
+            f"The ledger is not intact: {len(found.faults)} fault(s).",
+            "Keep a copy of the ledger directory and find out who changed it.",
+        )
+    render.say(f"The ledger is intact: {found.entries} entries, root {found.root[:16]}.")
+
+
+@ledger.command()
+@click.argument("index", type=click.IntRange(min=0))
+@site_option
+@json_option
+def prove(index: int, site: Path, as_json: bool) -> None:
+    """Print entry INDEX and the proof that it is in the ledger (C2SP tlog-proof)."""
+    proved = workflow.prove(site, index)
+    if as_json:
+        render.emit_json(proved)
+        return
+    click.echo(proved.entry)
+    click.echo(proved.proof, nl=False)
+
+
+@ledger.command()
+@click.argument("first", type=click.IntRange(min=0), required=False)
+@click.argument("second", type=click.IntRange(min=0), required=False)
+@click.option("--kept", type=FILE, help="A signed head kept elsewhere, instead of FIRST.")
+@site_option
+@json_option
+def consistency(
+    first: int | None, second: int | None, kept: Path | None, site: Path, as_json: bool
+) -> None:
+    """Prove that the ledger only grew since it had FIRST entries (to SECOND, or to now)."""
+    if (first is None) == (kept is None):
+        raise click.UsageError("Name either FIRST or --kept FILE.")
+    growth = (
+        workflow.compare_kept(site, kept)
+        if kept
+        else workflow.consistency(site, first or 0, second)
+    )
+    if as_json:
+        render.emit_json(
+            {
+                "first": growth.first,
+                "first_root": growth.first_root.hex(),
+                "second": growth.second,
+                "second_root": growth.second_root.hex(),
+                "path": [node.hex() for node in growth.path],
+            }
+        )
+        return
+    rows = [
+        (growth.first, growth.first_root.hex()),
+        (growth.second, growth.second_root.hex()),
+        *(("proof", node.hex()) for node in growth.path),
+    ]
+    render.emit_table("The ledger only grew", ("entries", "root"), rows)
+
+
+@ledger.command()
+@click.option("--out", type=FILE, required=True, help="The file to write.")
+@click.option("--from", "start", type=click.IntRange(min=0), default=0, help="First entry.")
+@click.option("--to", "end", type=click.IntRange(min=1), help="One past the last entry.")
+@site_option
+@json_option
+def export(out: Path, start: int, end: int | None, site: Path, as_json: bool) -> None:
+    """Write entries to a file that proves itself to anybody with the public key."""
+    count = workflow.write_export(site, out, start, end)
+    if as_json:
+        render.emit_json({"out": out, "entries": count})
+        return
+    render.say(f"{count} entries written to {out}.")
