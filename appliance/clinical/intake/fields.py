@@ -1,0 +1,99 @@
+"""The fields of one note as a stranger wrote them, checked and turned into a `SourceNote`."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Annotated, Final
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from appliance.clinical.intake.rejections import Reason, Refusal
+from appliance.records.notes import SourceNote
+
+MAX_NOTE_BYTES: Final = 10_000_000
+"""Longest note taken in, in bytes of UTF-8; a longer one is an export gone wrong."""
+
+
+def _id_text(value: object) -> object:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Id = Annotated[str, BeforeValidator(_id_text), Field(min_length=1, max_length=500)]
+
+
+class _Fields(BaseModel):
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, strict=True)
+
+    id: Id
+    text: str
+    patient: Id | None = None
+    kind: Annotated[str, Field(max_length=100, pattern=r"^[^\n\r\x00]*$")] = ""
+    date: Annotated[str, Field(max_length=40)] = ""
+
+
+_REASONS: Final = {"extra_forbidden": Reason.UNKNOWN_FIELD, "missing": Reason.MISSING_FIELD}
+
+
+def note_from_fields(fields: Mapping[str, object]) -> SourceNote:
+    """The note that an export's row describes: id, text, and optionally patient, kind and date.
+
+    Raises:
+        Refusal: With the reason; nothing of the row is in it.
+    """
+    try:
+        parsed = _Fields.model_validate(dict(fields))
+    except (ValidationError, ValueError) as error:
+        refusal = Refusal(_reason(error))
+    else:
+        return make_note(parsed.id, parsed.patient, parsed.kind, parsed.date, parsed.text)
+    # Outside the handler: pydantic's error still holds the input, and must not be its context.
+    raise refusal
+
+
+def make_note(
+    source_id: str, patient: str | None, kind: str, written_on: str, text: str
+) -> SourceNote:
+    """A note whose text can be read and whose date is a date.
+
+    Raises:
+        Refusal: Empty, too large, with NUL bytes, not UTF-8, or with a date that is none.
+    """
+    for value in (source_id, patient or "", kind, text):
+        if not _is_utf8(value):
+            raise Refusal(Reason.NOT_UTF8)
+    if "\x00" in text or "\x00" in source_id or "\x00" in (patient or ""):
+        raise Refusal(Reason.NUL_BYTE)
+    if len(text) > MAX_NOTE_BYTES or len(text.encode()) > MAX_NOTE_BYTES:
+        raise Refusal(Reason.TOO_LARGE)
+    if not text.strip():
+        raise Refusal(Reason.EMPTY)
+    if written_on and not _is_date(written_on):
+        raise Refusal(Reason.BAD_DATE)
+    normalised = text.replace("\r\n", "\n").replace("\r", "\n")
+    return SourceNote(source_id, patient, kind.strip(), written_on[:10], normalised)
+
+
+def _reason(error: Exception) -> Reason:
+    if not isinstance(error, ValidationError):
+        return Reason.MALFORMED
+    kinds = [
+        complaint["type"]
+        for complaint in error.errors(include_input=False, include_url=False, include_context=False)
+    ]
+    return next((_REASONS[kind] for kind in kinds if kind in _REASONS), Reason.MALFORMED)
+
+
+def _is_utf8(value: str) -> bool:
+    """Whether it holds no lone surrogate, as broken bytes and broken JSON escapes leave behind."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _is_date(value: str) -> bool:
+    try:
+        date.fromisoformat(value[:10])
+    except ValueError:
+        return False
+    return len(value) == len("YYYY-MM-DD") or value[10] in "T "

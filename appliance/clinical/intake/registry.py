@@ -1,0 +1,115 @@
+"""The hospital's registry of patients: every identifier by which one could be recognised.
+
+CSV: a column `patient` with the id, every other column a kind of identifier, "|" between several
+values of one. JSONL: the same names, with a string or a list of strings. A registry is taken as
+a whole or not at all: a patient left out silently would be a patient whom the gate can't see.
+"""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from appliance.errors import BadInput
+from appliance.records.notes import PatientIdentifier, SourcePatient
+
+_ID: Final = "patient"
+_KIND: Final = re.compile(r"[a-z][a-z0-9-]{0,39}")
+_SEPARATOR: Final = "|"
+_NEXT: Final = "Mend that line and import the registry again."
+_HELP: Final = "Give a .csv with the column `patient`, or .jsonl with the field `patient`."
+
+
+def read_registry(path: Path) -> Iterator[SourcePatient]:
+    """Every patient of the registry, in file order.
+
+    Raises:
+        BadInput: Unreadable, empty, not UTF-8, or a malformed line; names the line.
+    """
+    readers = {".csv": _csv_rows, ".jsonl": _jsonl_rows, ".ndjson": _jsonl_rows}
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise BadInput(f"{path} is neither CSV nor JSONL.", _HELP)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            yield from _patients(reader(file), path)
+    except UnicodeDecodeError:
+        raise BadInput(f"{path} is not UTF-8.", "Convert it and import it again.") from None
+    except OSError as error:
+        raise BadInput(f"{path} can't be read: {error.strerror}.") from None
+
+
+def _patients(
+    rows: Iterator[tuple[int, Mapping[str, object] | None]], path: Path
+) -> Iterator[SourcePatient]:
+    found = False
+    for number, row in rows:
+        patient = _patient(row) if row is not None else None
+        if patient is None:
+            raise BadInput(f"{path}, line {number}: not a patient with identifiers.", _NEXT)
+        found = True
+        yield patient
+    if not found:
+        raise BadInput(f"{path} names no patient.", _HELP)
+
+
+def _csv_rows(file: io.TextIOWrapper) -> Iterator[tuple[int, Mapping[str, object] | None]]:
+    reader = csv.reader(file, strict=True)
+    try:
+        header = next(reader, None)
+        if header is None or _ID not in header or len(set(header)) != len(header):
+            yield 1, None
+            return
+        for row in reader:
+            if row:
+                fits = len(row) == len(header)
+                yield reader.line_num, _split(header, row) if fits else None
+    except csv.Error:
+        yield reader.line_num, None
+
+
+def _split(header: list[str], row: list[str]) -> Mapping[str, object]:
+    return {
+        name: cell if name == _ID else cell.split(_SEPARATOR)
+        for name, cell in zip(header, row, strict=True)
+    }
+
+
+def _jsonl_rows(file: io.TextIOWrapper) -> Iterator[tuple[int, Mapping[str, object] | None]]:
+    for number, line in enumerate(file, start=1):
+        if line.strip():
+            try:
+                row = json.loads(line)
+            except (ValueError, RecursionError):
+                row = None
+            yield number, row if isinstance(row, dict) else None
+
+
+def _patient(row: Mapping[str, object]) -> SourcePatient | None:
+    source_id = row.get(_ID)
+    if isinstance(source_id, int) and not isinstance(source_id, bool):
+        source_id = str(source_id)
+    if not isinstance(source_id, str) or not source_id.strip():
+        return None
+    identifiers: list[PatientIdentifier] = []
+    for name, value in row.items():
+        if name == _ID:
+            continue
+        kind = name.strip().lower().replace("_", "-").replace(" ", "-")
+        values = _values(value)
+        if values is None or not _KIND.fullmatch(kind):
+            return None
+        identifiers += [PatientIdentifier(kind, text) for text in values]
+    return SourcePatient(source_id.strip(), tuple(identifiers)) if identifiers else None
+
+
+def _values(value: object) -> list[str] | None:
+    """The values of one field, trimmed, without empty ones; None where it is no such thing."""
+    given = value if isinstance(value, list) else [value]
+    if not all(isinstance(item, str | int) or item is None for item in given):
+        return None
+    texts = [str(item).strip() for item in given if item is not None]
+    return [text for text in texts if text]

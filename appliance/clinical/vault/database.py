@@ -1,0 +1,148 @@
+"""The vault's file: SQLCipher, opened with the right key or not at all."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from sqlcipher3 import dbapi2
+
+from appliance.artifacts.writing import disk_errors
+from appliance.errors import ApplianceError, BadInput, IntegrityError, KeyMismatch, NoSpace
+
+FILE: Final = "vault.db"
+SCHEMA_VERSION: Final = 1
+_BUSY_S: Final = 60.0
+
+_SCHEMA: Final = """
+CREATE TABLE facts (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE notes (
+    note_id TEXT PRIMARY KEY, source_id TEXT NOT NULL, patient_id TEXT, kind TEXT NOT NULL,
+    written_on TEXT NOT NULL, version INTEGER NOT NULL, mark BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX notes_by_patient ON notes (patient_id);
+CREATE INDEX notes_by_kind ON notes (kind, note_id);
+CREATE TABLE bodies (
+    note_id TEXT NOT NULL, version INTEGER NOT NULL, wrapped_key BLOB NOT NULL, body BLOB NOT NULL,
+    UNIQUE (note_id, version)
+);
+CREATE TABLE patients (patient_id TEXT PRIMARY KEY, source_id TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE identifiers (
+    patient_id TEXT NOT NULL, kind TEXT NOT NULL, value TEXT NOT NULL,
+    PRIMARY KEY (patient_id, kind, value)
+) WITHOUT ROWID;
+"""
+
+_NEXT_STEP: Final = "Restore the vault and the keys from one and the same backup."
+
+
+def open_database(directory: Path, key: bytes) -> Any:
+    """A connection to the vault in `directory`, which is made where there is none.
+
+    Whatever reaches the disk is encrypted: pages, write-ahead log; sorting stays in memory.
+    A commit is on disk when it returns.
+
+    Args:
+        directory: `SITE/vault`.
+        key: 32 bytes, used as they are; no passphrase stretching is due.
+
+    Raises:
+        KeyMismatch: Another key made it, or it is damaged.
+        NoSpace: The disk is full.
+        BadInput: The directory can't be written.
+    """
+    with disk_errors(directory):
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(directory / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    with database_errors():
+        connection = dbapi2.connect(
+            str(directory / FILE), timeout=_BUSY_S, isolation_level=None, check_same_thread=False
+        )
+        try:
+            _configure(connection, key)
+            _ensure_schema(connection)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+@contextmanager
+def database_errors() -> Iterator[None]:
+    """SQLite's errors come out as the product's own, without the statement or its values.
+
+    Raises:
+        NoSpace: The disk is full; what was committed stays.
+        KeyMismatch: The file does not open with this key.
+        IntegrityError: The file is damaged.
+    """
+    try:
+        yield
+    except dbapi2.Error as error:
+        name = str(getattr(error, "sqlite_errorname", "") or type(error).__name__)
+        raise _translated(name) from None
+
+
+@contextmanager
+def transaction(connection: Any) -> Iterator[None]:
+    """All of the block is committed, durably, or none of it."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        # A full disk has rolled back by itself already.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _configure(connection: Any, key: bytes) -> None:
+    # Before the key: with a wrong one SQLCipher would write its complaints to stderr.
+    connection.execute("PRAGMA cipher_log_level = NONE")
+    connection.execute(f"PRAGMA key = \"x'{key.hex()}'\"")
+    for pragma in (
+        "cipher_memory_security = ON",
+        "temp_store = MEMORY",
+        "secure_delete = ON",
+        "journal_mode = WAL",
+        "synchronous = FULL",
+    ):
+        connection.execute(f"PRAGMA {pragma}").fetchall()
+
+
+def _ensure_schema(connection: Any) -> None:
+    if _version(connection) == 0:
+        with transaction(connection):
+            # Another process may have made it while this one waited for the lock.
+            if _version(connection) == 0:
+                for statement in _SCHEMA.split(";"):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    if _version(connection) != SCHEMA_VERSION:
+        raise BadInput(
+            f"The vault has layout {_version(connection)}; this program knows {SCHEMA_VERSION}.",
+            "Use the program's version that wrote it.",
+        )
+
+
+def _version(connection: Any) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _translated(name: str) -> ApplianceError:
+    if name == "SQLITE_FULL" or name.startswith("SQLITE_IOERR"):
+        return NoSpace(
+            "The disk under the vault is full or fails.",
+            "Free some space and run the same command again; what was committed is kept.",
+        )
+    if name == "SQLITE_NOTADB":
+        return KeyMismatch("The vault does not open with this site's key.", _NEXT_STEP)
+    if name.startswith("SQLITE_CORRUPT"):
+        return IntegrityError("The vault's file is damaged.", _NEXT_STEP)
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return BadInput("Another process keeps the vault busy.", "Try again when it is done.")
+    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
+        return BadInput("The vault can't be written.", "Give this user the site's directory.")
+    return ApplianceError(f"The vault's database failed: {name}.")

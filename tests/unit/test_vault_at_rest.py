@@ -1,0 +1,177 @@
+"""What lies on the disk: nothing in clear, nothing that another key opens, nothing half done."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from appliance.clinical.vault.database import FILE
+from appliance.clinical.vault.store import NOTES_PER_TRANSACTION, Vault
+from appliance.errors import IntegrityError, KeyMismatch, NoSpace
+from appliance.records.notes import PatientIdentifier, SourceNote, SourcePatient
+from tests.lib.memory_vault import EventList
+
+KEY, PSEUDONYM_KEY = b"k" * 32, b"p" * 32
+CANARY = "Zebedee Quillfeather"
+
+
+def open_vault(directory, key=KEY, pseudonym_key=PSEUDONYM_KEY):
+    return Vault.open(directory, key, pseudonym_key, EventList())
+
+
+def notes(count, text="Seen today."):
+    return (
+        SourceNote(f"{CANARY}-{n}", f"mrn-{CANARY}", "progress-note", "", f"{text} {n}")
+        for n in range(count)
+    )
+
+
+def test_nothing_of_a_note_or_patient_is_on_disk_in_clear(tmp_path):
+    """Neither text, ids, names nor the write-ahead log can be read with `strings`."""
+    vault = open_vault(tmp_path)
+    vault.seal(notes(300, f"{CANARY} was seen."))
+    vault.register([SourcePatient(CANARY, (PatientIdentifier("name", CANARY),))])
+
+    on_disk = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    assert {FILE, f"{FILE}-wal"} <= set(on_disk)
+    for content in on_disk.values():
+        assert b"Quillfeather" not in content
+        assert b"progress-note" not in content
+        assert not content.startswith(b"SQLite format")
+    vault.close()
+
+
+def test_the_vault_is_private_to_its_user(tmp_path):
+    """Nobody else may even read the encrypted bytes."""
+    vault = open_vault(tmp_path / "vault")
+    vault.seal(notes(1))
+
+    modes = {path.stat().st_mode & 0o777 for path in (tmp_path / "vault").iterdir()}
+
+    assert (tmp_path / "vault").stat().st_mode & 0o777 == 0o700
+    assert modes == {0o600}
+    vault.close()
+
+
+def test_a_wrong_key_is_said_to_be_wrong(tmp_path, capfd):
+    """The next step is in the error, and nothing else is on the terminal."""
+    open_vault(tmp_path).close()
+
+    with pytest.raises(KeyMismatch, match="Restore the vault and the keys"):
+        open_vault(tmp_path, key=b"x" * 32)
+
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_wrong_pseudonym_key_is_refused(tmp_path):
+    """Else every note would get a second id and be imported twice."""
+    open_vault(tmp_path).close()
+
+    with pytest.raises(KeyMismatch, match="pseudonym"):
+        open_vault(tmp_path, pseudonym_key=b"x" * 32)
+
+
+def test_a_note_moved_to_another_id_does_not_open(tmp_path):
+    """Whoever swaps two bodies in the database is found out."""
+    vault = open_vault(tmp_path)
+    vault.seal(notes(2))
+    first, second = vault.note_ids()
+    execute = vault._connection.execute
+    bodies = dict(execute("SELECT note_id, body FROM bodies").fetchall())
+    keys = dict(execute("SELECT note_id, wrapped_key FROM bodies").fetchall())
+    execute(
+        "UPDATE bodies SET body = ?, wrapped_key = ? WHERE note_id = ?",
+        (bodies[second], keys[second], first),
+    )
+
+    with pytest.raises(IntegrityError, match=first) as caught:
+        vault.read_identified([first], "check")
+
+    assert caught.value.__context__ is None
+    assert vault.read_identified([second], "check")
+    vault.close()
+
+
+def test_a_full_disk_is_said_and_keeps_what_was_committed(tmp_path):
+    """The import that hit the end of the disk goes on where it was."""
+    vault = open_vault(tmp_path)
+    vault.seal(notes(NOTES_PER_TRANSACTION))
+    pages = vault._connection.execute("PRAGMA page_count").fetchone()[0]
+    vault._connection.execute(f"PRAGMA max_page_count = {pages + 20}")
+
+    with pytest.raises(NoSpace, match="what was committed is kept"):
+        vault.seal(notes(20 * NOTES_PER_TRANSACTION))
+
+    kept = len(vault.note_ids())
+    assert kept >= NOTES_PER_TRANSACTION
+    assert kept % NOTES_PER_TRANSACTION == 0
+    vault.close()
+    again = open_vault(tmp_path)
+    assert again.seal(notes(1000)).known == min(kept, 1000)
+    again.close()
+
+
+def test_an_error_of_the_database_holds_no_text(tmp_path):
+    """Neither message, arguments nor context of an error carry a statement's values."""
+    vault = open_vault(tmp_path)
+    vault._connection.execute("DROP TABLE bodies")
+
+    with pytest.raises(Exception, match="database failed") as caught:
+        vault.seal(notes(1, CANARY))
+
+    assert CANARY not in repr(caught.value) + repr(caught.value.__context__)
+    assert caught.value.__suppress_context__
+    vault.close()
+
+
+def test_killed_at_any_moment_it_opens(tmp_path):
+    """SIGKILL in the middle of an import leaves whole transactions and nothing else."""
+    script = textwrap.dedent(
+        """
+        import sys
+        from pathlib import Path
+        from tests.unit.test_vault_at_rest import notes, open_vault
+        vault = open_vault(Path(sys.argv[1]))
+        print("open", flush=True)
+        vault.seal(notes(1_000_000))
+        """
+    )
+    kept = 0
+    for _ in range(3):
+        process = subprocess.Popen(
+            [sys.executable, "-c", script, str(tmp_path)],
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(Path.cwd())},
+        )
+        assert process.stdout.readline() == b"open\n"
+        try:
+            process.wait(0.4)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+
+        vault = open_vault(tmp_path)
+        ids = vault.note_ids()
+        assert len(ids) % NOTES_PER_TRANSACTION == 0
+        assert len(ids) >= kept
+        assert len(vault.read_identified(ids, "check")) == len(ids)
+        kept = len(ids)
+        vault.close()
+    assert kept > 0
+
+
+def test_two_processes_may_have_it_open(tmp_path):
+    """An import goes on while an extraction reads."""
+    writer, reader = open_vault(tmp_path), open_vault(tmp_path)
+
+    writer.seal(notes(3))
+
+    assert len(reader.read_identified(reader.note_ids(), "check")) == 3
+    writer.close()
+    reader.close()
