@@ -17,6 +17,7 @@ from appliance.ledger.checkpoint import Checkpoint, open_checkpoint, signer_of
 from appliance.ledger.faults import Claim, Fault, FaultKind, locate
 from appliance.ledger.signing import Verifier
 from appliance.ledger.tree import Frontier, leaf_hash
+from appliance.records.events import Event
 
 # One fault is enough to fail; a list of a million helps nobody.
 MAX_FAULTS: Final = 100
@@ -32,6 +33,7 @@ class Examination:
         root: Hex digits of the root over the entries as they stand.
         unsigned: Entries after the newest head: a crash came before the next one was signed.
         torn_bytes: Bytes of a last line that was never finished; the next writer cuts them off.
+        last: The last entry's event; None where there is none, or it is no entry.
         faults: At most `MAX_FAULTS`, in the file's order, those about the whole last.
     """
 
@@ -40,6 +42,7 @@ class Examination:
     root: str
     unsigned: int
     torn_bytes: int
+    last: Event | None
     faults: tuple[Fault, ...]
 
     @property
@@ -55,6 +58,7 @@ class _Reading:
     frontier: Frontier
     roots: dict[int, bytes]
     first_kind: str = ""
+    last_body: bytes = b""
     torn_bytes: int = 0
     all_fit: bool = True
 
@@ -90,6 +94,7 @@ def examine(directory: Path, key: bytes, *, first_kind: str = "") -> Examination
         root=reading.frontier.root().hex(),
         unsigned=max(0, reading.frontier.size - size),
         torn_bytes=reading.torn_bytes,
+        last=_event(reading.last_body),
         faults=tuple(faults[:MAX_FAULTS]),
     )
 
@@ -123,18 +128,20 @@ def _read(path: Path, tag_key: bytes, sizes: set[int]) -> _Reading:
         except entries.Malformed:
             reading.all_fit = False
         if frontier.size == 0:
-            reading.first_kind = _kind(body)
+            first = _event(body)
+            reading.first_kind = first.kind if first else ""
+        reading.last_body = body
         frontier.append(leaf_hash(body))
         if frontier.size in sizes:
             reading.roots[frontier.size] = frontier.root()
     return reading
 
 
-def _kind(body: bytes) -> str:
+def _event(body: bytes) -> Event | None:
     try:
-        return entries.decode(body)[1].kind
+        return entries.decode(body)[1]
     except entries.Malformed:
-        return ""
+        return None
 
 
 def _claims(path: Path, tag_key: bytes) -> Iterator[Claim]:

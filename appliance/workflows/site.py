@@ -84,6 +84,8 @@ def init(root: Path, profile: Profile, clock: Clock | None = None) -> Site:
         for directory in paths.directories():
             directory.mkdir(mode=0o700, exist_ok=True)
         copy_policies(paths.policies)
+        # The copy brought the mode of the product's own directory with it.
+        paths.policies.chmod(0o700)
         make_keys(paths.keys)
     # The settings file comes last: a directory without it is not a site.
     write_atomically(paths.settings, default_site_file(profile).encode())

@@ -1,0 +1,203 @@
+"""Checks of what a site holds: vault, models, corpora, adapters, findings, leftovers, rules."""
+
+import time
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from appliance.artifacts.manifest import is_finished, read_manifest
+from appliance.errors import ApplianceError, BadInput
+from appliance.records.events import Fact
+from appliance.settings.keys import Purpose
+from appliance.settings.policies import shipped_policies
+from appliance.workflows.checks.outcome import Check, Outcome, judge, passed, skipped
+from appliance.workflows.checks.site import SiteView
+
+_VAULT: Final = "vault.db"
+_DAY_S: Final = 24 * 3600
+# Strictest first.
+_LEAVES: Final = ("never", "after-audit")
+_CLOUD_ROUTE: Final = "chatgpt"
+
+
+class _Nobody:
+    """A recorder for a look that reads no note: there must be nothing to record."""
+
+    def record(self, kind: str, facts: Mapping[str, Fact]) -> int:
+        """Refuse: the doctor looks, and does nothing that would have to be on record."""
+        raise ApplianceError(f"The doctor must not cause the event {kind} ({len(facts)} facts).")
+
+
+def _vault(site: SiteView) -> Outcome:
+    if not (site.paths.vault / _VAULT).is_file():
+        return skipped("The vault is empty: nothing was imported yet.")
+    from appliance.clinical.vault.store import Vault
+
+    vault = Vault.open(
+        site.paths.vault,
+        site.keys.key(Purpose.VAULT),
+        site.keys.key(Purpose.PSEUDONYM),
+        _Nobody(),
+    )
+    try:
+        notes = sum(vault.count().values())
+    finally:
+        vault.close()
+    return passed(f"It opens with this site's keys and holds {notes} notes.")
+
+
+def _models(site: SiteView) -> Outcome:
+    return _intact([("model", path) for path in _finished_or_not(site.paths.models)])
+
+
+def _products(site: SiteView) -> Outcome:
+    found = [
+        (kind, path)
+        for kind, parent in (
+            ("corpus", site.paths.corpora),
+            ("adapter", site.paths.adapters),
+            ("findings", site.paths.findings),
+        )
+        for path in _finished_or_not(parent)
+    ]
+    return _intact(found)
+
+
+def _intact(found: list[tuple[str, Path]]) -> Outcome:
+    if not found:
+        return skipped("There is none yet.")
+    unfinished = [path.name for _, path in found if not is_finished(path)]
+    for kind, path in found:
+        if is_finished(path):
+            read_manifest(path, kind)
+    never = f"; never finished: {', '.join(unfinished)}" if unfinished else ""
+    return judge(
+        f"{len(found) - len(unfinished)} with every byte as written{never}.",
+        "Run the command that makes it again, or remove the directory.",
+        warns=bool(unfinished),
+    )
+
+
+def _profile(site: SiteView) -> Outcome:
+    profile = site.settings().profile
+    routing = site.paths.policies / "routing.toml"
+    if not routing.is_file():
+        return passed(f"Profile {profile}; without a routing policy nothing but vLLM is asked.")
+    allowed = _CLOUD_ROUTE in _enabled_routes(_read(routing))
+    return judge(
+        f"Profile {profile}; the routing policy {'names' if allowed else 'does not name'} "
+        f"{_CLOUD_ROUTE}.",
+        f"Remove {_CLOUD_ROUTE} from policies/routing.toml, or make the site cloud-allowed.",
+        fails=allowed and profile == "air-gapped",
+    )
+
+
+def _devices(site: SiteView) -> Outcome:
+    settings = site.settings()
+    wanted = "cuda" in (settings.vllm.device, settings.learning.device)
+    if not wanted:
+        return skipped("Everything is set to run on the processor.")
+    found = sorted(Path("/dev").glob("nvidia[0-9]*"))
+    return judge(
+        f"{len(found)} graphics device(s).",
+        'Install the driver, or set device = "cpu" in site.toml.',
+        fails=not found,
+    )
+
+
+def _rules(site: SiteView) -> Outcome:
+    looser = [
+        f"{name}: {key}"
+        for name in ("retention", "disclosure")
+        for key in _looser(
+            _read(site.paths.policies / f"{name}.toml"),
+            _read(shipped_policies() / f"{name}.toml"),
+        )
+    ]
+    return judge(
+        f"Looser than shipped: {', '.join(looser)}." if looser else "As strict as shipped.",
+        "Set these back: a site may be stricter than the product, never looser.",
+        fails=bool(looser),
+    )
+
+
+def _outlived(site: SiteView) -> Outcome:
+    days = _read(site.paths.policies / "retention.toml")["days"]
+    old = {
+        name: count
+        for name, limit in sorted(days.items())
+        if (count := _older(site.paths.root / name, limit))
+    }
+    return judge(
+        "Outlived: " + ", ".join(f"{count} file(s) in {name}" for name, count in old.items()) + "."
+        if old
+        else "Nothing is older than policies/retention.toml allows.",
+        "Look through them and remove what is no longer needed.",
+        warns=bool(old),
+    )
+
+
+CONTENT_CHECKS: Final = (
+    Check("SITE010", "The vault opens with this site's keys", _vault),
+    Check("SITE011", "The base models are intact", _models),
+    Check("SITE012", "Corpora, adapters and findings are whole", _products),
+    Check("SITE013", "No rule is looser than the product's", _rules),
+    Check("SITE014", "Nothing has outlived its retention", _outlived),
+    Check("SITE015", "The profile and the routing policy agree", _profile),
+    Check("SITE016", "The devices that the settings ask for are here", _devices),
+)
+
+
+def _finished_or_not(parent: Path) -> list[Path]:
+    if not parent.is_dir():
+        return []
+    found = (path for path in parent.iterdir() if path.is_dir() and not path.is_symlink())
+    return sorted(path for path in found if not path.name.startswith("."))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise BadInput(
+            f"policies/{path.name} can't be read.", "Copy the product's own into the site."
+        ) from None
+
+
+def _looser(ours: Mapping[str, Any], shipped: Mapping[str, Any]) -> Iterator[str]:
+    if set(ours) != set(shipped):
+        yield "its tables"
+        return
+    for table, rules in shipped.items():
+        if not isinstance(rules, dict):
+            continue
+        for key, limit in rules.items():
+            if not _is_as_strict(key, ours[table].get(key), limit):
+                yield f"{table}.{key}"
+
+
+def _is_as_strict(key: str, value: object, limit: object) -> bool:
+    if isinstance(limit, str):
+        return value in _LEAVES and _LEAVES.index(str(value)) <= _LEAVES.index(limit)
+    if not isinstance(value, int) or isinstance(value, bool):
+        return False
+    assert isinstance(limit, int)
+    return value >= limit if key == "smallest" else 0 < value <= limit
+
+
+def _older(directory: Path, days: float) -> int:
+    limit = time.time() - days * _DAY_S
+    return sum(
+        path.lstat().st_mtime < limit
+        for path in directory.rglob("*")
+        if path.is_file() and not path.is_symlink()
+    )
+
+
+def _enabled_routes(routing: object) -> set[str]:
+    if isinstance(routing, dict):
+        return {name for value in routing.values() for name in _enabled_routes(value)}
+    if isinstance(routing, list):
+        return {name for value in routing for name in _enabled_routes(value)}
+    return {routing} if isinstance(routing, str) else set()

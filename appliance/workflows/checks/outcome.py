@@ -1,0 +1,79 @@
+"""What a check comes to."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+from appliance.errors import ApplianceError
+
+Subject = TypeVar("Subject")
+
+
+class Status(StrEnum):
+    """How a check ended, from best to worst."""
+
+    PASS = "pass"  # noqa: S105 - a status
+    SKIP = "skip"
+    WARN = "warn"
+    FAIL = "fail"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a check saw.
+
+    Attributes:
+        status: How it ended.
+        evidence: What was seen, in counts, names and versions.
+        fix: What to do about it; "" where there is nothing to do.
+    """
+
+    status: Status
+    evidence: str
+    fix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Check(Generic[Subject]):
+    """One thing that must hold.
+
+    Attributes:
+        check_id: Stable, e.g. "SITE001": what monitoring may rely on.
+        title: What must hold, as a statement.
+        look: Looks and says what it saw; may raise an `ApplianceError` for a failure.
+    """
+
+    check_id: str
+    title: str
+    look: Callable[[Subject], Outcome]
+
+    def run(self, subject: Subject) -> Outcome:
+        """The outcome; a check that can't be made is an error, never a pass."""
+        try:
+            return self.look(subject)
+        except ApplianceError as error:
+            return Outcome(Status.FAIL, error.what, error.next_step)
+        except Exception as error:  # noqa: BLE001 - a doctor that stops halfway helps nobody
+            # The type only: what the error holds may not be fit to print.
+            return Outcome(Status.ERROR, f"The check itself failed: {type(error).__name__}.")
+
+
+def passed(evidence: str) -> Outcome:
+    """It holds."""
+    return Outcome(Status.PASS, evidence)
+
+
+def skipped(evidence: str) -> Outcome:
+    """There is nothing to check."""
+    return Outcome(Status.SKIP, evidence)
+
+
+def judge(evidence: str, fix: str, *, fails: bool = False, warns: bool = False) -> Outcome:
+    """A failure if it `fails`, a warning if it `warns`, else a pass that needs no fix."""
+    if fails:
+        return Outcome(Status.FAIL, evidence, fix)
+    if warns:
+        return Outcome(Status.WARN, evidence, fix)
+    return passed(evidence)

@@ -1,0 +1,183 @@
+"""Checks of a site: settings, modes, keys, policies, ledger."""
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+from appliance.errors import LedgerBroken
+from appliance.ledger.examination import Examination, examine
+from appliance.records.clock import Clock
+from appliance.settings.keys import FileKeys, KeyProvider, Purpose
+from appliance.settings.policies import digest_policies
+from appliance.settings.site import SitePaths
+from appliance.settings.site_file import SiteSettings, load_site_file
+from appliance.settings.tasks import list_tasks, load_task
+from appliance.workflows.checks.outcome import Check, Outcome, judge, passed, skipped
+
+FIRST_EVENT: Final = "site.initialised"
+_OTHERS: Final = 0o077
+# A UNIX socket's path has at most 107 bytes (unix(7)); Ray adds 66 to SITE/run/ray.
+_LONGEST: Final = 107 - 66 - len("/run/ray")
+
+
+@dataclass(frozen=True, slots=True)
+class SiteView:
+    """A site to look at, which need not be sound.
+
+    Attributes:
+        paths: Where its files lie.
+        keys: Where its keys come from.
+        clock: The time.
+    """
+
+    paths: SitePaths
+    keys: KeyProvider
+    clock: Clock
+
+    def settings(self) -> SiteSettings:
+        """The settings, or the error that they are."""
+        return load_site_file(self.paths.settings)
+
+    def examination(self) -> Examination:
+        """The ledger, read in full, once for all checks."""
+        return _examine(self)
+
+
+@lru_cache(maxsize=1)
+def _examine(site: SiteView) -> Examination:
+    key = site.keys.key(Purpose.LEDGER)
+    return examine(site.paths.ledger, key, first_kind=FIRST_EVENT)
+
+
+def view(paths: SitePaths, clock: Clock) -> SiteView:
+    """The site at `paths`, with the keys beside it."""
+    return SiteView(paths, FileKeys(paths.keys), clock)
+
+
+def _settings(site: SiteView) -> Outcome:
+    settings = site.settings()
+    return passed(f"Profile {settings.profile}, generator {settings.vllm.model}.")
+
+
+def _directories(site: SiteView) -> Outcome:
+    wanted = (site.paths.root, *site.paths.directories())
+    missing = [path.name for path in wanted if not path.is_dir()]
+    open_ = [path.name for path in wanted if path.is_dir() and _mode(path) & _OTHERS]
+    return judge(
+        f"{len(wanted)} directories"
+        f"{f', missing: {_list(missing)}' if missing else ''}"
+        f"{f', open to others: {_list(open_)}' if open_ else ''}.",
+        f"Run `chmod 700` on them, under {site.paths.root}, and find out who could have read them.",
+        fails=bool(missing or open_),
+    )
+
+
+def _files(site: SiteView) -> Outcome:
+    kept = (site.paths.vault, site.paths.ledger, site.paths.keys, site.paths.journal)
+    found = [path for directory in kept for path in _regular(directory)]
+    open_ = [path for path in found if _mode(path) & _OTHERS]
+    foreign = [path for path in found if path.stat().st_uid != os.getuid()]
+    return judge(
+        f"{len(found)} files in vault, ledger, keys and journal; {len(open_)} open to others, "
+        f"{len(foreign)} of another owner.",
+        "Run `chmod -R go= SITE` and `chown -R` to the appliance's user.",
+        fails=bool(open_ or foreign),
+    )
+
+
+def _keys(site: SiteView) -> Outcome:
+    keys = {site.keys.key(purpose) for purpose in Purpose}
+    return judge(
+        f"{len(keys)} different keys for {len(Purpose)} purposes.",
+        "Restore the keys from the backup: one key must not serve two purposes.",
+        fails=len(keys) != len(Purpose),
+    )
+
+
+def _policies(site: SiteView) -> Outcome:
+    from appliance.gate.policy import load_phi_policy
+
+    policy = load_phi_policy(site.paths.policies / "phi.toml")
+    tasks = list_tasks(site.paths.labels)
+    terms = sum(len(load_task(site.paths.labels, name)[1].terms) for name in tasks)
+    return judge(
+        f"phi.toml with {len(policy.detectors)} detectors; {len(tasks)} label sheets with "
+        f"{terms} terms.",
+        "Copy a label sheet into the site's policies/labels.",
+        warns=not tasks,
+    )
+
+
+def _policy_digest(site: SiteView) -> Outcome:
+    now = digest_policies(site.paths.policies)
+    last = site.examination().last
+    if last is None:
+        return skipped("No event has recorded a policy yet.")
+    return judge(
+        f"Policies {now[:16]}; those of the last event {last.policy_digest[:16]}.",
+        "They were changed since. If that was meant, the next command records it; if not, "
+        "restore the site's policies.",
+        warns=now != last.policy_digest,
+    )
+
+
+def _ledger(site: SiteView) -> Outcome:
+    found = site.examination()
+    if not found.is_intact:
+        raise LedgerBroken(
+            f"{len(found.faults)} fault(s); the first: {found.faults[0].what}",
+            "Run `appliance ledger verify`, keep a copy of the ledger directory, and find out "
+            "who changed it.",
+        )
+    return passed(f"{found.entries} entries, {found.unsigned} unsigned, root {found.root[:16]}.")
+
+
+def _clock(site: SiteView) -> Outcome:
+    last = site.examination().last
+    if last is None:
+        return skipped("There is no event to compare with.")
+    behind = datetime.fromisoformat(last.at) - site.clock.now()
+    return judge(
+        f"The last event is of {last.at[:19]}.",
+        "The clock is behind the last event: set it, and find out when it was wrong.",
+        warns=behind > timedelta(seconds=1),
+    )
+
+
+def _path_length(site: SiteView) -> Outcome:
+    length = len(os.fsencode(site.paths.root))
+    return judge(
+        f"{length} bytes; Ray's sockets leave room for {_LONGEST}.",
+        "Nothing has to be done: a link in /tmp (0700) is used. A shorter path needs none.",
+        warns=length > _LONGEST,
+    )
+
+
+SITE_CHECKS: Final = (
+    Check("SITE001", "The settings are complete and known", _settings),
+    Check("SITE002", "The site's directories are private", _directories),
+    Check("SITE003", "What the site keeps is private", _files),
+    Check("SITE004", "There is a sound key for each purpose", _keys),
+    Check("SITE005", "The policies can be read", _policies),
+    Check("SITE006", "The policies are those of the last event", _policy_digest),
+    Check("SITE007", "The ledger is intact", _ledger),
+    Check("SITE008", "The clock is not behind the ledger", _clock),
+    Check("SITE009", "The site's path is short enough for sockets", _path_length),
+)
+
+
+def _mode(path: Path) -> int:
+    return stat.S_IMODE(path.lstat().st_mode)
+
+
+def _regular(directory: Path) -> Iterator[Path]:
+    yield from (path for path in directory.rglob("*") if path.is_file() and not path.is_symlink())
+
+
+def _list(names: list[str]) -> str:
+    return ", ".join(names)

@@ -1,0 +1,82 @@
+"""Look at the machine, and at a site where one is named; change nothing.
+
+Exit codes are those that installers agree on: 0 pass, 1 a check could not be made, 2 bad input,
+3 a check failed, 4 a check warns.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from appliance.errors import EXIT_CHECK_FAILED, EXIT_CHECK_WARNS, EXIT_OK, ApplianceError
+from appliance.records.clock import Clock
+from appliance.settings.clock import SystemClock
+from appliance.settings.site import find_site
+from appliance.workflows.checks.contents import CONTENT_CHECKS
+from appliance.workflows.checks.host import HOST_CHECKS, this_host
+from appliance.workflows.checks.outcome import Outcome, Status
+from appliance.workflows.checks.packages import PACKAGE_CHECKS, product_lock
+from appliance.workflows.checks.site import SITE_CHECKS, view
+
+_WORST_FIRST: Final = (
+    (Status.ERROR, ApplianceError.exit_code),
+    (Status.FAIL, EXIT_CHECK_FAILED),
+    (Status.WARN, EXIT_CHECK_WARNS),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """One check and what it came to."""
+
+    check_id: str
+    title: str
+    status: Status
+    evidence: str
+    fix: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckUp:
+    """All checks, in the order of their ids' groups."""
+
+    results: tuple[CheckResult, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 pass, 1 error, 3 fail, 4 warn: the worst there is."""
+        seen = {result.status for result in self.results}
+        return next((code for status, code in _WORST_FIRST if status in seen), EXIT_OK)
+
+    def counts(self) -> dict[str, int]:
+        """How many checks ended each way, best first; ways that did not occur are left out."""
+        ends = [result.status for result in self.results]
+        return {status.value: ends.count(status) for status in Status if status in ends}
+
+
+def check_up(root: Path | None, clock: Clock | None = None) -> CheckUp:
+    """Every check was made: of the machine, and of the site at `root` where that is given.
+
+    Raises:
+        SiteError: There is no site at `root`.
+    """
+    return CheckUp(tuple(_run(root, clock or SystemClock())))
+
+
+def _run(root: Path | None, clock: Clock) -> Iterator[CheckResult]:
+    paths = find_site(root) if root else None
+    host = this_host(paths.root if paths else Path.cwd(), clock)
+    for check in HOST_CHECKS:
+        yield _result(check.check_id, check.title, check.run(host))
+    for package_check in PACKAGE_CHECKS:
+        outcome = package_check.run(product_lock())
+        yield _result(package_check.check_id, package_check.title, outcome)
+    if paths:
+        site = view(paths, clock)
+        for site_check in (*SITE_CHECKS, *CONTENT_CHECKS):
+            yield _result(site_check.check_id, site_check.title, site_check.run(site))
+
+
+def _result(check_id: str, title: str, outcome: Outcome) -> CheckResult:
+    return CheckResult(check_id, title, outcome.status, outcome.evidence, outcome.fix)
