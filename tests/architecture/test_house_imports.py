@@ -1,0 +1,107 @@
+"""The walls between the rooms: contracts, fresh processes, import times."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.lib.house import REPOSITORY, command_paths
+
+HEAVY = (
+    *("ray", "torch", "presidio_analyzer", "vllm", "transformers", "peft", "spacy", "openai"),
+    *("sklearn", "matplotlib", "datasketch", "pyarrow", "sqlcipher3", "onnxruntime"),
+)
+
+
+def _python(*arguments):
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=REPOSITORY,
+        env={**os.environ, "COLUMNS": "100"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def _modules_of(room):
+    root = REPOSITORY / "appliance" / room
+    for path in sorted(root.rglob("*.py")):
+        parts = path.relative_to(REPOSITORY).with_suffix("").parts
+        yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _loaded_by(modules):
+    code = (
+        "import importlib, json, sys\n"
+        "for name in json.loads(sys.argv[1]): importlib.import_module(name)\n"
+        "print(json.dumps(sorted(sys.modules)))"
+    )
+    done = _python("-c", code, json.dumps(list(modules)))
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_every_import_contract_is_kept():
+    """The stairs, the zones and the one room of each heavy library, as pyproject has them."""
+    from importlinter import cli
+
+    assert cli.lint_imports(config_filename=str(REPOSITORY / "pyproject.toml")) == 0
+
+
+def test_contracts_name_modules_that_exist():
+    """A contract about a module that was renamed would hold for ever."""
+    import tomllib
+
+    settings = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
+    named = {
+        module
+        for contract in settings["tool"]["importlinter"]["contracts"]
+        for key in ("source_modules", "forbidden_modules", "protected_modules", "modules")
+        for module in contract.get(key, ())
+        if module.startswith("appliance")
+    }
+
+    missing = {
+        name
+        for name in named
+        if not (path := REPOSITORY / Path(*name.split("."))).is_dir()
+        and not path.with_suffix(".py").is_file()
+    }
+    assert not missing
+
+
+@pytest.mark.parametrize(
+    ("room", "stranger"),
+    [
+        ("synthesis", "appliance.clinical"),
+        ("clinical", "appliance.synthesis"),
+        ("learning", "appliance.clinical"),
+        ("learning", "appliance.synthesis"),
+        ("invented", "appliance.clinical"),
+        ("gate", "appliance.clinical"),
+    ],
+)
+def test_a_room_never_brings_its_stranger_along(room, stranger):
+    """In a fresh process, so that no dynamic import slips past the contracts."""
+    loaded = _loaded_by(_modules_of(room))
+
+    assert f"appliance.{room}" in loaded
+    assert not [name for name in loaded if name == stranger or name.startswith(f"{stranger}.")]
+
+
+@pytest.mark.parametrize("words", command_paths(), ids=" ".join)
+def test_help_loads_nothing_heavy(words):
+    """Help is instant: no library that takes a second to import is touched."""
+    done = _python("-X", "importtime", "-m", "appliance", *words, "--help")
+
+    assert done.returncode == 0, done.stderr[-2000:]
+    loaded = {
+        line.rpartition("|")[2].strip().partition(".")[0]
+        for line in done.stderr.splitlines()
+        if line.startswith("import time:")
+    }
+    assert loaded.isdisjoint(HEAVY)
