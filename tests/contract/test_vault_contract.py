@@ -88,6 +88,23 @@ def test_a_note_twice_in_one_import_is_one_note(vault):
     assert len(vault.note_ids()) == 1
 
 
+def test_the_digest_changes_when_what_is_to_be_read_does(vault):
+    """A new note, a new version, an erasure; and not an import run again."""
+    digests = [vault.digest()]
+    for step in (
+        lambda: vault.seal([note(1)]),
+        lambda: vault.seal([note(1, "Signed.")]),
+        lambda: vault.seal([note(2, patient="pat-2")]),
+        lambda: vault.erase_patient("pat-2"),
+    ):
+        step()
+        digests.append(vault.digest())
+    vault.seal([note(1, "Signed.")])
+
+    assert vault.digest() == digests[4] == digests[2]
+    assert len(set(digests)) == 4
+
+
 def test_ids_are_sorted_and_can_be_asked_for_by_kind(vault):
     """The order of work does not depend on the order of import."""
     vault.seal([note(number, kind="a" if number % 2 else "b") for number in range(7)])

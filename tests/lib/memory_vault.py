@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from appliance.clinical.vault.store import SealReport
 from appliance.errors import BadInput
 from appliance.records.events import Fact, Recorder, check_facts
-from appliance.records.identifiers import NoteId, PatientId
+from appliance.records.identifiers import Digest, NoteId, PatientId
 from appliance.records.notes import (
     Note,
     PatientIdentifier,
@@ -38,6 +38,7 @@ class MemoryVault:
 
     recorder: Recorder
     notes: dict[NoteId, Note] = field(default_factory=dict)
+    versions: Counter[NoteId] = field(default_factory=Counter)
     patients: dict[PatientId, set[tuple[str, str]]] = field(default_factory=dict)
 
     def close(self) -> None:
@@ -63,6 +64,10 @@ class MemoryVault:
 
     def note_ids(self, kind: str | None = None) -> list[NoteId]:
         return sorted(key for key, note in self.notes.items() if kind in {None, note.kind})
+
+    def digest(self) -> Digest:
+        content = sorted((key, self.versions[key]) for key in self.notes)
+        return Digest(hashlib.sha256(repr(content).encode()).hexdigest())
 
     def count(self) -> dict[str, int]:
         return dict(sorted(Counter(note.kind for note in self.notes.values()).items()))
@@ -117,6 +122,7 @@ class MemoryVault:
         )
         before = self.notes.get(note_id)
         self.notes[note_id] = note
+        self.versions[note_id] += before != note
         if before is None:
             return SealReport(new=1)
         return SealReport(known=1) if before == note else SealReport(changed=1)

@@ -1,5 +1,6 @@
 """The vault: notes and patients go in by the stream and come out one by one, for a reason."""
 
+import hashlib
 import hmac
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,7 +13,7 @@ from appliance.clinical.vault.database import database_errors, open_database, tr
 from appliance.clinical.vault.sealing import Sealed, VaultKeys, derive_keys, mark, seal, unseal
 from appliance.errors import BadInput, KeyMismatch
 from appliance.records.events import Recorder
-from appliance.records.identifiers import NoteId, PatientId
+from appliance.records.identifiers import Digest, NoteId, PatientId
 from appliance.records.notes import (
     Note,
     PatientIdentifier,
@@ -125,6 +126,15 @@ class Vault:
             query, values = "SELECT note_id FROM notes WHERE kind = ? ORDER BY note_id", (kind,)
         with database_errors():
             return [NoteId(row[0]) for row in self._connection.execute(query, values)]
+
+    def digest(self) -> Digest:
+        """SHA-256 over ids and versions of all notes: it changes when what is to be read does."""
+        hasher = hashlib.sha256()
+        with database_errors():
+            rows = self._connection.execute("SELECT note_id, version FROM notes ORDER BY note_id")
+            for note_id, version in rows:
+                hasher.update(f"{note_id}:{version}\n".encode())
+        return Digest(hasher.hexdigest())
 
     def count(self) -> dict[str, int]:
         """Count of notes by kind, in the kinds' order."""

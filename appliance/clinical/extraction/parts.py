@@ -1,0 +1,252 @@
+"""An extraction on disk: parts as they are finished, then card and manifest, then its name.
+
+SITE/findings/.NAME.partial/     while it is made; a part counts when its ticket is there
+SITE/findings/NAME/part-00000.parquet ... quarantine.jsonl, card.json, manifest.json
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from appliance.artifacts.manifest import digest_file, is_finished, read_manifest, write_manifest
+from appliance.artifacts.writing import disk_errors, sync_directory, write_atomically
+from appliance.clinical.extraction.formats import OutputFormat, encode
+from appliance.errors import BadInput, ManifestMismatch
+from appliance.records.findings import Finding
+from appliance.records.identifiers import Digest, NoteId
+
+KIND: Final = "findings"
+CARD: Final = "card.json"
+QUARANTINE: Final = "quarantine.jsonl"
+_PLAN: Final = ".plan"
+_LOCK: Final = ".lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be extracted; the same plan gives the same parts.
+
+    Attributes:
+        adapter: Its name.
+        adapter_digest: Digest of its manifest.
+        source_digest: Digest of ids and versions of the notes.
+        notes: Count of notes.
+        notes_per_block: What one call of a worker labels together.
+        notes_per_part: What one part covers.
+        output: Format of the parts.
+    """
+
+    adapter: str
+    adapter_digest: Digest
+    source_digest: Digest
+    notes: int
+    notes_per_block: int
+    notes_per_part: int
+    output: OutputFormat
+
+    @property
+    def digest(self) -> Digest:
+        """SHA-256 over all of it."""
+        canonical = json.dumps(asdict(self), sort_keys=True)
+        return Digest(hashlib.sha256(canonical.encode()).hexdigest())
+
+
+@dataclass(frozen=True, slots=True)
+class FindingsCard:
+    """An extraction's datasheet.
+
+    Attributes:
+        name: Directory name under `SITE/findings/`.
+        plan_digest: Digest of the plan it fulfils.
+        adapter: Name of the adapter.
+        adapter_digest: Digest of its manifest.
+        policy_digest: Digest of the policies in force.
+        format: "parquet" or "jsonl".
+        notes: Notes asked for.
+        notes_with_findings: Notes with at least one.
+        findings: Count.
+        labels: Label to count of findings.
+        quarantined: Kind of failure to count of notes without an answer.
+        made_at: ISO 8601, UTC.
+    """
+
+    name: str
+    plan_digest: Digest
+    adapter: str
+    adapter_digest: Digest
+    policy_digest: str
+    format: str
+    notes: int
+    notes_with_findings: int
+    findings: int
+    labels: dict[str, int]
+    quarantined: dict[str, int]
+    made_at: str
+
+
+def read_card(directory: Path) -> FindingsCard:
+    """The card of a finished extraction, every byte of which was checked.
+
+    Raises:
+        ManifestMismatch: It was never finished, or differs from what was written.
+    """
+    read_manifest(directory, KIND)
+    try:
+        return FindingsCard(**json.loads((directory / CARD).read_bytes()))
+    except (OSError, ValueError, TypeError):
+        raise ManifestMismatch(f"{directory.name}: its card is unreadable.") from None
+
+
+class Draft:
+    """An extraction that is being made in its hidden directory."""
+
+    def __init__(self, destination: Path, plan: Plan) -> None:
+        self._destination = destination
+        self._directory = _hidden(destination)
+        self._plan = plan
+
+    def is_part_done(self, number: int) -> bool:
+        """Whether the part was written whole, by this run or by one before it."""
+        ticket = self._ticket(number)
+        path = self._part(number)
+        return ticket is not None and path.is_file() and digest_file(path) == ticket["sha256"]
+
+    def write_part(
+        self, number: int, findings: Sequence[Finding], quarantined: Mapping[NoteId, str]
+    ) -> None:
+        """The part is on disk and counts.
+
+        Raises:
+            NoSpace: The disk is full; the parts before it stay.
+        """
+        content = encode(findings, self._plan.output)
+        write_atomically(self._part(number), content)
+        ticket = {
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "labels": Counter(finding.label for finding in findings),
+            "notes": len({finding.note_id for finding in findings}),
+            "quarantined": dict(quarantined),
+        }
+        write_atomically(self._ticket_path(number), json.dumps(ticket).encode())
+
+    def finish(self, parts: int, policy_digest: str, made_at: str) -> FindingsCard:
+        """The extraction stands under its name, whole."""
+        card, quarantined = self._summarise(parts, policy_digest, made_at)
+        lines = [
+            json.dumps({"note_id": note_id, "reason": reason}) + "\n"
+            for note_id, reason in sorted(quarantined.items())
+        ]
+        write_atomically(self._directory / QUARANTINE, "".join(lines).encode())
+        body = json.dumps(asdict(card), indent=1, sort_keys=True) + "\n"
+        write_atomically(self._directory / CARD, body.encode())
+        write_manifest(self._directory, KIND)
+        publish(self._destination)
+        return card
+
+    def _summarise(
+        self, parts: int, policy_digest: str, made_at: str
+    ) -> tuple[FindingsCard, dict[str, str]]:
+        labels: Counter[str] = Counter()
+        quarantined: dict[str, str] = {}
+        notes = 0
+        for number in range(parts):
+            ticket = self._ticket(number)
+            assert ticket is not None, "every part has its ticket by now"
+            labels.update(ticket["labels"])
+            quarantined.update(ticket["quarantined"])
+            notes += ticket["notes"]
+        card = FindingsCard(
+            name=self._destination.name,
+            plan_digest=self._plan.digest,
+            adapter=self._plan.adapter,
+            adapter_digest=self._plan.adapter_digest,
+            policy_digest=policy_digest,
+            format=self._plan.output,
+            notes=self._plan.notes,
+            notes_with_findings=notes,
+            findings=labels.total(),
+            labels=dict(sorted(labels.items())),
+            quarantined=dict(sorted(Counter(quarantined.values()).items())),
+            made_at=made_at,
+        )
+        return card, quarantined
+
+    def _part(self, number: int) -> Path:
+        return self._directory / f"part-{number:05d}.{self._plan.output}"
+
+    def _ticket_path(self, number: int) -> Path:
+        return self._directory / f".part-{number:05d}.ticket"
+
+    def _ticket(self, number: int) -> dict[str, Any] | None:
+        try:
+            ticket = json.loads(self._ticket_path(number).read_bytes())
+        except (OSError, ValueError):
+            return None
+        return ticket if isinstance(ticket, dict) else None
+
+
+@contextmanager
+def opened_draft(destination: Path, plan: Plan) -> Iterator[Draft]:
+    """The draft of this plan, gone on with where one was left, for this process alone.
+
+    A draft of another plan (notes were imported since, another adapter) is thrown away.
+
+    Raises:
+        BadInput: Another process is at it.
+        NoSpace: The disk is full.
+    """
+    directory = _hidden(destination)
+    with disk_errors(directory):
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BadInput(
+                f"Another process is extracting into {destination.name}.", "Wait until it is done."
+            ) from None
+        _keep_or_clear(directory, plan)
+        yield Draft(destination, plan)
+    finally:
+        os.close(handle)
+
+
+def publish(destination: Path) -> bool:
+    """A draft that has its manifest stands under its name; whether there was one."""
+    directory = _hidden(destination)
+    if not is_finished(directory):
+        return False
+    with disk_errors(destination):
+        for path in directory.glob(".*"):
+            path.unlink()
+        directory.rename(destination)
+        sync_directory(destination.parent)
+    return True
+
+
+def _hidden(destination: Path) -> Path:
+    return destination.with_name(f".{destination.name}.partial")
+
+
+def _keep_or_clear(directory: Path, plan: Plan) -> None:
+    path = directory / _PLAN
+    try:
+        same = path.read_text(encoding="ascii") == plan.digest
+    except (OSError, ValueError):
+        same = False
+    if same:
+        return
+    with disk_errors(directory):
+        for old in directory.iterdir():
+            if old.name != _LOCK:
+                shutil.rmtree(old) if old.is_dir() else old.unlink()
+    write_atomically(path, plan.digest.encode())

@@ -1,0 +1,142 @@
+"""All notes through an adapter, in workers, into findings: restartable and always the same."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+from appliance.artifacts.manifest import is_finished
+from appliance.clinical.extraction.labelling import REASON
+from appliance.clinical.extraction.parts import (
+    Draft,
+    FindingsCard,
+    Plan,
+    opened_draft,
+    publish,
+    read_card,
+)
+from appliance.errors import ApplianceError, BadInput
+from appliance.records.events import Recorder
+from appliance.records.findings import Finding
+from appliance.records.identifiers import NoteId
+from appliance.records.progress import Progress
+
+NOTES_PER_PART: Final = 2048
+"""What is lost at most when everything is killed: the part at hand."""
+
+
+Record = dict[str, object]
+RunBlocks = Callable[[Sequence[Sequence[str]]], Iterator[list[Record]]]
+"""Labels blocks of ids, somewhere: one list of `NoteLabelling`'s records per block, in order."""
+
+
+def extract(
+    run_blocks: RunBlocks,
+    note_ids: Sequence[NoteId],
+    destination: Path,
+    plan: Plan,
+    *,
+    recorder: Recorder,
+    policy_digest: str,
+    made_at: str,
+    progress: Progress,
+) -> FindingsCard:
+    """Findings of every note are at `destination`, or the note is in its quarantine.
+
+    Run again after whatever stopped it, it goes on after the last part that was finished. The
+    parts' bytes depend on the plan alone, not on the number of workers or of runs.
+
+    Args:
+        run_blocks: Where the work is done.
+        note_ids: Sorted; as many as the plan says.
+        destination: `SITE/findings/NAME`.
+        plan: What is to be extracted.
+        recorder: Told of the read before it happens.
+        policy_digest: For the card.
+        made_at: For the card.
+        progress: Told of every block.
+
+    Raises:
+        BadInput: There are no notes, or other findings under that name.
+        ApplianceError: A worker failed for more than single notes.
+        NoSpace: The disk is full.
+    """
+    if not note_ids:
+        raise BadInput("The vault holds no notes.", "Run `appliance notes import` first.")
+    publish(destination)
+    if is_finished(destination):
+        return _existing(destination, plan)
+    with opened_draft(destination, plan) as draft:
+        parts = _parts(note_ids, plan)
+        left = [number for number in range(len(parts)) if not draft.is_part_done(number)]
+        progress.begin("Extracting", len(note_ids))
+        progress.advance(len(note_ids) - sum(len(parts[number]) for number in left))
+        if left:
+            count = sum(len(parts[number]) for number in left)
+            recorder.record("vault.read", {"count": count, "reason": REASON})
+            _fill(run_blocks, {number: parts[number] for number in left}, draft, plan, progress)
+        card = draft.finish(len(parts), policy_digest, made_at)
+    progress.end(f"{card.findings} findings in {card.notes_with_findings} of {card.notes} notes")
+    return card
+
+
+def _existing(destination: Path, plan: Plan) -> FindingsCard:
+    card = read_card(destination)
+    if card.plan_digest == plan.digest:
+        return card
+    raise BadInput(
+        f"There are findings {destination.name!r} already, of other notes or another adapter.",
+        "Name others with --out, or remove that directory.",
+    )
+
+
+def _parts(note_ids: Sequence[NoteId], plan: Plan) -> list[Sequence[NoteId]]:
+    size = plan.notes_per_part
+    return [note_ids[start : start + size] for start in range(0, len(note_ids), size)]
+
+
+def _fill(
+    run_blocks: RunBlocks,
+    parts: dict[int, Sequence[NoteId]],
+    draft: Draft,
+    plan: Plan,
+    progress: Progress,
+) -> None:
+    size = plan.notes_per_block
+    blocks = {
+        number: [part[start : start + size] for start in range(0, len(part), size)]
+        for number, part in parts.items()
+    }
+    answers = run_blocks([block for part in blocks.values() for block in part])
+    for number, part in blocks.items():
+        records = list(_counted(islice(answers, len(part)), progress))
+        if [record["note"] for record in records] != list(parts[number]):
+            raise ApplianceError(f"A worker did not answer for every note of part {number}.")
+        findings, quarantined = _sort_out(records)
+        if len(quarantined) == len(parts[number]):
+            _refuse_all_failed(quarantined)
+        draft.write_part(number, findings, quarantined)
+
+
+def _counted(answers: Iterable[list[Any]], progress: Progress) -> Iterator[dict[str, Any]]:
+    for records in answers:
+        progress.advance(len(records))
+        yield from records
+
+
+def _sort_out(records: Sequence[dict[str, Any]]) -> tuple[list[Finding], dict[NoteId, str]]:
+    """Findings in order, and the notes that gave none because they failed."""
+    quarantined = {record["note"]: record["poison"] for record in records if "poison" in record}
+    findings = sorted(
+        Finding(record["note"], *span) for record in records for span in record.get("spans", ())
+    )
+    return findings, quarantined
+
+
+def _refuse_all_failed(quarantined: dict[NoteId, str]) -> None:
+    # When nothing works it is not the notes: quarantining millions would look like success.
+    kinds = ", ".join(sorted(set(quarantined.values())))
+    raise ApplianceError(
+        f"Every one of {len(quarantined)} notes failed: {kinds}.",
+        "Check the adapter with `appliance evaluate`; finished parts are kept.",
+    )

@@ -1,0 +1,188 @@
+"""An adapter over all notes in the vault, in Ray's workers, into findings."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from appliance.clinical.extraction.formats import OutputFormat
+from appliance.clinical.extraction.labelling import NoteLabelling
+from appliance.clinical.extraction.parts import FindingsCard, Plan
+from appliance.clinical.extraction.run import NOTES_PER_PART
+from appliance.clinical.extraction.run import extract as extract_ids
+from appliance.clinical.vault.store import Vault
+from appliance.cluster.batches import map_blocks
+from appliance.cluster.connect import Cluster, connected
+from appliance.errors import ApplianceError, BadInput
+from appliance.learning.adapters import read_adapter
+from appliance.learning.basemodels.store import ModelStore
+from appliance.learning.inference.labeller import AdapterLabeller
+from appliance.records.events import Fact
+from appliance.records.identifiers import NoteId
+from appliance.records.progress import Progress
+from appliance.settings.keys import FileKeys, Purpose
+from appliance.settings.site import SitePaths
+from appliance.settings.site_file import SiteSettings
+from appliance.workflows.ingest import opened_vault
+from appliance.workflows.site import Site, open_site
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+
+
+def extract(
+    root: Path,
+    *,
+    adapter: str,
+    out: str,
+    output_format: str = "parquet",
+    progress: Progress,
+) -> FindingsCard:
+    """Findings of every note in the vault are at `SITE/findings/OUT`.
+
+    Raises:
+        BadInput: No such adapter, no notes, or other findings under that name.
+        NoSpace: The disk is full; finished parts are kept.
+    """
+    site = open_site(root)
+    with connected(site.settings.ray, site.paths.run) as cluster:
+        return extract_notes(
+            site,
+            cluster,
+            adapter=adapter,
+            out=out,
+            output_format=output_format,
+            progress=progress,
+        )
+
+
+def extract_notes(
+    site: Site,
+    cluster: Cluster,
+    *,
+    adapter: str,
+    out: str,
+    output_format: str = "parquet",
+    progress: Progress,
+) -> FindingsCard:
+    """The same, on an open site and a connected cluster."""
+    job = _prepare(site, adapter, out, output_format)
+    plan, settings = job.plan, site.settings
+    result = extract_ids(
+        partial(
+            map_blocks,
+            cluster,
+            make_worker=job.make_worker,
+            actors=settings.extraction.actors,
+            gpus_per_actor=_gpus_per_actor(settings),
+        ),
+        job.note_ids,
+        site.paths.findings / out,
+        plan,
+        recorder=site.ledger,
+        policy_digest=site.policy_digest,
+        made_at=site.clock.now().isoformat(timespec="seconds"),
+        progress=progress,
+    )
+    site.ledger.record(
+        "findings.extracted",
+        {
+            "name": out,
+            "adapter_digest": plan.adapter_digest,
+            "plan_digest": plan.digest,
+            "notes": result.notes,
+            "findings": result.findings,
+            "quarantined": sum(result.quarantined.values()),
+        },
+    )
+    return result
+
+
+def plan_extraction(root: Path, *, adapter: str, out: str, output_format: str = "parquet") -> Plan:
+    """What `extract` would do; nothing is read but ids, nothing is written.
+
+    Raises:
+        BadInput: No such adapter, or the name is none.
+    """
+    return _prepare(open_site(root), adapter, out, output_format).plan
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    plan: Plan
+    note_ids: list[NoteId]
+    make_worker: Callable[[], NoteLabelling]
+
+
+def _prepare(site: Site, adapter: str, out: str, output_format: str) -> _Job:
+    for name in (adapter, out):
+        _check_name(name)
+    directory = site.paths.adapters / adapter
+    card, digest = read_adapter(directory)
+    base = ModelStore(site.paths.models).resolve(card.base)
+    with opened_vault(site) as vault:
+        note_ids, source_digest = vault.note_ids(), vault.digest()
+    plan = Plan(
+        adapter=adapter,
+        adapter_digest=digest,
+        source_digest=source_digest,
+        notes=len(note_ids),
+        notes_per_block=site.settings.extraction.notes_per_block,
+        notes_per_part=NOTES_PER_PART,
+        output=OutputFormat(output_format),
+    )
+    make_worker = partial(
+        make_labelling, site.paths.root, directory, base.path, site.settings, card.max_tokens
+    )
+    return _Job(plan, note_ids, make_worker)
+
+
+def make_labelling(
+    root: Path, adapter: Path, base: Path, settings: SiteSettings, max_tokens: int
+) -> NoteLabelling:
+    """The vault and the adapter, opened in the worker that calls this.
+
+    The keys are read here and not passed in: what is passed in goes through Ray's object store.
+    """
+    paths = SitePaths(root)
+    keys = FileKeys(paths.keys)
+    vault = Vault.open(
+        paths.vault, keys.key(Purpose.VAULT), keys.key(Purpose.PSEUDONYM), _RecordedByDriver()
+    )
+    learning = settings.learning
+    labeller = AdapterLabeller.load(
+        adapter,
+        base,
+        device=learning.device,
+        max_tokens=max_tokens,
+        stride_tokens=settings.extraction.stride_tokens,
+        batch_tokens=learning.batch_tokens,
+        dtype=learning.dtype,
+    )
+    return NoteLabelling(vault, labeller)
+
+
+class _RecordedByDriver:
+    """What a worker's vault is given for a ledger: the driver has recorded the whole read."""
+
+    def record(self, kind: str, facts: Mapping[str, Fact]) -> int:
+        """Nothing more to write for a read; anything else is not a worker's to do."""
+        del facts
+        if kind != "vault.read":
+            raise ApplianceError(f"A worker may read notes, not do {kind!r}.")
+        return 0
+
+
+def _gpus_per_actor(settings: SiteSettings) -> float:
+    if settings.learning.device != "cuda":
+        return 0
+    return settings.ray.gpus / settings.extraction.actors
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise BadInput(
+            "A name is made of letters, digits, dots and dashes, at most 80.",
+            "Give others with --adapter and --out.",
+        )
