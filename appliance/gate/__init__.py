@@ -1,1 +1,10 @@
-"""TODO(room head): what comes in, what goes out, what must never happen here."""
+"""The door: every text that is to leave is read here, and leaves only with a stamp.
+
+Comes in: drafts and other outgoing texts; the policy `phi.toml`; the site's patient index.
+Goes out: a `Verdict` on each text, and for a clean draft a `ClearedPrompt` that its sender checks.
+Never here: a way around it, a network, a download, the text itself in an error, a log or a repr.
+
+The path of a text: `legibility` (can it be read at all?), `normalisation` (one plain reading, with
+offsets back to the input), detectors behind one Protocol (`presidio`, `tagger`, `patients`),
+`knowledge` (which alarms does a named medical rule lift?), `ruling` (pure), `clearance` (stamp).
+"""

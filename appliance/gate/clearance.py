@@ -1,0 +1,140 @@
+"""The stamp: the gate's signed leave to send one prompt, once, for a short time.
+
+The sender checks it again with the gate's own key, so that a prompt that was changed, kept too
+long, sent twice or never inspected does not go out. Needs no detector and no Presidio.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from appliance.errors import ClearanceInvalid
+from appliance.records.clock import Clock
+from appliance.records.identifiers import Digest
+from appliance.records.prompts import Draft
+
+_DOMAIN: Final = b"appliance clearance v1"
+_NONCE_BYTES: Final = 16
+# A stamp from the future means that a clock jumped; a minute of drift is ordinary.
+_DRIFT: Final = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class ClearedPrompt:
+    """A draft that the gate has let pass.
+
+    Attributes:
+        draft: The draft, unchanged.
+        policy_digest: Policies under which it passed.
+        expires_at: From then on the stamp is worth nothing; aware, UTC.
+        nonce: 32 hex digits; a stamp is good for one sending.
+        stamp: Ed25519 signature over all of the above, 64 bytes (RFC 8032).
+    """
+
+    draft: Draft
+    policy_digest: Digest
+    expires_at: datetime
+    nonce: str
+    stamp: bytes = field(repr=False)
+
+
+class Stamper:
+    """Stamps drafts; only the gate holds one.
+
+    Args:
+        seed: 32 bytes, the Ed25519 private key.
+        clock: The time.
+        policy_digest: Policies in force.
+        life: How long a stamp is good.
+    """
+
+    def __init__(self, seed: bytes, clock: Clock, policy_digest: Digest, life: timedelta) -> None:
+        self._key = Ed25519PrivateKey.from_private_bytes(seed)
+        self._clock = clock
+        self._policy_digest = policy_digest
+        self._life = life
+
+    def stamp(self, draft: Draft) -> ClearedPrompt:
+        """The draft with a fresh stamp."""
+        expires_at = self._clock.now() + self._life
+        nonce = secrets.token_hex(_NONCE_BYTES)
+        message = _message(draft, self._policy_digest, expires_at, nonce)
+        return ClearedPrompt(draft, self._policy_digest, expires_at, nonce, self._key.sign(message))
+
+
+class ClearanceChecker:
+    """Checks stamps where prompts are sent; each is good once in the life of the checker.
+
+    Args:
+        seed: 32 bytes, the Ed25519 private key; only its public half is kept.
+        clock: The time.
+        policy_digest: Policies in force now.
+        life: The longest life a stamp can have.
+    """
+
+    def __init__(self, seed: bytes, clock: Clock, policy_digest: Digest, life: timedelta) -> None:
+        self._key = Ed25519PrivateKey.from_private_bytes(seed).public_key()
+        self._clock = clock
+        self._policy_digest = policy_digest
+        self._life = life
+        self._spent: dict[str, datetime] = {}
+
+    def check(self, cleared: ClearedPrompt) -> None:
+        """The stamp is genuine, in time, of this policy, of this very prompt, and now spent.
+
+        Raises:
+            ClearanceInvalid: It is not; the sentence says which.
+        """
+        now = self._clock.now()
+        self._forget(now)
+        message = _message(cleared.draft, cleared.policy_digest, cleared.expires_at, cleared.nonce)
+        try:
+            self._key.verify(cleared.stamp, message)
+        except (InvalidSignature, TypeError, ValueError):
+            raise _invalid(cleared, "is not the gate's for this prompt") from None
+        refusals: tuple[tuple[str, Callable[[], bool]], ...] = (
+            (
+                "was given under other policies",
+                lambda: cleared.policy_digest != self._policy_digest,
+            ),
+            ("has expired", lambda: now >= cleared.expires_at),
+            ("comes from the future", lambda: cleared.expires_at - now > self._life + _DRIFT),
+            ("was used before", lambda: cleared.nonce in self._spent),
+        )
+        for complaint, is_so in refusals:
+            if is_so():
+                raise _invalid(cleared, complaint)
+        self._spent[cleared.nonce] = cleared.expires_at
+
+    def _forget(self, now: datetime) -> None:
+        """Stamps long expired need not be remembered: they fail by their date."""
+        if len(self._spent) % 1024 == 0:
+            self._spent = {
+                nonce: until for nonce, until in self._spent.items() if until + _DRIFT >= now
+            }
+
+
+def _message(draft: Draft, policy_digest: Digest, expires_at: datetime, nonce: str) -> bytes:
+    """What is signed: each part with its length before it, so that none can run into the next."""
+    parts = (
+        _DOMAIN,
+        draft.draft_id.encode(),
+        policy_digest.encode(),
+        hashlib.sha256(draft.prompt.encode("utf-8", "surrogatepass")).digest(),
+        expires_at.isoformat().encode(),
+        nonce.encode(),
+    )
+    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+
+
+def _invalid(cleared: ClearedPrompt, complaint: str) -> ClearanceInvalid:
+    return ClearanceInvalid(
+        f"The stamp of draft {cleared.draft.draft_id} {complaint}.",
+        "Let the gate inspect the draft again.",
+    )

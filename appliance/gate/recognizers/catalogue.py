@@ -1,0 +1,16 @@
+"""All hospital recognizers by name."""
+
+from appliance.gate.presidio import Finder
+from appliance.gate.recognizers import contacts, dates, names, numbers, places
+from appliance.gate.recognizers.rules import find_all
+
+
+def finders() -> dict[str, Finder]:
+    """Name of the recognizer to what it finds in a text."""
+    return {
+        "hospital-numbers": lambda text: find_all(numbers.RULES, text),
+        "hospital-contacts": lambda text: find_all(contacts.RULES, text),
+        "hospital-dates": lambda text: find_all(dates.RULES, text),
+        "hospital-places": places.find,
+        "hospital-names": names.find,
+    }

@@ -1,0 +1,70 @@
+"""Rules: a pattern, what it finds, how sure it is, and a check that rejects chance finds."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import regex  # type: ignore[import-untyped]  # ships no types
+
+from appliance.errors import DetectorFailed
+from appliance.records.verdicts import Hit
+
+# Presidio skips a pattern that takes too long. Here it denies.
+_TIMEOUT_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One way in which one kind of identifier is written.
+
+    Attributes:
+        name: For verdicts and `gate explain`, e.g. "date-month-first".
+        entity: Kind of identifier.
+        score: How sure a find is, 0 to 1.
+        pattern: Compiled; the group "id", where there is one, is the find.
+        check: Says whether the found text can be what the rule looks for.
+    """
+
+    name: str
+    entity: str
+    score: float
+    pattern: Any = field(repr=False)
+    check: Callable[[str], bool] | None = field(default=None, repr=False)
+
+    def find(self, text: str) -> Iterator[Hit]:
+        """Every find in `text`.
+
+        Raises:
+            DetectorFailed: The search took too long.
+        """
+        try:
+            for match in self.pattern.finditer(text, timeout=_TIMEOUT_S):
+                group = "id" if "id" in self.pattern.groupindex else 0
+                start, end = match.span(group)
+                if start < end and (self.check is None or self.check(match.group(group))):
+                    yield Hit(start, end, self.entity, self.score, self.name)
+        except TimeoutError:
+            raise DetectorFailed(
+                f"The rule {self.name} ran out of time on a text; unsure means no.",
+                "Split the text into shorter ones.",
+            ) from None
+
+
+def rule(
+    name: str,
+    entity: str,
+    score: float,
+    pattern: str,
+    check: Callable[[str], bool] | None = None,
+    *,
+    any_case: bool = True,
+) -> Rule:
+    r"""A rule from a verbose pattern: white space in it is layout, `\\ ` is a blank."""
+    flags = regex.VERBOSE | (regex.IGNORECASE if any_case else 0)
+    return Rule(name, entity, score, regex.compile(pattern, flags), check)
+
+
+def find_all(rules: Sequence[Rule], text: str) -> Iterator[Hit]:
+    """Every find of every rule."""
+    for one in rules:
+        yield from one.find(text)

@@ -1,0 +1,55 @@
+"""Words of a text, and whether its writer used capitals to any purpose."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
+_WORD: Final = re.compile(r"[A-Za-z]+(?:['.-]?[A-Za-z]+)*")
+_MIN_MIXED: Final = 0.02
+_MAX_MIXED: Final = 0.55
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word.
+
+    Attributes:
+        start: First code point.
+        end: One past the last.
+        text: As written.
+        lower: In lower case.
+    """
+
+    start: int
+    end: int
+    text: str = field(repr=False)
+    lower: str = field(repr=False)
+
+    @property
+    def is_capitalised(self) -> bool:
+        """Whether it begins with a capital."""
+        return self.text[0].isupper()
+
+
+def split_words(text: str) -> list[Word]:
+    """The words of `text`, in order; "O'Brien", "Smith-Jones" and "U.S" are one each."""
+    return [
+        Word(match.start(), match.end(), match.group(), match.group().lower())
+        for match in _WORD.finditer(text)
+    ]
+
+
+def uses_capitals(text: str) -> bool:
+    """Whether capitals tell something: not in a text all in one case.
+
+    >>> [uses_capitals(text) for text in ("Seen by Anna.", "SEEN BY ANNA.", "seen by anna")]
+    [True, False, False]
+    """
+    letters = sum(character.isalpha() for character in text)
+    capitals = sum(character.isupper() for character in text)
+    return letters > 0 and _MIN_MIXED <= capitals / letters <= _MAX_MIXED
+
+
+def between(text: str, left: Word, right: Word) -> str:
+    """What stands between two words."""
+    return text[left.end : right.start]

@@ -1,0 +1,76 @@
+"""Loading the site's patient index: the registry into the vault, its keyed hashes for the gate."""
+
+from collections import Counter
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from appliance.clinical.intake.registry import read_registry
+from appliance.clinical.vault.store import Vault
+from appliance.gate.patients import write_index
+from appliance.records.progress import Progress
+from appliance.settings.keys import Purpose
+from appliance.workflows.site import Site, open_site
+
+INDEX: Final = "patients.index"
+_REASON: Final = "patient-index"
+
+
+@dataclass(frozen=True, slots=True)
+class PatientImport:
+    """What an import of a registry did, or would do.
+
+    Attributes:
+        patients: Patients in the file.
+        identifiers: Identifiers in the file, by kind.
+        registered: Patients in the vault afterwards; None where nothing was written.
+        indexed: Identifiers that the gate now looks for; None where nothing was written.
+    """
+
+    patients: int
+    identifiers: dict[str, int]
+    registered: int | None = None
+    indexed: int | None = None
+
+
+def import_patients(
+    root: Path, registry: Path, progress: Progress, *, dry_run: bool = False
+) -> PatientImport:
+    """The registry in the file is in the vault, and the gate knows every patient of the site.
+
+    Raises:
+        BadInput: The file is no registry; nothing was changed.
+        NoSpace: The disk is full; the index is as it was.
+    """
+    site = open_site(root)
+    progress.begin("reading the registry")
+    patients = list(read_registry(registry))
+    kinds = Counter(item.kind for patient in patients for item in patient.identifiers)
+    progress.end(f"{len(patients)} patients")
+    if dry_run:
+        return PatientImport(len(patients), dict(sorted(kinds.items())))
+    with closing(_open_vault(site)) as vault:
+        vault.register(patients)
+        progress.begin("writing the patient index")
+        known = vault.read_patients_identified(_REASON)
+        indexed = write_index(
+            site.paths.vault / INDEX,
+            (item for patient in known for item in patient.identifiers),
+            site.keys.key(Purpose.PATIENT_INDEX),
+        )
+    progress.end(f"{indexed} identifiers")
+    site.ledger.record(
+        "patients.imported",
+        {"patients": len(patients), "registered": len(known), "indexed": indexed},
+    )
+    return PatientImport(len(patients), dict(sorted(kinds.items())), len(known), indexed)
+
+
+def _open_vault(site: Site) -> Vault:
+    return Vault.open(
+        site.paths.vault,
+        site.keys.key(Purpose.VAULT),
+        site.keys.key(Purpose.PSEUDONYM),
+        site.ledger,
+    )

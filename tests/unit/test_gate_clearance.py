@@ -1,0 +1,131 @@
+"""A stamp is good for one prompt, once, in time, under the policies that it was given under."""
+
+import dataclasses
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from appliance.errors import ClearanceInvalid
+from appliance.gate.clearance import ClearanceChecker, Stamper
+from appliance.gate.opening import open_checker
+from appliance.records.identifiers import Digest, DraftId
+from appliance.records.prompts import Draft, DraftKind
+
+SEED, OTHER_SEED = b"\x01" * 32, b"\x02" * 32
+DIGEST = Digest("a" * 64)
+DRAFT = Draft(DraftId("d-1"), "disease", DraftKind.SINGLE, ("asthma",), "note", "Write of asthma.")
+
+
+class StoppedClock:
+    """A clock that is set by hand."""
+
+    def __init__(self):
+        self.time = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def now(self):
+        return self.time
+
+
+@pytest.fixture
+def clock():
+    return StoppedClock()
+
+
+@pytest.fixture
+def cleared(clock):
+    return Stamper(SEED, clock, DIGEST, timedelta(minutes=15)).stamp(DRAFT)
+
+
+@pytest.fixture
+def checker(clock):
+    return ClearanceChecker(SEED, clock, DIGEST, timedelta(minutes=15))
+
+
+def test_a_fresh_stamp_is_good_once(checker, cleared):
+    """The second sending of the same stamp is refused."""
+    checker.check(cleared)
+
+    with pytest.raises(ClearanceInvalid, match="used before"):
+        checker.check(cleared)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"draft": dataclasses.replace(DRAFT, prompt="Write of Jane Doe.")},
+        {"draft": dataclasses.replace(DRAFT, draft_id=DraftId("d-2"))},
+        {"policy_digest": Digest("b" * 64)},
+        {"expires_at": datetime(2026, 1, 2, tzinfo=UTC)},
+        {"nonce": "0" * 32},
+        {"stamp": b"\x00" * 64},
+        {"stamp": b""},
+        {"stamp": None},
+    ],
+)
+def test_a_changed_stamp_is_refused(checker, cleared, change):
+    """Any part that was changed after stamping makes the stamp worthless, without its text."""
+    with pytest.raises(ClearanceInvalid) as caught:
+        checker.check(dataclasses.replace(cleared, **change))
+
+    assert "Jane" not in repr(caught.value)
+
+
+def test_a_stamp_of_another_gate_is_refused(clock, checker):
+    """Only the gate's own key makes stamps."""
+    forged = Stamper(OTHER_SEED, clock, DIGEST, timedelta(minutes=15)).stamp(DRAFT)
+
+    with pytest.raises(ClearanceInvalid, match="not the gate's"):
+        checker.check(forged)
+
+
+def test_an_expired_stamp_is_refused(clock, checker, cleared):
+    """From the minute of its expiry a stamp is worth nothing."""
+    clock.time += timedelta(minutes=15)
+
+    with pytest.raises(ClearanceInvalid, match="expired"):
+        checker.check(cleared)
+
+
+def test_a_stamp_from_the_future_is_refused(clock, checker, cleared):
+    """A clock that jumped back does not give stamps a longer life."""
+    clock.time -= timedelta(hours=1)
+
+    with pytest.raises(ClearanceInvalid, match="future"):
+        checker.check(cleared)
+
+
+def test_a_stamp_under_other_policies_is_refused(clock, cleared):
+    """When the policies change, what was cleared before is inspected again."""
+    checker = ClearanceChecker(SEED, clock, Digest("b" * 64), timedelta(minutes=15))
+
+    with pytest.raises(ClearanceInvalid, match="other policies"):
+        checker.check(cleared)
+
+
+def test_spent_stamps_stay_spent(clock, checker):
+    """Forgetting long expired stamps never makes one good again."""
+    stamper = Stamper(SEED, clock, DIGEST, timedelta(minutes=15))
+    stamps = [stamper.stamp(DRAFT) for _ in range(1030)]
+    for stamp in stamps:
+        checker.check(stamp)
+    clock.time += timedelta(minutes=14)
+
+    for stamp in stamps[:3]:
+        with pytest.raises(ClearanceInvalid):
+            checker.check(stamp)
+
+
+def test_the_checker_of_a_site_needs_only_its_key(clock, cleared):
+    """`open_checker` checks what a gate with the same key stamped."""
+
+    class Keys:
+        def key(self, purpose):
+            assert purpose == "clearance"
+            return SEED
+
+    open_checker(Keys(), clock, DIGEST).check(cleared)
+
+
+def test_a_stamp_does_not_show_the_prompt(cleared):
+    """The repr of a cleared prompt is safe in a log."""
+    assert "Write of asthma" not in repr(cleared)
