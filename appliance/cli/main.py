@@ -1,8 +1,10 @@
 """The command tree, loaded lazily, and the one place where errors become exit codes."""
 
+import os
 import sys
+from contextlib import suppress
 from importlib import import_module  # noqa: TID251 - names below are fixed, and --help must be fast
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -46,6 +48,16 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; whoever reads its output may go away (`| head`) without harm."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # click would end the process with 1. What is still buffered has no reader either.
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise click.exceptions.Exit(EXIT_OK) from None
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The table of commands, without importing any."""
         del ctx
@@ -80,8 +92,4 @@ def run(arguments: list[str] | None = None) -> int:
     except ApplianceError as error:
         render.complain(str(error))
         return error.exit_code
-    except BrokenPipeError:
-        # Whoever reads stdout has gone (`| head`): nothing to tell it.
-        sys.stderr.close()
-        return EXIT_OK
     return outcome if isinstance(outcome, int) else EXIT_OK

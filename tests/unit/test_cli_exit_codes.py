@@ -1,0 +1,195 @@
+"""The process ends with the code of the table, and says one sentence on stderr."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import click
+import pytest
+
+from appliance.cli import main, render
+from appliance.cli.main import run
+from appliance.errors import BackendUnavailable, Denied, LedgerBroken
+
+
+@pytest.fixture
+def site(tmp_path):
+    assert run(["init", str(tmp_path / "site"), "--profile", "air-gapped"]) == 0
+    return tmp_path / "site"
+
+
+def _raising(monkeypatch, error):
+    """A command that ends with `error`, found like any other."""
+
+    @click.command()
+    def fails():
+        raise error
+
+    module = type(sys)("appliance.cli.fails")
+    module.fails = fails
+    monkeypatch.setitem(sys.modules, "appliance.cli.fails", module)
+    monkeypatch.setitem(main.COMMANDS, "fails", ("appliance.cli.fails:fails", "Fails."))
+
+
+def test_help_is_success(capsys):
+    assert run(["--help"]) == 0
+    out = capsys.readouterr().out
+    for name in main.COMMANDS:
+        assert name in out
+
+
+def test_a_word_that_is_no_command_is_bad_input(capsys):
+    assert run(["frobnicate"]) == 2
+    assert "No such command" in capsys.readouterr().err
+
+
+def test_a_missing_site_is_bad_input(tmp_path, capsys):
+    """The next step is in the message."""
+    assert run(["ledger", "head", "--site", str(tmp_path / "nowhere")]) == 2
+    assert "appliance init" in capsys.readouterr().err
+
+
+def test_no_site_at_all_is_bad_input(monkeypatch, capsys):
+    monkeypatch.delenv("APPLIANCE_SITE", raising=False)
+
+    assert run(["ledger", "head"]) == 2
+    assert "--site" in capsys.readouterr().err
+
+
+def test_the_site_can_come_from_the_environment(site, monkeypatch, capsys):
+    monkeypatch.setenv("APPLIANCE_SITE", str(site))
+
+    assert run(["ledger", "head"]) == 0
+    assert capsys.readouterr().out.splitlines()[-4] == "1"
+
+
+def test_settings_that_are_no_toml_are_bad_input(site, capsys):
+    (site / "site.toml").write_text("profile = ", encoding="utf-8")
+
+    assert run(["ledger", "head", "--site", str(site)]) == 2
+    assert "not valid TOML" in capsys.readouterr().err
+
+
+def test_an_unknown_setting_is_bad_input(site, capsys):
+    with (site / "site.toml").open("a", encoding="utf-8") as file:
+        file.write("colour = 1\n")
+
+    assert run(["ledger", "head", "--site", str(site)]) == 2
+    assert "colour" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (Denied("The gate found a name.", "Change the label sheet."), 5),
+        (BackendUnavailable("The server is down.", "Try again."), 6),
+        (LedgerBroken("Entry 3 was altered.", "Keep a copy."), 8),
+        (KeyboardInterrupt(), 130),
+        (click.Abort(), 130),
+        (BrokenPipeError(), 0),
+    ],
+)
+def test_every_error_has_its_exit_code(monkeypatch, capsys, error, code):
+    _raising(monkeypatch, error)
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+
+    assert run(["fails"]) == code
+    assert not capsys.readouterr().out
+
+
+def test_an_error_is_told_in_one_line_without_a_traceback(monkeypatch, capsys):
+    _raising(monkeypatch, Denied("The gate found a name.", "Change the label sheet."))
+
+    run(["fails"])
+
+    err = capsys.readouterr().err
+    assert err == "appliance: The gate found a name. Change the label sheet.\n"
+
+
+def test_a_number_that_a_command_returns_is_the_exit_code(monkeypatch):
+    @click.command()
+    def fails():
+        return 4
+
+    _raising(monkeypatch, None)
+    monkeypatch.setattr(sys.modules["appliance.cli.fails"], "fails", fails)
+
+    assert run(["fails"]) == 4
+
+
+def test_ctrl_c_ends_a_real_process_with_130(tmp_path):
+    """One SIGINT, one sentence, no traceback."""
+    code = (
+        "import sys, time\n"
+        "from unittest import mock\n"
+        "from appliance.cli import main\n"
+        "def wait(*_):\n"
+        "    print('waiting', flush=True)\n"
+        "    time.sleep(60)\n"
+        "with mock.patch('appliance.workflows.site.init', wait):\n"
+        f"    sys.exit(main.run(['init', {str(tmp_path / 's')!r}, '--profile', 'air-gapped']))\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "waiting\n"
+    time.sleep(0.2)
+    os.kill(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+
+    assert process.returncode == 130
+    assert "Interrupted" in err
+    assert "Traceback" not in err
+
+
+def test_a_reader_that_goes_away_is_no_error(site):
+    """`appliance ... | head -1` ends quietly."""
+    command = f"{sys.executable} -m appliance ledger verify --json --site {site} | true"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+
+
+def test_json_is_one_document_whatever_is_in_it(capsys):
+    from pathlib import Path
+
+    from appliance.records.spans import ScoredSpan, Span
+    from appliance.records.verdicts import Decision
+
+    render.emit_json(
+        {
+            "span": ScoredSpan(Span(0, 3, "Disease"), 0.5),
+            "p": Path("a"),
+            "d": Decision.DENY,
+            1: (2,),
+        }
+    )
+
+    assert json.loads(capsys.readouterr().out) == {
+        "span": {"span": {"start": 0, "end": 3, "label": "Disease"}, "score": 0.5},
+        "p": "a",
+        "d": "deny",
+        "1": [2],
+    }
+
+
+def test_progress_is_drawn_on_stderr_only(capsys):
+    bars = render.Bars()
+    bars.advance()
+    bars.begin("Sealing", 3)
+    bars.advance(2, "1.0 MB")
+    bars.advance()
+    bars.end("3 notes sealed")
+    bars.begin("Waiting")
+    bars.end()
+
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "Sealing: 3 notes sealed" in err

@@ -1,0 +1,163 @@
+"""Label sheets and vocabularies: what is wrong is named by key, what is right is digested."""
+
+import pytest
+
+from appliance.errors import BadInput
+from appliance.settings.policies import shipped_policies
+from appliance.settings.tasks import list_tasks, load_task, load_vocabulary
+
+SHEET = """
+title = "Fruit"
+vocabulary = "fruit.tsv"
+vocabulary_source = "invented"
+registers = ["letter"]
+topics = ["weather"]
+[mix]
+single = 0.5
+several = 0.2
+abbreviation = 0.2
+none = 0.1
+[[entity]]
+name = "Fruit"
+definition = "What grows on trees."
+includes = ["apples"]
+excludes = ["nuts"]
+examples = ["apple"]
+[[demonstration]]
+entities = ["apple"]
+text = "She ate an apple."
+register = "letter"
+[[demonstration]]
+entities = []
+text = "It rained."
+register = "letter"
+"""
+RELATION = """
+[[relation]]
+name = "eats"
+definition = "x"
+head = "Fruit"
+tail = "Bird"
+"""
+WORDS = "name\tsynonyms\tabbreviations\napple\tpome|pippin\tAP\npear\t\t\n"
+
+
+@pytest.fixture
+def labels(tmp_path):
+    (tmp_path / "fruit.toml").write_text(SHEET, encoding="utf-8")
+    (tmp_path / "fruit.tsv").write_text(WORDS, encoding="utf-8")
+    return tmp_path
+
+
+def _change(labels, old, new):
+    assert old in SHEET
+    (labels / "fruit.toml").write_text(SHEET.replace(old, new, 1), encoding="utf-8")
+
+
+def test_a_sheet_is_read_with_its_vocabulary(labels):
+    sheet, vocabulary = load_task(labels, "fruit")
+
+    assert (sheet.name, sheet.title, sheet.entities[0].name) == ("fruit", "Fruit", "Fruit")
+    assert [term.surfaces for term in vocabulary.terms] == [
+        ("apple", "pome", "pippin", "AP"),
+        ("pear",),
+    ]
+    assert vocabulary.terms[0].label == "Fruit"
+
+
+def test_every_shipped_sheet_is_sound():
+    labels = shipped_policies() / "labels"
+
+    assert "disease" in list_tasks(labels)
+    for name in list_tasks(labels):
+        load_task(labels, name)
+
+
+def test_sheet_and_vocabulary_are_digested_together(labels):
+    """Another word, another task: the digest is in every card made from it."""
+    before = load_task(labels, "fruit")[0].digest
+    (labels / "fruit.tsv").write_text(WORDS + "plum\t\t\n", encoding="utf-8")
+
+    assert load_task(labels, "fruit")[0].digest != before
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("title =", "titel =", "titel"),
+        ('title = "Fruit"', "", "title: Field required"),
+        ('title = "Fruit"', "title = Fruit", "not valid TOML"),
+        ("none = 0.1", "none = 0.2", "must sum to 1"),
+        ("none = 0.1", "none = 1.1", "mix.none"),
+        ('name = "Fruit"', 'name = "two words"', "entity.0.name"),
+        ('examples = ["apple"]', "examples = []", "entity.0.examples"),
+        ('register = "letter"', 'register = "poem"', "demonstration.0"),
+        ('text = "She ate an apple."', 'text = "She ate."', "not in its text"),
+        ("entities = []", 'entities = ["rain"]', "mix.none needs one"),
+        ("fruit.tsv", "../fruit.tsv", "vocabulary"),
+        (
+            "[[entity]]",
+            f"{RELATION}[[entity]]",
+            "relation.eats",
+        ),
+    ],
+)
+def test_what_is_wrong_in_a_sheet_is_named(labels, old, new, complaint):
+    _change(labels, old, new)
+
+    with pytest.raises(BadInput) as refusal:
+        load_task(labels, "fruit")
+
+    assert complaint in str(refusal.value)
+
+
+def test_two_types_of_one_name_are_refused(labels):
+    entity = SHEET[SHEET.index("[[entity]]") : SHEET.index("[[demonstration]]")]
+    _change(labels, "[[demonstration]]", f"{entity}[[demonstration]]")
+
+    with pytest.raises(BadInput, match="share a name"):
+        load_task(labels, "fruit")
+
+
+def test_a_missing_sheet_is_told_with_those_there_are(labels):
+    with pytest.raises(BadInput, match=r"Sheets of this site: fruit\."):
+        load_task(labels, "vegetable")
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"", "no `name` column"),
+        (b"word\napple\n", "no `name` column"),
+        (b"name\n\n", "0 term"),
+        (b"name\napple\n", "1 term"),
+        (b"name\tlabel\napple\tNut\npear\tFruit\n", "line 2"),
+        (b"name\n\xff\xfe\n", "not UTF-8"),
+    ],
+)
+def test_a_vocabulary_that_can_not_be_used_is_refused(labels, content, complaint):
+    (labels / "fruit.tsv").write_bytes(content)
+
+    with pytest.raises(BadInput) as refusal:
+        load_task(labels, "fruit")
+
+    assert complaint in str(refusal.value)
+
+
+def test_files_that_can_not_be_read_are_named(labels):
+    (labels / "fruit.tsv").unlink()
+    with pytest.raises(BadInput, match=r"fruit\.tsv can't be read"):
+        load_task(labels, "fruit")
+
+    (labels / "fruit.toml").write_bytes(b"\xff")
+    with pytest.raises(BadInput, match="not UTF-8"):
+        load_task(labels, "fruit")
+
+
+def test_with_two_types_every_line_names_its_own(tmp_path):
+    path = tmp_path / "words.tsv"
+    path.write_text("name\tlabel\napple\tFruit\nhazel\tNut\n", encoding="utf-8")
+
+    terms = load_vocabulary(path, ("Fruit", "Nut"), "invented").terms
+
+    assert [(term.name, term.label) for term in terms] == [("apple", "Fruit"), ("hazel", "Nut")]
