@@ -13,7 +13,7 @@ def registry_row(story: Story) -> SourcePatient:
     rows = [
         ("name", f"{person.given} {person.family}"),
         ("birth-date", person.born.isoformat()),
-        ("admission-date", story.admitted.isoformat()),
+        ("date", story.admitted.isoformat()),
         *((kind, value) for kind, value in person.numbers.items()),
         ("relative", f"{person.relative.given} {person.relative.family}"),
         ("phone", person.relative.phone),

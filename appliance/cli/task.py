@@ -1,0 +1,110 @@
+"""`appliance task`: validate, list and show label sheets."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from appliance.cli import render
+from appliance.cli.options import json_option
+from appliance.workflows import task as workflow
+
+
+def _any_site_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--site DIR`, where the shipped sheets will do without one."""
+    return click.option(
+        "--site",
+        envvar="APPLIANCE_SITE",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="The site whose sheets are meant; without it, those that come with the product.",
+        show_envvar=True,
+    )(command)
+
+
+@click.group()
+def task() -> None:
+    """Validate, list and show label sheets.
+
+    A label sheet says what a task's entities are, by rules and examples; a vocabulary beside it
+    seeds what is generated. A SHEET is a name, or a path that ends in .toml.
+    """
+
+
+@task.command()
+@click.argument("sheet")
+@_any_site_option
+@json_option
+def validate(sheet: str, site: Path | None, as_json: bool) -> None:
+    """Check that SHEET and its vocabulary are well-formed.
+
+    Example: appliance task validate policies/labels/disease.toml
+    """
+    summary = workflow.validate(sheet, site)
+    if as_json:
+        render.emit_json(summary)
+        return
+    render.emit_table("Well-formed", ("", ""), _rows(summary))
+
+
+@task.command("list")
+@_any_site_option
+@json_option
+def list_command(site: Path | None, as_json: bool) -> None:
+    """List all label sheets.
+
+    Example: appliance task list
+    """
+    summaries = workflow.list_all(site)
+    if as_json:
+        render.emit_json(summaries)
+        return
+    rows = [
+        (s.name, s.title, ", ".join(s.entities), ", ".join(s.relations), sum(s.terms.values()))
+        for s in summaries
+    ]
+    render.emit_table("Label sheets", ("name", "title", "entities", "relations", "terms"), rows)
+
+
+@task.command()
+@click.argument("sheet")
+@_any_site_option
+@json_option
+def show(sheet: str, site: Path | None, as_json: bool) -> None:
+    """Show SHEET: definitions, rules, examples.
+
+    Example: appliance task show disease
+    """
+    content = workflow.show(sheet, site)
+    if as_json:
+        render.emit_json(content)
+        return
+    for entity in content.entities:
+        rows = [
+            ("is", entity.definition),
+            *(("counts", rule) for rule in entity.includes),
+            *(("does not count", rule) for rule in entity.excludes),
+            ("examples", ", ".join(entity.examples)),
+            ("counter-examples", ", ".join(entity.counter_examples)),
+        ]
+        render.emit_table(f"{content.title}: {entity.name}", ("", ""), rows)
+    relations = [(r.name, f"{r.head} > {r.tail}", r.definition) for r in content.relations]
+    if relations:
+        render.emit_table("Relations", ("name", "between", "definition"), relations)
+
+
+def _rows(summary: workflow.TaskSummary) -> list[tuple[str, object]]:
+    terms = ", ".join(f"{label} {count}" for label, count in summary.terms.items())
+    return [
+        ("name", summary.name),
+        ("title", summary.title),
+        ("digest", summary.digest),
+        ("entities", ", ".join(summary.entities)),
+        ("relations", ", ".join(summary.relations) or "none"),
+        ("concepts", terms),
+        ("surfaces", summary.surfaces),
+        ("registers", summary.registers),
+        ("topics", summary.topics),
+        ("demonstrations", summary.demonstrations),
+        ("vocabulary", summary.source),
+    ]

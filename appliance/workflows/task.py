@@ -1,0 +1,106 @@
+"""Label sheets: which there are, what one says, and whether it is well-formed."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from appliance.records.identifiers import Digest
+from appliance.records.tasks import LabelSheet, Vocabulary
+from appliance.settings.policies import shipped_policies
+from appliance.settings.site import find_site
+from appliance.settings.tasks import list_tasks, load_sheet_file, load_task
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSummary:
+    """A well-formed label sheet in counts.
+
+    Attributes:
+        name: The task.
+        title: For people.
+        digest: Of sheet and vocabulary.
+        entities: Entity types.
+        relations: Relation types.
+        terms: Entity type to count of concepts in the vocabulary.
+        surfaces: Names, synonyms and abbreviations, all together.
+        registers: Count of style registers.
+        topics: Count of topics for sentences without an entity.
+        demonstrations: Count.
+        source: Of the vocabulary, with its licence.
+    """
+
+    name: str
+    title: str
+    digest: Digest
+    entities: tuple[str, ...]
+    relations: tuple[str, ...]
+    terms: dict[str, int]
+    surfaces: int
+    registers: int
+    topics: int
+    demonstrations: int
+    source: str
+
+
+def validate(name_or_file: str, site: Path | None = None) -> TaskSummary:
+    """The sheet is well-formed, and its vocabulary fits it.
+
+    Args:
+        name_or_file: A task's name, or the path of a sheet (it ends in `.toml`).
+        site: Whose sheets a name is looked up in; the shipped ones if left out.
+
+    Raises:
+        BadInput: No such sheet, or what is wrong with it.
+        SiteError: There is no site there.
+    """
+    return summarise(*_load(name_or_file, site))
+
+
+def show(name_or_file: str, site: Path | None = None) -> LabelSheet:
+    """The whole sheet.
+
+    Raises:
+        BadInput: As `validate`.
+        SiteError: There is no site there.
+    """
+    sheet, _ = _load(name_or_file, site)
+    return sheet
+
+
+def list_all(site: Path | None = None) -> tuple[TaskSummary, ...]:
+    """Every sheet of the site, or of the product, in name order.
+
+    Raises:
+        BadInput: One of them is not well-formed.
+        SiteError: There is no site there.
+    """
+    labels = labels_of(site)
+    return tuple(summarise(*load_task(labels, name)) for name in list_tasks(labels))
+
+
+def labels_of(site: Path | None) -> Path:
+    """The directory of sheets of a site, or of the product where no site is named."""
+    return shipped_policies() / "labels" if site is None else find_site(site).labels
+
+
+def summarise(sheet: LabelSheet, vocabulary: Vocabulary) -> TaskSummary:
+    """Counts of a sheet and its vocabulary."""
+    return TaskSummary(
+        name=sheet.name,
+        title=sheet.title,
+        digest=sheet.digest,
+        entities=tuple(entity.name for entity in sheet.entities),
+        relations=tuple(relation.name for relation in sheet.relations),
+        terms=dict(Counter(term.label for term in vocabulary.terms)),
+        surfaces=sum(len(term.surfaces) for term in vocabulary.terms),
+        registers=len(sheet.registers),
+        topics=len(sheet.topics),
+        demonstrations=len(sheet.demonstrations),
+        source=vocabulary.source,
+    )
+
+
+def _load(name_or_file: str, site: Path | None) -> tuple[LabelSheet, Vocabulary]:
+    if name_or_file.endswith(".toml"):
+        return load_sheet_file(Path(name_or_file))
+    return load_task(labels_of(site), name_or_file)
