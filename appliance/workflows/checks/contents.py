@@ -9,6 +9,7 @@ from typing import Any, Final
 from appliance.artifacts.manifest import is_finished, read_manifest
 from appliance.errors import ApplianceError, BadInput
 from appliance.records.events import Fact
+from appliance.records.prompts import Route
 from appliance.settings.keys import Purpose
 from appliance.settings.policies import shipped_policies
 from appliance.workflows.checks.outcome import Check, Outcome, judge, passed, skipped
@@ -18,7 +19,6 @@ _VAULT: Final = "vault.db"
 _DAY_S: Final = 24 * 3600
 # Strictest first.
 _LEAVES: Final = ("never", "after-audit")
-_CLOUD_ROUTE: Final = "chatgpt"
 
 
 class _Nobody:
@@ -80,16 +80,16 @@ def _intact(found: list[tuple[str, Path]]) -> Outcome:
 
 
 def _profile(site: SiteView) -> Outcome:
+    from appliance.synthesis.routing.policy import load_routing
+
     profile = site.settings().profile
-    routing = site.paths.policies / "routing.toml"
-    if not routing.is_file():
-        return passed(f"Profile {profile}; without a routing policy nothing but vLLM is asked.")
-    allowed = _CLOUD_ROUTE in _enabled_routes(_read(routing))
+    routes = load_routing(site.paths.policies / "routing.toml", profile).routes
+    outside = [route for route in routes if route is Route.CHATGPT]
     return judge(
-        f"Profile {profile}; the routing policy {'names' if allowed else 'does not name'} "
-        f"{_CLOUD_ROUTE}.",
-        f"Remove {_CLOUD_ROUTE} from policies/routing.toml, or make the site cloud-allowed.",
-        fails=allowed and profile == "air-gapped",
+        f"Profile {profile}; cleared prompts may go to {', '.join(routes)}.",
+        "Remove chatgpt from that profile in policies/routing.toml: air-gapped means that nothing "
+        "leaves.",
+        fails=bool(outside) and profile == "air-gapped",
     )
 
 
@@ -193,11 +193,3 @@ def _older(directory: Path, days: float) -> int:
         for path in directory.rglob("*")
         if path.is_file() and not path.is_symlink()
     )
-
-
-def _enabled_routes(routing: object) -> set[str]:
-    if isinstance(routing, dict):
-        return {name for value in routing.values() for name in _enabled_routes(value)}
-    if isinstance(routing, list):
-        return {name for value in routing for name in _enabled_routes(value)}
-    return {routing} if isinstance(routing, str) else set()

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from appliance.errors import ApplianceError
 
 Subject = TypeVar("Subject")
+_MEND: Final = "Mend what is named, or restore it from the backup."
 
 
 class Status(StrEnum):
@@ -54,7 +55,7 @@ class Check(Generic[Subject]):
         try:
             return self.look(subject)
         except ApplianceError as error:
-            return Outcome(Status.FAIL, error.what, error.next_step)
+            return Outcome(Status.FAIL, error.what, error.next_step or _MEND)
         except Exception as error:  # noqa: BLE001 - a doctor that stops halfway helps nobody
             # The type only: what the error holds may not be fit to print.
             return Outcome(Status.ERROR, f"The check itself failed: {type(error).__name__}.")
