@@ -34,6 +34,7 @@ class Draft:
         entities: Surfaces that the answer must contain, in order; empty for kind NONE.
         register: Style register asked for.
         prompt: All that would be sent, constant part first (prefix caching).
+        opening: The first words of the answer; the prompt ends with them, the text begins so.
     """
 
     draft_id: DraftId
@@ -42,6 +43,7 @@ class Draft:
     entities: tuple[str, ...]
     register: str
     prompt: str = field(repr=False)
+    opening: str = ""
 
 
 @dataclass(frozen=True, slots=True)

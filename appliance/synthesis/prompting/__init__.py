@@ -1,1 +1,6 @@
-"""TODO(room head): what comes in, what goes out, what must never happen here."""
+"""Label sheet, vocabulary and seed in; an endless, repeatable stream of drafts out.
+
+Comes in: public or invented facts only.
+Goes out: `Draft`s, the constant part of the prompt first, the request last.
+Never here: a note, a gold file, a clock, unseeded randomness, a socket.
+"""

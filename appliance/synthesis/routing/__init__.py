@@ -1,1 +1,6 @@
-"""TODO(room head): what comes in, what goes out, what must never happen here."""
+"""Where a cleared prompt may go, by the policy the operator keeps under review.
+
+Comes in: `policies/routing.toml`, a profile, a cleared prompt.
+Goes out: a `Route`, or a refusal that names the rule.
+Never here: a socket, a fall-back that the policy does not name.
+"""

@@ -1,0 +1,73 @@
+"""`appliance synthesize`."""
+
+from pathlib import Path
+
+import click
+
+from appliance.cli import render
+from appliance.cli.options import dry_run_option, json_option, site_option
+
+
+@click.command()
+@site_option
+@click.option("--task", required=True, help="Name of the label sheet.")
+@click.option("--count", type=click.IntRange(min=1), required=True, help="Examples wanted.")
+@click.option("--out", required=True, help="Name of the corpus to write.")
+@click.option(
+    "--route",
+    type=click.Choice(["auto", "vllm", "chatgpt"]),
+    default="auto",
+    show_default=True,
+    help="Where prompts may go; the site's policy decides what is allowed.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the stream of prompts.")
+@dry_run_option
+@json_option
+def synthesize(
+    site: Path,
+    task: str,
+    count: int,
+    out: str,
+    route: str,
+    seed: int,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Let a model invent COUNT labelled sentences for a task.
+
+    Every prompt passes the gate before it is sent. Run the same command again after an
+    interruption: it goes on where it was.
+    """
+    from appliance.workflows import synthesize as workflow
+
+    order = workflow.Order(task, count, out, route, seed)
+    if dry_run:
+        planned = workflow.plan(site, order)
+        if as_json:
+            render.emit_json(planned)
+            return
+        rows = [
+            ("route", planned.route.value),
+            ("model", planned.model),
+            ("prompts", planned.drafts),
+            ("prompt tokens, about", planned.prompt_tokens),
+            ("answer tokens, about", planned.completion_tokens),
+            ("assumed yield", f"{planned.assumed_yield:.0%}"),
+        ]
+        render.emit_table(f"Would write corpus {out}", ("what", "value"), rows)
+        return
+    done = workflow.synthesize(site, order, render.Bars())
+    if as_json:
+        render.emit_json(done)
+        return
+    card = done.card
+    rows = [
+        ("examples", card.accepted),
+        *((f"  {name}", number) for name, number in card.splits.items()),
+        ("without an entity", card.without_entity),
+        *((f"spans: {label}", number) for label, number in card.entities.items()),
+        ("answers", card.completions),
+        *((f"  dropped: {reason}", number) for reason, number in card.dropped.items()),
+        ("drafts denied by the gate", card.denied),
+    ]
+    render.emit_table(f"Corpus {card.name}", ("what", "count"), rows)

@@ -1,0 +1,38 @@
+"""The seam: one method, whatever model stands behind it."""
+
+from typing import Protocol
+
+from appliance.gate.clearance import ClearedPrompt
+from appliance.records.prompts import Completion, Route, SamplingParameters
+
+
+class Checker(Protocol):
+    """Who says whether a stamp is good; the gate's `ClearanceChecker`."""
+
+    def check(self, cleared: ClearedPrompt) -> None:
+        """The stamp is genuine, fresh, of the policies in force, and now spent.
+
+        Raises:
+            ClearanceInvalid: Any of these does not hold.
+        """
+
+
+class Backend(Protocol):
+    """One model that writes."""
+
+    @property
+    def route(self) -> Route:
+        """Where it is."""
+
+    @property
+    def model(self) -> str:
+        """Name and digest of the model, as recorded with every completion."""
+
+    async def complete(self, cleared: ClearedPrompt, parameters: SamplingParameters) -> Completion:
+        """The model's answer to a prompt whose clearance was checked just before it was sent.
+
+        Raises:
+            ClearanceInvalid: The stamp is not good; nothing was sent.
+            BackendUnavailable: No answer, after a bounded number of tries.
+            BackendRefused: The server will not answer this request.
+        """

@@ -1,0 +1,88 @@
+"""Words that look like entities, yet carry no label: a sentence with one would teach a lie.
+
+The model names things that no vocabulary holds. What such a name looks like is learned from the
+vocabulary itself, so it works for any task: the words that many names end with ("syndrome",
+"carcinoma"), and the endings that many last words share ("-itis", "-emia").
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from appliance.records.spans import Span
+from appliance.records.tasks import LabelSheet, Vocabulary
+from appliance.synthesis.curation.words import Word, singulars, split_words
+
+HEAD_NAMES: Final = 5
+ENDING_NAMES: Final = 8
+ORDINARY_WORDS: Final = 2
+_ENDING_LETTERS: Final = 4
+_LONGEST_NAME: Final = 4
+# "The disease", "a tumor": the bare word speaks of something named elsewhere.
+_DETERMINERS: Final = frozenset(
+    ("the", "a", "an", "this", "that", "these", "those", "his", "her", "their", "its")
+)
+
+
+class Suspects:
+    """Finds unlabelled words that look like the names of a vocabulary."""
+
+    def __init__(self, sheet: LabelSheet, vocabulary: Vocabulary) -> None:
+        lasts = Counter(_last_words(vocabulary))
+        # What the sheet itself leaves unlabelled is known not to be an entity.
+        self._innocent = set(_unlabelled_words(sheet))
+        ordinary = Counter(_endings_of(self._innocent))
+        endings = Counter(_endings_of(lasts))
+        self._heads = {word for word, count in lasts.items() if count >= HEAD_NAMES}
+        # "-tion" ends many names of diseases, and as many words that are none.
+        self._endings = {
+            ending
+            for ending, count in endings.items()
+            if count >= ENDING_NAMES and ordinary[ending] <= ORDINARY_WORDS
+        }
+
+    def count(self, words: Sequence[Word], spans: Sequence[Span]) -> int:
+        """How many words outside `spans` look like an entity that nobody labelled."""
+        return sum(
+            1
+            for at, word in enumerate(words)
+            if not any(span.start <= word.start < span.end for span in spans)
+            and self._looks_so(words[at - 1].folded if at else "", word.folded)
+        )
+
+    def _looks_so(self, before: str, word: str) -> bool:
+        forms = singulars(word)
+        if self._innocent.intersection(forms):
+            return False
+        if self._heads.intersection(forms):
+            return before not in _DETERMINERS
+        return any(_is_long(form) and form[-_ENDING_LETTERS:] in self._endings for form in forms)
+
+
+def _is_long(word: str) -> bool:
+    return len(word) > _ENDING_LETTERS + 1
+
+
+def _endings_of(words: Iterable[str]) -> list[str]:
+    return [word[-_ENDING_LETTERS:] for word in words if _is_long(word)]
+
+
+def _last_words(vocabulary: Vocabulary) -> Iterable[str]:
+    for term in vocabulary.terms:
+        for surface in (term.name, *term.synonyms):
+            words = split_words(surface)
+            if words and len(words) <= _LONGEST_NAME:
+                yield words[-1].folded
+
+
+def _unlabelled_words(sheet: LabelSheet) -> Iterable[str]:
+    texts = [*sheet.topics]
+    texts += [surface for entity in sheet.entities for surface in entity.counter_examples]
+    for shown in sheet.demonstrations:
+        text = shown.text
+        for surface in shown.entities:
+            text = text.replace(surface, " ")
+        texts.append(text)
+    for text in texts:
+        for word in split_words(text):
+            yield from singulars(word.folded)

@@ -1,0 +1,99 @@
+"""The endless stream of drafts: the same sheet, vocabulary and seed give the same drafts."""
+
+import hashlib
+import json
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from appliance.records.identifiers import DraftId
+from appliance.records.prompts import Draft, DraftKind
+from appliance.records.tasks import LabelSheet, Term, Vocabulary
+from appliance.synthesis.prompting.decks import Deck, kind_deck
+from appliance.synthesis.prompting.demonstrations import ConstantPart
+from appliance.synthesis.prompting.openings import choose_opening
+from appliance.synthesis.prompting.template import render_request
+
+_SYNONYM_SHARE: Final = 0.4
+_THREE_SHARE: Final = 0.25
+_SHORT_ALONE_SHARE: Final = 0.4
+_ID_DIGITS: Final = 24
+
+
+@dataclass(frozen=True, slots=True)
+class _Decks:
+    """What drafts are dealt from."""
+
+    kinds: Deck[DraftKind]
+    terms: Deck[Term]
+    shortened: Deck[Term] | None
+    registers: Deck[str]
+    topics: Deck[str]
+
+
+def drafts(sheet: LabelSheet, vocabulary: Vocabulary, seed: int) -> Iterator[Draft]:
+    """Drafts without end, in the shares of the sheet's mix.
+
+    Every term is asked for once before any is asked for again. A kind that the vocabulary cannot
+    serve (abbreviations, where no term has one) is replaced by a single entity.
+    """
+    rng = random.Random(seed)
+    decks = _shuffle(sheet, vocabulary, rng)
+    constants = {kind: ConstantPart(sheet, kind, rng) for kind in DraftKind}
+    while True:
+        kind = decks.kinds.deal()
+        if kind is DraftKind.ABBREVIATION and decks.shortened is None:
+            kind = DraftKind.SINGLE
+        entities = _choose_entities(kind, decks, rng)
+        register = decks.registers.deal()
+        topic = decks.topics.deal() if kind is DraftKind.NONE else ""
+        request = render_request(entities, register, topic)
+        opening = choose_opening(kind, entities, rng)
+        prompt = constants[kind].next() + request + (f" {opening}" if opening else "")
+        yield make_draft(sheet.name, kind, entities, register, prompt, opening)
+
+
+def make_draft(
+    task: str,
+    kind: DraftKind,
+    entities: tuple[str, ...],
+    register: str,
+    prompt: str,
+    opening: str = "",
+) -> Draft:
+    """The draft with its id, the digest of all its other fields."""
+    fields = json.dumps([task, kind, entities, register, prompt, opening], ensure_ascii=True)
+    digest = hashlib.sha256(fields.encode()).hexdigest()[:_ID_DIGITS]
+    return Draft(DraftId(f"d-{digest}"), task, kind, entities, register, prompt, opening)
+
+
+def _shuffle(sheet: LabelSheet, vocabulary: Vocabulary, rng: random.Random) -> _Decks:
+    shortened = [term for term in vocabulary.terms if term.abbreviations]
+    return _Decks(
+        kind_deck(sheet.mix, rng),
+        Deck(vocabulary.terms, rng),
+        Deck(shortened, rng) if shortened else None,
+        Deck(sheet.registers, rng),
+        Deck(sheet.topics, rng),
+    )
+
+
+def _choose_entities(kind: DraftKind, decks: _Decks, rng: random.Random) -> tuple[str, ...]:
+    if kind is DraftKind.NONE:
+        return ()
+    if kind is DraftKind.SINGLE:
+        return (_surface(decks.terms.deal(), rng),)
+    if kind is DraftKind.SEVERAL:
+        count = 3 if rng.random() < _THREE_SHARE else 2
+        return tuple(_surface(term, rng) for term in decks.terms.deal_different(count))
+    assert decks.shortened is not None
+    term = decks.shortened.deal()
+    short = rng.choice(term.abbreviations)
+    return (short,) if rng.random() < _SHORT_ALONE_SHARE else (term.name, short)
+
+
+def _surface(term: Term, rng: random.Random) -> str:
+    if term.synonyms and rng.random() < _SYNONYM_SHARE:
+        return rng.choice(term.synonyms)
+    return term.name

@@ -1,0 +1,243 @@
+"""The accept-loop: drafts through the gate to a backend, answers through curation to examples.
+
+Many requests are in flight, yet answers are judged in the drafts' order: so the examples depend
+on the answers alone, and a run that was killed ends with the same corpus.
+"""
+
+import asyncio
+import hashlib
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final, Protocol
+
+from appliance.errors import Exhausted
+from appliance.gate.clearance import ClearedPrompt
+from appliance.records.events import Fact, Recorder
+from appliance.records.examples import Example
+from appliance.records.progress import Progress
+from appliance.records.prompts import Completion, Draft, Route, SamplingParameters
+from appliance.records.verdicts import Verdict
+from appliance.synthesis.backends.base import Backend
+from appliance.synthesis.curation.curator import Curator
+from appliance.synthesis.journal.keys import request_key
+from appliance.synthesis.journal.store import Journal
+from appliance.synthesis.prompting.template import VERSION
+from appliance.synthesis.routing.choice import choose
+from appliance.synthesis.routing.policy import RoutingPolicy
+
+# A model that gives one example in eight has the wrong prompt, not bad luck.
+DRAFTS_PER_EXAMPLE: Final = 8
+SPARE_DRAFTS: Final = 64
+DENIED_IN_A_ROW: Final = 64
+_BATCH: Final = 16
+# Used to stop sending near the end; measured yields lie between 0.6 and 0.7.
+_EXPECTED_YIELD: Final = 0.6
+
+
+class Inspector(Protocol):
+    """The gate, as the accept-loop needs it."""
+
+    def clear_many(self, drafts: Sequence[Draft]) -> list[ClearedPrompt | Verdict]:
+        """Each draft, in order: stamped, or the verdict that denies it."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What has happened so far; examples are in the drafts' order."""
+
+    examples: list[Example]
+    routes: Counter[Route]
+    models: Counter[str]
+    drafts: int = 0
+    denied: int = 0
+    repeated: int = 0
+    completions: int = 0
+    from_journal: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """What the loop works with."""
+
+    gate: Inspector
+    journal: Journal
+    recorder: Recorder
+    curator: Curator
+    policy: RoutingPolicy
+    parameters: SamplingParameters
+    max_concurrent: int
+
+
+Answer = asyncio.Task[Completion] | Completion | None
+
+
+class Generation:
+    """One run towards `count` examples; survives the loss of its backend.
+
+    Args:
+        rooms: What it works with.
+        drafts: The endless stream.
+        count: Examples wanted.
+        progress: Told of every example.
+    """
+
+    def __init__(
+        self, rooms: Rooms, drafts: Iterator[Draft], count: int, progress: Progress
+    ) -> None:
+        self._rooms = rooms
+        self._drafts = drafts
+        self._count = count
+        self._progress = progress
+        self._known: set[str] = set()
+        self._again: deque[Draft] = deque()
+        self._line: deque[tuple[Draft, Answer]] = deque()
+        self._denied_in_a_row = 0
+        self.tally = Tally([], Counter(), Counter())
+
+    async def run(self, backend: Backend) -> None:
+        """`count` examples are in the tally.
+
+        Raises:
+            Exhausted: They can't be had; the reasons are counted.
+            BackendUnavailable: The backend is gone; call again with another one to go on.
+            PrivacyError: A stamp was refused.
+        """
+        slots = asyncio.Semaphore(self._rooms.max_concurrent)
+        try:
+            while len(self.tally.examples) < self._count:
+                while self._wants_more():
+                    await self._fill(backend, slots)
+                draft, answer = self._line[0]
+                completion = await answer if isinstance(answer, asyncio.Task) else answer
+                self._line.popleft()
+                self._judge(draft, completion)
+        finally:
+            await self._step_back()
+
+    def begin(self, progress: Progress) -> None:
+        """The progress shows what there is already."""
+        progress.begin("synthesize", self._count)
+        progress.advance(len(self.tally.examples))
+
+    def summary(self) -> str:
+        """One line of counts."""
+        tally = self.tally
+        share = len(tally.examples) / max(1, tally.completions)
+        return (
+            f"{len(tally.examples)} examples from {tally.completions} answers ({share:.0%}), "
+            f"{tally.from_journal} from the journal, {tally.denied} drafts denied"
+        )
+
+    def _wants_more(self) -> bool:
+        waiting = len(self._line)
+        missing = self._count - len(self.tally.examples)
+        wanted = min(2 * self._rooms.max_concurrent, missing / _EXPECTED_YIELD)
+        return waiting == 0 or (waiting < wanted and (bool(self._again) or self._has_more()))
+
+    async def _fill(self, backend: Backend, slots: asyncio.Semaphore) -> None:
+        batch = list(islice(self._next_drafts(), _BATCH))
+        if not batch and not self._line:
+            raise self._exhausted()
+        keys = [
+            request_key(draft, backend.model, self._rooms.parameters, VERSION) for draft in batch
+        ]
+        answers: list[Answer] = [self._rooms.journal.find(key) for key in keys]
+        fresh = [at for at, answer in enumerate(answers) if answer is None]
+        # Held here until all are in line: nothing is forgotten if the gate raises.
+        self._again.extendleft(reversed(batch))
+        rulings = await asyncio.to_thread(self._rooms.gate.clear_many, [batch[at] for at in fresh])
+        for at, ruling in zip(fresh, rulings, strict=True):
+            if isinstance(ruling, Verdict):
+                self._record_denial(batch[at], ruling)
+            else:
+                sending = self._send(backend, slots, ruling, keys[at])
+                answers[at] = asyncio.create_task(sending)
+        for draft, answer in zip(batch, answers, strict=True):
+            self._again.popleft()
+            self._line.append((draft, answer))
+            self.tally.from_journal += isinstance(answer, Completion)
+
+    def _next_drafts(self) -> Iterator[Draft]:
+        """Drafts that were taken back, then new ones, until there were too many."""
+        while self._again:
+            yield self._again.popleft()
+        while self._has_more():
+            draft = next(self._drafts)
+            self.tally.drafts += 1
+            if draft.draft_id in self._known:
+                self.tally.repeated += 1
+                continue
+            self._known.add(draft.draft_id)
+            yield draft
+
+    def _has_more(self) -> bool:
+        bound = self._count * DRAFTS_PER_EXAMPLE + SPARE_DRAFTS
+        return self.tally.drafts < bound and self._denied_in_a_row < DENIED_IN_A_ROW
+
+    async def _send(
+        self, backend: Backend, slots: asyncio.Semaphore, cleared: ClearedPrompt, key: str
+    ) -> Completion:
+        async with slots:
+            route = choose(cleared, self._rooms.policy)
+            assert route is backend.route, "the backend is not the route's"
+            draft = cleared.draft
+            # On disk before a byte leaves: the prompt is invented, its plain digest tells nothing.
+            digest = hashlib.sha256(draft.prompt.encode()).hexdigest()
+            facts: dict[str, Fact] = {
+                "draft": draft.draft_id,
+                "prompt": digest,
+                "route": route.value,
+            }
+            self._rooms.recorder.record("prompt.sent", facts)
+            self._rooms.journal.intend(key, draft.draft_id)
+            completion = await backend.complete(cleared, self._rooms.parameters)
+            self._rooms.journal.finish(key, completion)
+            return completion
+
+    def _record_denial(self, draft: Draft, verdict: Verdict) -> None:
+        # A reason may be a sentence; the ledger takes names.
+        rule = verdict.reason.partition(":")[0].replace(" ", "-")
+        facts: dict[str, Fact] = {"draft": draft.draft_id, "rule": rule, "hits": len(verdict.hits)}
+        self._rooms.recorder.record("prompt.denied", facts)
+
+    def _judge(self, draft: Draft, completion: Completion | None) -> None:
+        if completion is None:
+            self.tally.denied += 1
+            self._denied_in_a_row += 1
+            return
+        self._denied_in_a_row = 0
+        tally = self.tally
+        tally.completions += 1
+        tally.routes[completion.route] += 1
+        tally.prompt_tokens += completion.prompt_tokens
+        tally.completion_tokens += completion.completion_tokens
+        example = self._rooms.curator.consider(draft, completion)
+        if example is not None:
+            tally.examples.append(example)
+            tally.models[completion.model] += 1
+            share = len(tally.examples) / tally.completions
+            self._progress.advance(1, f"{share:.0%} of answers accepted")
+
+    async def _step_back(self) -> None:
+        """Nothing runs on; what was asked and not judged will be taken up again."""
+        tasks = [answer for _, answer in self._line if isinstance(answer, asyncio.Task)]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._again.extendleft(draft for draft, _ in reversed(self._line))
+        self._line.clear()
+
+    def _exhausted(self) -> Exhausted:
+        tally = self.tally
+        counted = {"denied": tally.denied, "repeated draft": tally.repeated}
+        counted |= {reason.value: count for reason, count in self._rooms.curator.dropped.items()}
+        reasons = ", ".join(f"{name} {count}" for name, count in counted.items() if count)
+        return Exhausted(
+            f"{len(tally.examples)} of {self._count} examples after {tally.drafts} drafts; "
+            f"not kept: {reasons or 'none'}.",
+            "Add terms or demonstrations to the label sheet, or ask for fewer examples.",
+        )

@@ -1,0 +1,39 @@
+"""A gate without detectors: stamps with the real key what it is not told to deny."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from appliance.gate.clearance import ClearanceChecker, ClearedPrompt, Stamper
+from appliance.records.clock import Clock
+from appliance.records.identifiers import Digest
+from appliance.records.prompts import Draft
+from appliance.records.verdicts import Decision, Verdict
+
+_LIFE = timedelta(minutes=30)
+_SEED = bytes(range(32))
+
+
+class StampingGate:
+    """Stamps every draft, but those whose prompt holds the word it denies.
+
+    For tests of what comes after the gate; the gate itself is tested with its detectors.
+    """
+
+    def __init__(self, clock: Clock, policy_digest: Digest, denied_word: str = "") -> None:
+        self._clock = clock
+        self._policy_digest = policy_digest
+        self._denied_word = denied_word
+        self._stamper = Stamper(_SEED, clock, policy_digest, _LIFE)
+
+    def clear_many(self, drafts: Sequence[Draft]) -> list[ClearedPrompt | Verdict]:
+        """Each draft, in order: stamped, or denied."""
+        return [self._rule(draft) for draft in drafts]
+
+    def checker(self) -> ClearanceChecker:
+        """The sender's side, as `open_checker` gives it."""
+        return ClearanceChecker(_SEED, self._clock, self._policy_digest, _LIFE)
+
+    def _rule(self, draft: Draft) -> ClearedPrompt | Verdict:
+        if self._denied_word and self._denied_word in draft.prompt:
+            return Verdict(Decision.DENY, (), (), "identifier", self._policy_digest)
+        return self._stamper.stamp(draft)

@@ -1,0 +1,196 @@
+"""The accept-loop: exactly as many examples as asked for, once, in order, whatever breaks."""
+
+from pathlib import Path
+
+import pytest
+
+from appliance.errors import BackendUnavailable, BadInput, Denied, Exhausted
+from appliance.ledger.files import ENTRIES
+from appliance.records.progress import Silent
+from appliance.records.prompts import Draft, Route
+from appliance.settings.clock import SystemClock
+from appliance.synthesis.curation.corpus import read_corpus
+from appliance.synthesis.routing.policy import RoutingPolicy
+from appliance.workflows import synthesize as workflow
+from appliance.workflows.site import Site, init
+from tests.lib.frozen_clock import FrozenClock
+from tests.lib.scripted_backend import ScriptedBackend, tell
+from tests.lib.stamping_gate import StampingGate
+
+SCRIPTED = RoutingPolicy("test", (Route.SCRIPTED,))
+
+
+class Supply:
+    """Hands out scripted backends; `lives` says how many answers each of them gives."""
+
+    def __init__(self, gate, script=tell, lives=()):
+        self.gate, self.script, self.lives = gate, script, list(lives)
+        self.given = []
+
+    def fresh(self):
+        life = self.lives.pop(0) if self.lives else None
+        self.given.append(ScriptedBackend(self.gate.checker(), self.script, life))
+        return self.given[-1]
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return init(tmp_path / "site", "air-gapped", FrozenClock())
+
+
+@pytest.fixture
+def gate(site: Site) -> StampingGate:
+    return StampingGate(SystemClock(), site.policy_digest)
+
+
+def run(site, gate, supply, count=30, out="first"):
+    order = workflow.Order("disease", count, out)
+    prepared = workflow.prepare(site, order)
+    prepared = workflow.Prepared(prepared.sheet, prepared.vocabulary, SCRIPTED)
+    return workflow.synthesize_with(site, gate, supply, order, prepared, Silent())
+
+
+def ledger_text(site: Site) -> str:
+    return (site.paths.ledger / ENTRIES).read_text()
+
+
+def test_asking_for_n_gives_n(site, gate):
+    """The corpus holds exactly as many examples as were asked for."""
+    done = run(site, gate, Supply(gate), count=37)
+
+    card, examples = read_corpus(done.directory)
+    assert len(examples) == card.accepted == sum(card.splits.values()) == 37
+    assert card.completions == card.accepted + sum(card.dropped.values())
+
+
+def test_every_prompt_is_in_the_ledger_before_it_is_sent(site, gate):
+    """A backend that looks into the ledger finds the prompt it was just given."""
+    unseen = []
+
+    def script(draft: Draft) -> str:
+        if draft.draft_id not in ledger_text(site):
+            unseen.append(draft.draft_id)
+        return tell(draft)
+
+    run(site, gate, Supply(gate, script), count=5)
+
+    assert not unseen
+
+
+def test_a_dead_backend_is_replaced_and_nothing_is_asked_twice(site, gate):
+    """The run goes on with another backend; answered prompts are not sent again."""
+    supply = Supply(gate, lives=[7, 11])
+
+    done = run(site, gate, supply)
+
+    asked = [draft.draft_id for backend in supply.given for draft in backend.answered]
+    assert done.card.accepted == 30
+    assert len(supply.given) == 3
+    assert len(asked) == len(set(asked))
+
+
+def test_backends_that_keep_dying_end_the_run(site, gate):
+    """After a bounded number of restarts the operator is told, and what was finished is kept."""
+    with pytest.raises(BackendUnavailable):
+        run(site, gate, Supply(gate, lives=[5, 0, 0, 0]))
+
+    done = run(site, gate, Supply(gate))
+    assert done.from_journal == 5
+
+
+def test_an_interrupted_run_gives_the_same_corpus_as_one_that_was_not(site, gate):
+    """Broken off anywhere and run again, the files are the same to the byte."""
+    whole = run(site, gate, Supply(gate), out="whole")
+    with pytest.raises(BackendUnavailable):
+        run(site, gate, Supply(gate, lives=[9, 0, 0, 0]), out="broken")
+
+    again = run(site, gate, Supply(gate), out="broken")
+
+    for name in ("train.parquet", "dev.parquet"):
+        assert (whole.directory / name).read_bytes() == (again.directory / name).read_bytes()
+
+
+def test_a_finished_corpus_is_not_made_again(site, gate):
+    """The same order a second time changes nothing and asks nobody."""
+    order = workflow.Order("disease", 5, "first")
+    first = run(site, gate, Supply(gate), count=5)
+
+    second = workflow.synthesize_in(site, gate, order, Silent())
+
+    assert second.digest == first.digest
+
+
+def test_a_corpus_of_another_size_is_not_overwritten(site, gate):
+    """A name that is taken is refused."""
+    run(site, gate, Supply(gate), count=5)
+
+    with pytest.raises(BadInput, match="another corpus"):
+        workflow.synthesize_in(site, gate, workflow.Order("disease", 6, "first"), Silent())
+
+
+def test_a_useless_model_ends_in_a_count_of_reasons(site, gate):
+    """When no answer can be kept, the error says why, in counts."""
+    with pytest.raises(Exhausted, match=r"0 of 3 .*length \d+"):
+        run(site, gate, Supply(gate, lambda _: " no"), count=3)
+
+
+def test_a_gate_that_denies_all_ends_the_run_soon(site):
+    """Denied drafts are counted and in the ledger; nothing is sent."""
+    gate = StampingGate(SystemClock(), site.policy_digest, denied_word="Register")
+    supply = Supply(gate)
+
+    with pytest.raises(Exhausted, match=r"0 of 600 .*denied \d\d[.]"):
+        run(site, gate, supply, count=600)
+
+    assert not supply.given[0].answered
+    assert "prompt.denied" in ledger_text(site)
+    assert "prompt.sent" not in ledger_text(site)
+
+
+def test_denied_drafts_are_left_out_and_counted(site):
+    """Some denials do not keep the run from its number."""
+    gate = StampingGate(SystemClock(), site.policy_digest, denied_word="nursing note\nSentence: P")
+
+    done = run(site, gate, Supply(gate), count=20)
+
+    assert done.card.accepted == 20
+
+
+def test_two_runs_of_one_corpus_do_not_mix(site, gate):
+    """The second one is refused while the first is at work."""
+    raised = []
+
+    def script(draft: Draft) -> str:
+        if not raised:
+            with pytest.raises(BadInput, match="Another run"):
+                run(site, gate, Supply(gate), count=5)
+            raised.append(True)
+        return tell(draft)
+
+    run(site, gate, Supply(gate, script), count=5)
+
+    assert raised
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "..", ".hidden", "with space", "x" * 65])
+def test_a_name_that_could_leave_the_directory_is_refused(site, name):
+    """Names of corpora are plain."""
+    with pytest.raises(BadInput, match="name"):
+        workflow.prepare(site, workflow.Order("disease", 5, name))
+
+
+def test_an_air_gapped_site_never_asks_a_cloud(site):
+    """The policy refuses before anything is built."""
+    with pytest.raises(Denied, match="air-gapped"):
+        workflow.prepare(site, workflow.Order("disease", 5, "first", route="chatgpt"))
+
+
+def test_a_plan_starts_and_writes_nothing(site):
+    """A dry run leaves the site as it was."""
+    before = sorted(site.paths.root.rglob("*"))
+
+    planned = workflow.plan(site.paths.root, workflow.Order("disease", 600, "first"))
+
+    assert planned.drafts >= 600
+    assert planned.route is Route.VLLM
+    assert sorted(site.paths.root.rglob("*")) == before
