@@ -65,6 +65,7 @@ class Ledger:
         self._actor = actor
         self._policy_digest = policy_digest
         self._tail = Tail()
+        self._slot = 0
 
     @classmethod
     def open(
@@ -176,14 +177,14 @@ class Ledger:
 
     def _write_head(self, frontier: Frontier, *, sync: bool = False) -> None:
         head = Checkpoint(self.verifier.name, frontier.size, frontier.root())
-        sizes = [found.size if found else -1 for found in self._heads()]
         handle = files.open_private(self._directory / files.HEAD)
         try:
-            files.write_slot(handle, sizes.index(min(sizes)), head.signed(self._signer))
+            files.write_slot(handle, self._slot, head.signed(self._signer))
             if sync:
                 os.fsync(handle)
         finally:
             os.close(handle)
+        self._slot = 1 - self._slot
 
     def _heads(self) -> list[Checkpoint | None]:
         return [
@@ -204,10 +205,13 @@ class Ledger:
         self._read_new(path, length)
 
     def _read_new(self, path: Path, length: int) -> None:
-        heads = [head for head in self._heads() if head is not None]
-        if not heads:
+        heads = self._heads()
+        sizes = [head.size if head else -1 for head in heads]
+        # The older slot is the next to be written; nobody else writes while we hold the lock.
+        self._slot = sizes.index(min(sizes))
+        newest = max((head for head in heads if head), key=lambda head: head.size, default=None)
+        if newest is None:
             raise LedgerBroken("The ledger has no head with a good signature.", _NEXT_STEP)
-        newest = max(heads, key=lambda head: head.size)
         tail = Tail(self._tail.tag, self._tail.at, self._tail.offset, self._tail.frontier.copy())
         if tail.frontier.size == newest.size:
             _check_root(tail.frontier, newest)
