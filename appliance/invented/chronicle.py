@@ -52,7 +52,7 @@ def _story(seed: int, number: int, keys: tuple[str, ...], decks: Decks) -> Story
         person=person,
         condition=keys[place],
         material=row,
-        comorbidities=_comorbidities(person.age_on(admitted), person.sex, decks, rng),
+        comorbidities=_comorbidities(row, person.age_on(admitted), person.sex, decks, rng),
         admitted=admitted,
         hospital=rng.choice(places["hospitals"]),
         attending=invent_clinician(rng),
@@ -67,10 +67,15 @@ def _person(number: int, row: Any, admitted: date, rng: random.Random) -> Person
     if number % _ELDER_EVERY == 0 and high > ELDER:
         low = ELDER + 1
     sex = row.get("sex") or rng.choice("fm")
-    return invent_person(number, sex, invent_birth(low, high, admitted, rng), rng)
+    born = invent_birth(low, high, admitted, rng)
+    return invent_person(number, sex, born, admitted.year - born.year, rng)
 
 
-def _comorbidities(age: int, sex: str, decks: Decks, rng: random.Random) -> tuple[str, ...]:
+def _comorbidities(
+    row: Any, age: int, sex: str, decks: Decks, rng: random.Random
+) -> tuple[str, ...]:
+    if "comorbidities" in row:
+        return tuple(rng.sample(row["comorbidities"], rng.randrange(2, 4)))
     phrases = material.read("phrases.toml")
     pool = "young_comorbidities" if age < GROWN else f"comorbidities_{sex}"
     items = phrases[pool] if age < GROWN else [*phrases[pool], *phrases["comorbidities"]]
@@ -80,27 +85,26 @@ def _comorbidities(age: int, sex: str, decks: Decks, rng: random.Random) -> tupl
 
 def _scenes(story: Story, count: int, rng: random.Random, decks: Decks) -> list[Scene]:
     kinds = [kind for kind in material.layouts() if _layouts(kind, story)]
-    written: dict[str, Scene] = {}
+    scenes: list[Scene] = []
     for _ in range(count):
-        barred = [place for place, kind in enumerate(kinds) if kind in written]
-        # Counted by name, since patients differ in what kinds they can have.
-        kind = _least_used(kinds, barred, decks, rng)
+        written = {scene.kind for scene in scenes}
+        fresh = [kind for kind in kinds if kind not in written]
+        kind = _next_kind(story, fresh or kinds, decks, rng)
         rows = _layouts(kind, story)
         (place,) = decks.draw(kind, len(rows), 1, rng)
         first, last = rows[place]["day"]
         day = story.admitted + timedelta(days=rng.randint(first, last))
-        written[kind + "#" * (kind in written)] = Scene(
-            story, kind, rows[place], max(day, story.person.born)
-        )
-    return list(written.values())
+        scenes.append(Scene(story, kind, rows[place], max(day, story.person.born)))
+    return scenes
 
 
-def _least_used(kinds: list[str], barred: list[int], decks: Decks, rng: random.Random) -> str:
-    every = tuple(material.layouts())
-    shut = [place for place, kind in enumerate(every) if kind not in kinds]
-    shut += [every.index(kinds[place]) for place in barred]
-    (place,) = decks.draw("kinds", len(every), 1, rng, shut)
-    return every[place]
+def _next_kind(story: Story, kinds: list[str], decks: Decks, rng: random.Random) -> str:
+    """A kind that few notes, and none about this illness, have been of so far."""
+    own = decks.least_drawn(f"{story.condition}/kinds", kinds)
+    kind = rng.choice(decks.least_drawn("kinds", own))
+    decks.count(f"{story.condition}/kinds", kind)
+    decks.count("kinds", kind)
+    return kind
 
 
 def _layouts(kind: str, story: Story) -> tuple[Any, ...]:

@@ -9,6 +9,11 @@ from typing import Any, Final
 CONDITION_FILES: Final = (
     "conditions_chest.toml",
     "conditions_abdomen.toml",
+    "conditions_cancer.toml",
+    "conditions_mind.toml",
+    "conditions_inherited.toml",
+    "conditions_family.toml",
+    "conditions_joints_skin.toml",
 )
 LAYOUT_FILES: Final = (
     "layouts_1.toml",

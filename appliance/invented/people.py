@@ -14,6 +14,9 @@ from appliance.invented import material
 ELDER: Final = 89
 """The oldest age that is not an identifier. Source: 45 CFR 164.514(b)(2)(i)(C)."""
 _DAYS_PER_YEAR: Final = 365.25
+_ONE_DAY: Final = 2 / _DAYS_PER_YEAR
+_CHILDHOOD: Final = 18
+_MIDDLE_AGE: Final = 48
 # Area numbers that were never a whole range of rejects: not 000, not 666, below 734.
 _SSN_AREAS: Final = (*range(101, 666), *range(667, 734))
 _SAME_NAME_SHARE: Final = 0.6
@@ -70,7 +73,7 @@ class Person:
         return day.year - self.born.year - before_birthday
 
 
-def invent_person(number: int, sex: str, born: date, rng: random.Random) -> Person:
+def invent_person(number: int, sex: str, born: date, age: int, rng: random.Random) -> Person:
     """The patient with this number in the registry."""
     names = material.read("people.toml")
     family = rng.choice(names["family"]["names"])
@@ -84,7 +87,7 @@ def invent_person(number: int, sex: str, born: date, rng: random.Random) -> Pers
         family=family,
         born=born,
         numbers=_numbers(number, given, family, born, town, rng),
-        relative=_relative(family, town[3], rng),
+        relative=_relative(family, town[3], age, rng),
     )
 
 
@@ -103,16 +106,18 @@ def invent_phone(area: str, rng: random.Random) -> str:
     return f"{area}-555-01{rng.randrange(100):02d}"
 
 
-def invent_birth(low: int, high: int, today: date, rng: random.Random) -> date:
+def invent_birth(low: float, high: float, today: date, rng: random.Random) -> date:
     """A birthday that makes somebody `low` to `high` years old on `today`."""
-    years = rng.uniform(low, high + 0.9)
+    # A child's limits are meant to the day, an adult's to the year.
+    years = rng.uniform(low, high + (0 if high < 1 else 1 - _ONE_DAY))
     return today - timedelta(days=int(years * _DAYS_PER_YEAR) + 1)
 
 
-def _relative(family: str, area: str, rng: random.Random) -> Relative:
+def _relative(family: str, area: str, age: int, rng: random.Random) -> Relative:
     names = material.read("people.toml")
     sex = rng.choice("fm")
-    relation = rng.choice(names["places"][f"relations_{sex}"])
+    of = "child" if age < _CHILDHOOD else "young" if age < _MIDDLE_AGE else "old"
+    relation = rng.choice(names["places"]["relations"][of][sex])
     own = family if rng.random() < _SAME_NAME_SHARE else rng.choice(names["family"]["names"])
     return Relative(
         relation, rng.choice(names["given"][sex]["names"]), own, invent_phone(area, rng)
