@@ -2,8 +2,10 @@
 
 import os
 import sys
+import traceback
 from contextlib import suppress
 from importlib import import_module  # noqa: TID251 - names below are fixed, and --help must be fast
+from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -92,4 +94,14 @@ def run(arguments: list[str] | None = None) -> int:
     except ApplianceError as error:
         render.complain(str(error))
         return error.exit_code
+    except Exception as error:  # noqa: BLE001 - the last door: a message of a library may hold text
+        render.complain(_locate(error))
+        return ApplianceError.exit_code
     return outcome if isinstance(outcome, int) else EXIT_OK
+
+
+def _locate(error: Exception) -> str:
+    """Type and place of an unforeseen error; never its message, which may hold a note's text."""
+    frames = traceback.extract_tb(error.__traceback__)
+    places = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames[:-7:-1])
+    return f"A bug: {type(error).__name__} at {places}. Report this line; it holds no text."
