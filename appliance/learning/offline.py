@@ -10,6 +10,8 @@ _SWITCHES: Final = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "DO_NOT_TRACK": "1",
+    # Reports of loading and a tokenizer's complaints can quote what they are about.
+    "TRANSFORMERS_VERBOSITY": "error",
     # The tokenizer's own threads fight torch's, and warn after a fork.
     "TOKENIZERS_PARALLELISM": "false",
 }
@@ -22,6 +24,5 @@ def go_offline() -> None:
     that imports torch, transformers or peft calls this first.
     """
     os.environ.update(_SWITCHES)
-    # A tokenizer's complaints quote the text they are about.
     for name in ("transformers", "huggingface_hub", "peft"):
         logging.getLogger(name).setLevel(logging.ERROR)

@@ -1,0 +1,169 @@
+"""Texts in, scored spans out: windows, length buckets, one merged model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from appliance.artifacts.manifest import is_finished, read_manifest
+from appliance.errors import ManifestMismatch
+from appliance.learning.adapters import read_adapter
+from appliance.learning.device import choose_device, mixed_precision
+from appliance.learning.tokens.batches import plan_batches
+from appliance.learning.tokens.bio import decode_words, entity_types
+from appliance.learning.tokens.collating import collate
+from appliance.learning.tokens.encoding import UNCOVERED, Encoded, Encoder
+from appliance.learning.tokens.windows import Window, cut_windows
+from appliance.records.spans import ScoredSpan
+
+# Texts encoded and labelled together: bounds memory, and is plenty for even buckets.
+_CHUNK: Final = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How a labeller cuts and batches.
+
+    Attributes:
+        max_tokens: Longest window, special tokens included.
+        stride_tokens: Tokens that neighbouring windows share.
+        batch_tokens: Rows of a batch times its longest row.
+        dtype: "float32" or "bfloat16".
+    """
+
+    max_tokens: int
+    stride_tokens: int
+    batch_tokens: int
+    dtype: str = "float32"
+
+
+class AdapterLabeller:
+    """A token classifier that labels whole texts.
+
+    Args:
+        model: Maps (rows, tokens) ids to (rows, tokens, labels) logits; already on its device.
+        encoder: Its tokenizer.
+        labels: Token labels in the head's order, from `bio_labels`.
+        limits: How to cut and batch.
+    """
+
+    def __init__(
+        self, model: Any, encoder: Encoder, labels: tuple[str, ...], limits: Limits
+    ) -> None:
+        self._model = model
+        self._encoder = encoder
+        self._types = entity_types(labels)
+        self._limits = limits
+
+    @classmethod
+    def load(
+        cls,
+        adapter: Path,
+        base: Path,
+        *,
+        device: str,
+        max_tokens: int,
+        stride_tokens: int,
+        batch_tokens: int,
+        dtype: str,
+    ) -> "AdapterLabeller":
+        """The adapter merged into its base model, ready to label.
+
+        Raises:
+            BadInput: There is no such adapter, or no such device.
+            ManifestMismatch: Adapter or base model is not what was written, or the adapter was
+                trained on another base model.
+        """
+        card, _ = read_adapter(adapter)
+        if (
+            is_finished(base)
+            and read_manifest(base, "model", check=False).digest != card.base_digest
+        ):
+            raise ManifestMismatch(
+                f"Adapter {adapter.name!r} was trained on another base model than {base.name}.",
+                f"Use the one its card names: {card.base!r}, {card.base_digest[:16]}.",
+            )
+        place = choose_device(device)
+        from appliance.learning.lora import load_adapted
+
+        model = load_adapted(base, adapter, card.labels).to(place).eval()
+        encoder = Encoder.load(base)
+        limits = Limits(max_tokens, stride_tokens, batch_tokens, dtype)
+        return cls(model, encoder, card.labels, limits)
+
+    def label(self, texts: Sequence[str]) -> list[tuple[ScoredSpan, ...]]:
+        """Spans of every text, in order; none is cut short, none is left out.
+
+        A text that fits one window gets the same spans whatever else is labelled with it.
+        """
+        results: list[tuple[ScoredSpan, ...]] = []
+        for start in range(0, len(texts), _CHUNK):
+            encoded = self._encoder.encode(texts[start : start + _CHUNK])
+            for text, (tags, scores) in zip(encoded, self._tag(encoded), strict=True):
+                results.append(self._decode(text, tags, scores))
+        return results
+
+    def _tag(self, texts: Sequence[Encoded]) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """Label and probability of every token of every text."""
+        limits = self._limits
+        size = limits.max_tokens - self._encoder.specials
+        windows = [
+            (number, window)
+            for number, text in enumerate(texts)
+            for window in cut_windows(len(text.ids), size, limits.stride_tokens)
+            if len(text.ids)
+        ]
+        results = [
+            (np.zeros(len(text.ids), dtype=np.int64), np.zeros(len(text.ids), dtype=np.float32))
+            for text in texts
+        ]
+        lengths = np.array([window.end - window.start for _, window in windows], dtype=np.int64)
+        for batch in plan_batches(lengths + self._encoder.specials, limits.batch_tokens):
+            self._tag_batch(texts, [windows[row] for row in batch], results)
+        return results
+
+    def _tag_batch(
+        self,
+        texts: Sequence[Encoded],
+        windows: Sequence[tuple[int, Window]],
+        results: Sequence[tuple[NDArray[np.int64], NDArray[np.float32]]],
+    ) -> None:
+        rows = [texts[number].ids[window.start : window.end] for number, window in windows]
+        block = collate(self._encoder, rows)
+        tags, scores = self._forward(block.ids, block.mask)
+        for row, (number, window) in enumerate(windows):
+            shift = block.offset - window.start
+            kept = slice(window.keep_start, window.keep_end)
+            source = slice(window.keep_start + shift, window.keep_end + shift)
+            results[number][0][kept] = tags[row, source]
+            results[number][1][kept] = scores[row, source]
+
+    def _forward(
+        self, ids: NDArray[np.int64], mask: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Best label and its probability: (rows, tokens) each."""
+        import torch
+
+        device = next(self._model.parameters()).device
+        with torch.inference_mode(), mixed_precision(device, self._limits.dtype):
+            logits = self._model(
+                input_ids=torch.from_numpy(ids).to(device),
+                attention_mask=torch.from_numpy(mask).to(device),
+            ).logits
+        scores, tags = torch.softmax(logits.float(), dim=-1).max(dim=-1)
+        return tags.cpu().numpy(), scores.cpu().numpy()
+
+    def _decode(
+        self, text: Encoded, tags: NDArray[np.int64], scores: NDArray[np.float32]
+    ) -> tuple[ScoredSpan, ...]:
+        if not len(text.ids):
+            return ()
+        covered = text.first != UNCOVERED
+        word_tags = np.where(covered, tags[text.first], 0)
+        # The second word under one token goes on where the first began.
+        begins = text.inherits & (word_tags % 2 == 1)
+        word_tags = np.where(begins, word_tags + 1, word_tags)
+        return decode_words(text.words, word_tags, scores[text.first], self._types)

@@ -1,0 +1,39 @@
+"""Token ids of one batch as rectangular arrays."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from appliance.learning.tokens.encoding import Encoder
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One batch, padded.
+
+    Attributes:
+        ids: (rows, tokens) int64, special tokens and padding included.
+        mask: (rows, tokens) int64, 1 where there is a token.
+        offset: Special tokens before the first token of a row's text.
+    """
+
+    ids: NDArray[np.int64]
+    mask: NDArray[np.int64]
+    offset: int
+
+
+def collate(encoder: Encoder, rows: Sequence[NDArray[np.int32]]) -> Block:
+    """Rows of content tokens, framed by special tokens and padded to the longest."""
+    longest = max(len(row) for row in rows) + encoder.specials
+    ids = np.full((len(rows), longest), encoder.pad, dtype=np.int64)
+    mask = np.zeros_like(ids)
+    offset = len(encoder.prefix)
+    for number, row in enumerate(rows):
+        end = offset + len(row)
+        ids[number, :offset] = encoder.prefix
+        ids[number, offset:end] = row
+        ids[number, end : end + len(encoder.suffix)] = encoder.suffix
+        mask[number, : end + len(encoder.suffix)] = 1
+    return Block(ids, mask, offset)
