@@ -1,5 +1,6 @@
 """A text that is built from pieces, so that every offset is right by construction."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -9,6 +10,7 @@ from appliance.records.spans import Span
 PLAIN: Final = ""
 DISEASE: Final = "Disease"
 _PAIR: Final = 2
+_LINE_ENDS: Final = re.compile(r"(?: *\n)+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,20 +79,20 @@ class Manuscript:
 
     def tidied(self) -> "Manuscript":
         """Without spaces at line ends, runs of blank lines, and blank ends."""
-        kept: list[tuple[str, int]] = []
-        for number, piece in enumerate(self.pieces):
-            for sign in piece.text:
-                if sign == "\n":
-                    _drop_spaces(kept)
-                    if len(kept) < _PAIR or kept[-1][0] == kept[-2][0] == "\n":
-                        continue
-                kept.append((sign, number))
-        while kept and kept[-1][0] in " \n":
-            kept.pop()
-        cut: dict[int, list[str]] = {}
-        for sign, number in kept:
-            cut.setdefault(number, []).append(sign)
-        return Manuscript([replace(self.pieces[n], text="".join(t)) for n, t in cut.items()])
+        text = self.text
+        superfluous: set[int] = set()
+        for run in _LINE_ENDS.finditer(text):
+            ends = [place for place in range(*run.span()) if text[place] == "\n"]
+            kept = ends[-_PAIR:] if run.start() else []
+            superfluous.update(set(range(*run.span())) - set(kept))
+        superfluous.update(range(len(text.rstrip(" \n")), len(text)))
+        tidy = Manuscript()
+        position = 0
+        for piece in self.pieces:
+            places = range(position, position + len(piece.text))
+            position = places.stop
+            tidy.add("".join(text[at] for at in places if at not in superfluous), piece.kind)
+        return tidy
 
     def _recut(self, text: str) -> "Manuscript":
         position, pieces = 0, []
@@ -99,8 +101,3 @@ class Manuscript:
             pieces.append(replace(piece, text=text[position:end]))
             position = end
         return Manuscript(pieces)
-
-
-def _drop_spaces(kept: list[tuple[str, int]]) -> None:
-    while kept and kept[-1][0] == " ":
-        kept.pop()

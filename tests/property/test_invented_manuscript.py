@@ -2,7 +2,7 @@
 
 import random
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from appliance.invented.decks import Decks
@@ -33,6 +33,8 @@ def test_spans_hold_what_was_added(pieces):
 
 
 @given(_PIECES)
+@example([Piece("a\n  ")])
+@example([Piece("\n\n"), Piece("gout", DISEASE), Piece(" \n \n \n\nb")])
 def test_tidying_keeps_every_mention(pieces):
     tidy = Manuscript(pieces).tidied()
 
