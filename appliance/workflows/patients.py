@@ -1,16 +1,17 @@
 """Loading the site's patient index: the registry into the vault, its keyed hashes for the gate."""
 
 from collections import Counter
-from contextlib import closing
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from appliance.clinical.intake.registry import read_registry
-from appliance.clinical.vault.store import Vault
 from appliance.gate.patients import write_index
+from appliance.records.notes import SourcePatient
 from appliance.records.progress import Progress
 from appliance.settings.keys import Purpose
+from appliance.workflows.ingest import opened_vault
 from appliance.workflows.site import Site, open_site
 
 INDEX: Final = "patients.index"
@@ -44,15 +45,23 @@ def import_patients(
         NoSpace: The disk is full; the index is as it was.
     """
     site = open_site(root)
-    progress.begin("reading the registry")
+    progress.begin("Reading the registry")
     patients = list(read_registry(registry))
-    kinds = Counter(item.kind for patient in patients for item in patient.identifiers)
     progress.end(f"{len(patients)} patients")
     if dry_run:
-        return PatientImport(len(patients), dict(sorted(kinds.items())))
-    with closing(_open_vault(site)) as vault:
+        return PatientImport(len(patients), _count_kinds(patients))
+    return register(site, patients, progress)
+
+
+def register(site: Site, patients: Sequence[SourcePatient], progress: Progress) -> PatientImport:
+    """The patients are in the vault of an open site, and its gate knows every patient there.
+
+    Raises:
+        NoSpace: The disk is full; the index is as it was.
+    """
+    progress.begin("Writing the patient index")
+    with opened_vault(site) as vault:
         vault.register(patients)
-        progress.begin("writing the patient index")
         known = vault.read_patients_identified(_REASON)
         indexed = write_index(
             site.paths.vault / INDEX,
@@ -64,13 +73,9 @@ def import_patients(
         "patients.imported",
         {"patients": len(patients), "registered": len(known), "indexed": indexed},
     )
-    return PatientImport(len(patients), dict(sorted(kinds.items())), len(known), indexed)
+    return PatientImport(len(patients), _count_kinds(patients), len(known), indexed)
 
 
-def _open_vault(site: Site) -> Vault:
-    return Vault.open(
-        site.paths.vault,
-        site.keys.key(Purpose.VAULT),
-        site.keys.key(Purpose.PSEUDONYM),
-        site.ledger,
-    )
+def _count_kinds(patients: Sequence[SourcePatient]) -> dict[str, int]:
+    kinds = Counter(item.kind for patient in patients for item in patient.identifiers)
+    return dict(sorted(kinds.items()))
