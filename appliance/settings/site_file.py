@@ -28,7 +28,7 @@ class _Vllm(_Strict):
     model: str = "embedded-language-model"
     device: Literal["cpu", "cuda"] = "cpu"
     port: int = Field(default=0, ge=0, le=65535)
-    dtype: Literal["auto", "bfloat16", "float16", "float32"] = "bfloat16"
+    dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
     tensor_parallel_size: int = Field(default=1, ge=1)
     max_model_len: int = Field(default=1024, ge=256)
     max_concurrent: int = Field(default=16, ge=1)

@@ -77,6 +77,21 @@ def test_every_prompt_is_in_the_ledger_before_it_is_sent(site, gate):
     assert not unseen
 
 
+def test_no_text_is_in_the_ledger_or_an_error(site, gate, caplog):
+    """Neither prompts nor answers reach the ledger, a log or an error."""
+    canary = "Quixolvent"
+    supply = Supply(gate, lambda draft: f" {canary}{tell(draft)}", lives=[6, 0, 0, 0])
+
+    with pytest.raises(BackendUnavailable) as caught:
+        run(site, gate, supply)
+
+    told = ledger_text(site) + caplog.text + str(caught.value) + repr(caught.value)
+    prompts = [draft.prompt for backend in supply.given for draft in backend.answered]
+    assert len(prompts) == 6
+    assert canary not in told
+    assert not any(line in told for prompt in prompts for line in prompt.split("\n") if line)
+
+
 def test_a_dead_backend_is_replaced_and_nothing_is_asked_twice(site, gate):
     """The run goes on with another backend; answered prompts are not sent again."""
     supply = Supply(gate, lives=[7, 11])

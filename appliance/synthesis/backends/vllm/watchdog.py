@@ -42,6 +42,7 @@ def watch(state: Path, command: list[str]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # Ctrl-C reaches the whole terminal; the owner decides, by closing the pipe.
         signal.signal(number, signal.SIG_IGN)
+    os.umask(0o077)
     engine_id = os.environ[MARK]
     segments: set[str] = set()
     _write_state(state, engine_id, segments)

@@ -1,0 +1,118 @@
+"""What every backend promises: the clearance is checked, the answer belongs to the draft."""
+
+import asyncio
+import dataclasses
+
+import pytest
+
+from appliance.errors import ClearanceInvalid
+from appliance.learning.basemodels.store import ModelStore
+from appliance.records.progress import Silent
+from appliance.records.prompts import DraftKind, SamplingParameters
+from appliance.settings.clock import SystemClock
+from appliance.synthesis.backends.vllm.client import VllmBackend
+from appliance.synthesis.backends.vllm.engine import VllmEngine
+from appliance.synthesis.prompting.stream import make_draft
+from tests.lib.frozen_clock import FrozenClock
+from tests.lib.scripted_backend import ScriptedBackend
+from tests.lib.stamping_gate import StampingGate
+from tests.unit.test_synthesis_vllm import settings
+
+POLICY = "3" * 64
+PROMPT = "Sentence: He was given aspirin.\n\nSentence: She was given"
+
+
+@pytest.fixture(scope="module")
+def endpoint(tmp_path_factory):
+    run = tmp_path_factory.mktemp("run")
+    model = ModelStore(tmp_path_factory.mktemp("models")).resolve("embedded-language-model")
+    with VllmEngine(settings(start_timeout_s=600.0), model.path, run, Silent()) as engine:
+        yield engine.start()
+
+
+@pytest.fixture(params=["scripted", pytest.param("vllm", marks=pytest.mark.slow)])
+def make_backend(request):
+    """From a gate to a backend; a new one per event loop."""
+    if request.param == "scripted":
+        return lambda gate: ScriptedBackend(gate.checker(), lambda _: " aspirin.\nMore.")
+    endpoint = request.getfixturevalue("endpoint")
+    return lambda gate: VllmBackend(endpoint, "gemma@1", gate.checker(), 120.0)
+
+
+@pytest.fixture
+def gate():
+    return StampingGate(SystemClock(), POLICY)
+
+
+def clear(gate, text=PROMPT):
+    draft = make_draft("drug", DraftKind.SINGLE, ("aspirin",), "note", text)
+    return gate.clear_many([draft])[0]
+
+
+def ask(backend, cleared, parameters=None):
+    return asyncio.run(backend.complete(cleared, parameters or SamplingParameters(max_tokens=12)))
+
+
+def test_an_answer_names_its_draft_route_and_model(make_backend, gate):
+    """Where a completion came from is on it."""
+    backend, cleared = make_backend(gate), clear(gate)
+
+    completion = ask(backend, cleared)
+
+    assert completion.draft_id == cleared.draft.draft_id
+    assert completion.route is backend.route
+    assert completion.model == backend.model
+    assert completion.prompt_tokens > 0
+    assert completion.completion_tokens > 0
+
+
+def test_an_answer_ends_at_the_stop(make_backend, gate):
+    """One line, at most as long as was asked for."""
+    completion = ask(make_backend(gate), clear(gate), SamplingParameters(max_tokens=4))
+
+    assert "\n" not in completion.text
+    assert completion.completion_tokens <= 4
+    assert completion.finish_reason in {"stop", "length"}
+
+
+def test_a_stamp_is_good_for_one_sending(make_backend, gate):
+    """The same cleared prompt a second time is refused."""
+    checker_bound = make_backend(gate)
+    cleared = clear(gate)
+
+    async def twice():
+        await checker_bound.complete(cleared, SamplingParameters(max_tokens=2))
+        await checker_bound.complete(cleared, SamplingParameters(max_tokens=2))
+
+    with pytest.raises(ClearanceInvalid):
+        asyncio.run(twice())
+
+
+def test_a_prompt_that_was_changed_is_not_sent(make_backend, gate):
+    """The stamp is of this very prompt; the error does not repeat it."""
+    cleared = clear(gate)
+    draft = dataclasses.replace(cleared.draft, prompt="Something quite different")
+
+    with pytest.raises(ClearanceInvalid) as caught:
+        ask(make_backend(gate), dataclasses.replace(cleared, draft=draft))
+
+    assert "different" not in str(caught.value)
+
+
+def test_a_stamp_of_other_policies_is_not_taken(make_backend, gate):
+    """What passed yesterday's rules has to pass today's."""
+    stranger = StampingGate(SystemClock(), "4" * 64)
+
+    with pytest.raises(ClearanceInvalid):
+        ask(make_backend(gate), clear(stranger))
+
+
+def test_an_old_stamp_is_not_taken(make_backend):
+    """A stamp ends with its time."""
+    clock = FrozenClock()
+    gate = StampingGate(clock, POLICY)
+    cleared, backend = clear(gate), make_backend(gate)
+    clock.advance(3600)
+
+    with pytest.raises(ClearanceInvalid):
+        ask(backend, cleared)

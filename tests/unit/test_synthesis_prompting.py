@@ -1,0 +1,117 @@
+"""Drafts: repeatable, in the sheet's shares, the constant part first."""
+
+from collections import Counter
+from itertools import islice, pairwise
+
+import pytest
+
+from appliance.records.prompts import DraftKind
+from appliance.records.tasks import DraftMix, Term, Vocabulary
+from appliance.synthesis.prompting.demonstrations import ROTATION
+from appliance.synthesis.prompting.stream import drafts, make_draft
+from tests.lib.small_task import small_sheet, small_vocabulary
+
+
+def take(count, seed=0, sheet=None, vocabulary=None):
+    return list(
+        islice(drafts(sheet or small_sheet(), vocabulary or small_vocabulary(), seed), count)
+    )
+
+
+def test_the_same_seed_gives_the_same_drafts():
+    """A run can be repeated from its order alone."""
+    assert take(100) == take(100)
+    assert take(100) != take(100, seed=1)
+
+
+def test_kinds_come_in_the_shares_of_the_sheet():
+    """Forty drafts hold the mix exactly."""
+    kinds = Counter(draft.kind for draft in take(40))
+
+    assert kinds == {
+        DraftKind.SINGLE: 16,
+        DraftKind.SEVERAL: 12,
+        DraftKind.ABBREVIATION: 4,
+        DraftKind.NONE: 8,
+    }
+
+
+def test_every_term_is_asked_for_before_any_comes_again():
+    """Coverage: no name waits for luck."""
+    sheet = small_sheet(DraftMix(1, 0, 0, 0))
+    terms = small_vocabulary().terms
+
+    named = [draft.entities[0] for draft in take(len(terms), sheet=sheet)]
+
+    assert all(any(name in term.surfaces for name in named) for term in terms)
+
+
+def test_drafts_of_one_kind_share_their_constant_part():
+    """The engine computes the demonstrations once for many drafts."""
+    singles = take(ROTATION, sheet=small_sheet(DraftMix(1, 0, 0, 0)))
+
+    constant = {draft.prompt[: draft.prompt.rindex("Entities:")] for draft in singles}
+
+    assert len(constant) == 1
+
+
+def test_demonstrations_change_after_a_while():
+    """No demonstration is shown so long that the model learns it by heart."""
+    singles = take(ROTATION * 6, sheet=small_sheet(DraftMix(1, 0, 0, 0)))
+
+    constants = [draft.prompt[: draft.prompt.rindex("Entities:")] for draft in singles]
+
+    assert sum(one != other for one, other in pairwise(constants)) >= 2
+
+
+def test_a_prompt_ends_where_the_answer_begins():
+    """With the answer's mark, or with the opening that the draft tells of."""
+    found = Counter()
+    for draft in take(200):
+        found[bool(draft.opening)] += 1
+        end = f"Sentence: {draft.opening}" if draft.opening else "Sentence:"
+        assert draft.prompt.endswith(end)
+
+    assert min(found.values()) > 40
+
+
+def test_openings_of_entity_drafts_keep_the_entity_whole():
+    """Whatever part of an opening names an entity, it names it as asked for."""
+    for draft in take(300):
+        if draft.kind is DraftKind.SINGLE and draft.opening:
+            assert draft.entities[0].lower() in draft.opening.lower()
+
+
+def test_the_id_is_the_digest_of_all_fields():
+    """The same draft has the same id; any other one has not."""
+    one = make_draft("drug", DraftKind.SINGLE, ("aspirin",), "note", "prompt")
+
+    assert (
+        one.draft_id
+        == make_draft("drug", DraftKind.SINGLE, ("aspirin",), "note", "prompt").draft_id
+    )
+    assert (
+        one.draft_id != make_draft("drug", DraftKind.SINGLE, ("aspirin",), "note", "other").draft_id
+    )
+    assert (
+        one.draft_id
+        != make_draft("drug", DraftKind.SINGLE, ("aspirin",), "note", "prompt", "A").draft_id
+    )
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_the_smallest_vocabulary_serves(count):
+    """Two names without abbreviations are enough for a stream."""
+    terms = tuple(Term(f"drug{number}", (), (), "Drug") for number in range(count))
+
+    found = take(100, vocabulary=Vocabulary("tests", terms, "2" * 64))
+
+    assert {draft.kind for draft in found} == set(DraftKind) - {DraftKind.ABBREVIATION}
+    assert all(len(set(draft.entities)) == len(draft.entities) for draft in found)
+
+
+def test_a_repr_shows_no_prompt():
+    """Logs of a draft hold its id."""
+    (draft,) = take(1)
+
+    assert draft.prompt not in repr(draft)

@@ -1,0 +1,243 @@
+"""How the engine is started, and how its processes are found: without starting it."""
+
+import itertools
+import os
+import secrets
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from appliance.errors import BackendUnavailable, BadInput
+from appliance.records.progress import Silent
+from appliance.settings.site_file import VllmSettings
+from appliance.synthesis.backends.vllm import processes
+from appliance.synthesis.backends.vllm.command import (
+    build_command,
+    build_environment,
+    choose_dtype,
+    read_cpu_flags,
+)
+from appliance.synthesis.backends.vllm.engine import VllmEngine
+from appliance.synthesis.backends.vllm.watchdog import clean_up
+
+KEY = "an-invented-secret"
+
+
+def settings(**changes) -> VllmSettings:
+    values = {
+        "model": "m",
+        "device": "cpu",
+        "port": 0,
+        "dtype": "auto",
+        "tensor_parallel_size": 1,
+        "max_model_len": 1024,
+        "max_concurrent": 16,
+        "kv_cache_gb": 1,
+        "max_lora_rank": 32,
+        "start_timeout_s": 30.0,
+        "request_timeout_s": 30.0,
+    }
+    return VllmSettings(**(values | changes))
+
+
+def sleeper(engine_id: str, *command: str) -> subprocess.Popen[bytes]:
+    """A process that carries the mark of an engine, in a session of its own."""
+    code = ("import time; time.sleep(300)",)
+    return subprocess.Popen(
+        [sys.executable, "-c", *(command or code)],
+        env={**os.environ, processes.MARK: engine_id},
+        start_new_session=True,
+    )
+
+
+def wait_until(condition, seconds: float = 20.0) -> bool:
+    until = time.monotonic() + seconds
+    while not condition() and time.monotonic() < until:
+        time.sleep(0.05)
+    return bool(condition())
+
+
+def test_the_engine_listens_on_loopback_and_the_key_is_no_argument():
+    """Arguments are readable by every user of the machine, so the key is not among them."""
+    command = build_command("python", Path("/models/m"), settings(), "float32", 8000)
+    environment = build_environment(settings(), "e1", KEY, Path("/run"))
+
+    assert command[command.index("--host") + 1] == "127.0.0.1"
+    assert not any(KEY in argument for argument in command)
+    assert environment["VLLM_API_KEY"] == KEY
+
+
+def test_the_engine_is_offline_and_silent(monkeypatch):
+    """No hub, no usage statistics, no request log, no proxy from our environment."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.invalid:3128")
+    monkeypatch.setenv("HF_TOKEN", "an-invented-token")
+
+    environment = build_environment(settings(), "e1", KEY, Path("/run"))
+    command = build_command("python", Path("/models/m"), settings(), "auto", 8000)
+
+    assert environment["HF_HUB_OFFLINE"] == environment["VLLM_NO_USAGE_STATS"] == "1"
+    assert environment["DO_NOT_TRACK"] == "1"
+    assert "--no-enable-log-requests" in command
+    assert not {"HTTPS_PROXY", "HF_TOKEN"} & set(environment)
+
+
+@pytest.mark.parametrize(
+    ("device", "dtype", "flags", "chosen"),
+    [
+        ("cpu", "auto", {"avx2"}, "float32"),
+        ("cpu", "auto", {"avx2", "avx512_bf16"}, "auto"),
+        ("cpu", "bfloat16", {"avx2"}, "bfloat16"),
+        ("cuda", "auto", {"avx2"}, "auto"),
+    ],
+)
+def test_a_processor_without_bfloat16_computes_in_float32(device, dtype, flags, chosen):
+    """Unless the operator says otherwise, nothing is emulated."""
+    assert choose_dtype(settings(device=device, dtype=dtype), frozenset(flags)) == chosen
+
+
+def test_cpu_flags_are_read_from_the_kernel(tmp_path):
+    """Both spellings are known; no file, no flags."""
+    x86, arm = tmp_path / "x86", tmp_path / "arm"
+    x86.write_text("processor : 0\nflags\t\t: fpu avx2\n")
+    arm.write_text("processor : 0\nFeatures\t: fp bf16\n")
+
+    assert read_cpu_flags(x86) == {"fpu", "avx2"}
+    assert read_cpu_flags(arm) == {"fp", "bf16"}
+    assert read_cpu_flags(tmp_path / "none") == frozenset()
+
+
+def test_settings_reach_the_command_line():
+    """Tensor parallel size, context length and format come from site.toml."""
+    command = build_command(
+        "python",
+        Path("/models/m"),
+        settings(device="cuda", tensor_parallel_size=4, max_model_len=4096),
+        "bfloat16",
+        8000,
+    )
+
+    pairs = dict(itertools.pairwise(command))
+    assert pairs["--tensor-parallel-size"] == "4"
+    assert pairs["--max-model-len"] == "4096"
+    assert pairs["--dtype"] == "bfloat16"
+    assert "--enforce-eager" not in command
+
+
+def test_every_process_of_an_engine_is_found_and_ended():
+    """Workers in sessions of their own are found by their mark, and no stranger is touched."""
+    mine, stranger = secrets.token_hex(8), secrets.token_hex(8)
+    workers = [sleeper(mine), sleeper(mine)]
+    other = sleeper(stranger)
+    try:
+        assert wait_until(lambda: len(processes.marked(mine)) == 2)
+        # An ended child stays in the table until its parent has asked for it.
+        processes.end_all(mine, grace_s=0.5)
+
+        assert [worker.wait(timeout=20) for worker in workers] == [-15, -15]
+        assert other.poll() is None
+        assert processes.marked(stranger) == [other.pid]
+    finally:
+        for process in (*workers, other):
+            process.kill()
+            process.wait()
+
+
+def test_a_segment_outside_shared_memory_is_never_removed(tmp_path):
+    """A name with a path in it is left alone."""
+    victim = tmp_path / "victim"
+    victim.write_text("stays")
+
+    processes.remove_segments({f"../..{victim}", str(victim), "", "psm_no_such_segment"})
+
+    assert victim.exists()
+
+
+def watchdog(run: Path, engine_id: str, code: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "appliance.synthesis.backends.vllm.watchdog",
+            str(run / f"engine-{engine_id}.json"),
+            sys.executable,
+            "-c",
+            code,
+        ],
+        stdin=subprocess.PIPE,
+        env={**os.environ, processes.MARK: engine_id},
+        start_new_session=True,
+    )
+
+
+# A stand-in for the engine: a child in another session, and a segment of shared memory.
+STAND_IN = """
+import subprocess, sys, time
+from multiprocessing import shared_memory, resource_tracker
+segment = shared_memory.SharedMemory(name="NAME", create=True, size=64)
+resource_tracker.unregister("/NAME", "shared_memory")
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"], start_new_session=True)
+time.sleep(300)
+"""
+
+
+def test_closing_the_pipe_ends_the_engine_and_its_shared_memory(tmp_path):
+    """However the owner goes, `kill -9` included, its end of the pipe closes; nothing is left."""
+    engine_id = secrets.token_hex(8)
+    name = f"psm_test_{engine_id}"
+    process = watchdog(tmp_path, engine_id, STAND_IN.replace("NAME", name))
+    segment = processes.SHARED_MEMORY / name
+    state = tmp_path / f"engine-{engine_id}.json"
+    assert wait_until(lambda: segment.exists() and len(processes.marked(engine_id)) >= 3)
+    assert wait_until(lambda: name in state.read_text())
+
+    assert process.stdin is not None
+    process.stdin.close()
+
+    assert process.wait(timeout=30) == 0
+    assert not processes.marked(engine_id)
+    assert not segment.exists()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_later_start_cleans_up_after_a_killed_watchdog(tmp_path):
+    """Even with the watchdog shot, the next start leaves no process and no segment."""
+    engine_id = secrets.token_hex(8)
+    name = f"psm_test_{engine_id}"
+    process = watchdog(tmp_path, engine_id, STAND_IN.replace("NAME", name))
+    state = tmp_path / f"engine-{engine_id}.json"
+    assert wait_until(lambda: state.exists() and name in state.read_text())
+    assert clean_up(tmp_path) == 0, "a live watchdog minds its own engine"
+
+    process.kill()
+    process.wait()
+
+    assert clean_up(tmp_path) == 1
+    assert not processes.marked(engine_id)
+    assert not (processes.SHARED_MEMORY / name).exists()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_directory_without_a_model_is_bad_input(tmp_path):
+    """The engine is not even started."""
+    engine = VllmEngine(settings(), tmp_path / "none", tmp_path, Silent())
+
+    with pytest.raises(BadInput, match="no model"):
+        engine.start()
+
+
+@pytest.mark.slow
+def test_an_engine_that_ends_at_once_is_reported_with_its_log(tmp_path):
+    """A broken model ends in one sentence that names the log, and leaves nothing."""
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "config.json").write_text("{}")
+    engine = VllmEngine(settings(dtype="no-such-format"), model, tmp_path, Silent())
+
+    with pytest.raises(BackendUnavailable, match=r"vllm\.log"):
+        engine.start()
+
+    assert not engine.is_running()
+    assert not list(tmp_path.glob("engine-*.json"))
