@@ -20,6 +20,7 @@ from appliance.cluster.directories import (
     short_path,
 )
 from appliance.cluster.environment import OFFLINE, ray_variables, variables_set
+from appliance.cluster.joining import check_reachable, is_loopback, own_address
 from appliance.errors import ApplianceError, BackendUnavailable
 from appliance.settings.site_file import RaySettings
 
@@ -60,20 +61,22 @@ def connected(settings: RaySettings, run_directory: Path) -> Iterator[Cluster]:
     Raises:
         BackendUnavailable: The cluster doesn't start, or doesn't answer at that address.
         BadInput: A cluster's address is set and its token is not there.
-        KeyMismatch: The token is readable by others.
+        KeyMismatch: The token is readable by others, or not the cluster's.
     """
     private_directory(run_directory)
     local = not settings.address
+    loopback = local or is_loopback(settings.address)
     directory = private_directory(run_directory / "ray")
-    scrub_sessions(directory)
+    if local:
+        scrub_sessions(directory)
     token = ensure_token(run_directory) if local else check_token(run_directory)
     with ExitStack() as stack:
         stack.enter_context(
-            variables_set(ray_variables(token, local=local), without=("RAY_ADDRESS",))
+            variables_set(ray_variables(token, loopback=loopback), without=("RAY_ADDRESS",))
         )
         stack.enter_context(_signals_kept())
         short = stack.enter_context(short_path(directory))
-        _refresh_configuration(local=local)
+        _refresh_configuration(loopback=loopback)
         stack.callback(_shut_down)
         if local:
             _start(settings, short, directory)
@@ -99,7 +102,15 @@ def _start(settings: RaySettings, short: Path, directory: Path) -> None:
 
 
 def _join(address: str, directory: Path) -> None:
-    _initialise(directory / "driver.err", address=address, runtime_env={"env_vars": dict(OFFLINE)})
+    log = directory / "driver.err"
+    with _native_stderr_in(log):
+        check_reachable(address)
+    _initialise(
+        log,
+        address=address,
+        _node_ip_address=own_address(address),
+        runtime_env={"env_vars": dict(OFFLINE)},
+    )
 
 
 def _initialise(log: Path, **options: Any) -> None:
@@ -120,12 +131,12 @@ def _initialise(log: Path, **options: Any) -> None:
     _hush()
 
 
-def _refresh_configuration(*, local: bool) -> None:
+def _refresh_configuration(*, loopback: bool) -> None:
     """Ray has read our variables, even if something imported it before they were set."""
     from ray._private import ray_constants
 
     raylet = _raylet()
-    ray_constants.ENABLE_RAY_CLUSTER = not local
+    ray_constants.ENABLE_RAY_CLUSTER = not loopback
     raylet.Config.initialize("")
     raylet.AuthenticationTokenLoader.instance().reset_cache()
 

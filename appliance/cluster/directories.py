@@ -96,14 +96,25 @@ def check_token(run_directory: Path) -> Path:
 
 
 def scrub_sessions(directory: Path) -> int:
-    """Session directories of processes that are gone are removed; their count."""
+    """Session directories that no process uses any more are removed; their count."""
     removed = 0
     for path in directory.glob("session_*"):
         match = _SESSION.fullmatch(path.name)
-        if match and not path.is_symlink() and not _is_alive(int(match[1])):
+        if match and not path.is_symlink() and not _is_in_use(path.name, int(match[1])):
             shutil.rmtree(path, ignore_errors=True)
             removed += 1
     return removed
+
+
+def _is_in_use(session: str, starter: int) -> bool:
+    """Whether the process that started the session, or any that was told its name, is there."""
+    if _is_alive(starter):
+        return True
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if session.encode() in path.read_bytes():
+                return True
+    return False
 
 
 def _is_alive(pid: int) -> bool:

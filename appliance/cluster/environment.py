@@ -51,10 +51,10 @@ _LOOPBACK: Final[Mapping[str, str]] = {
 }
 
 
-def ray_variables(token: Path, *, local: bool) -> dict[str, str]:
-    """What Ray reads: a token on every call, nothing told to anyone, loopback only if `local`."""
+def ray_variables(token: Path, *, loopback: bool) -> dict[str, str]:
+    """What Ray reads: a token on every call, no telemetry, and no port beyond `loopback`."""
     access = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
-    return {**OFFLINE, **_QUIET, **access, **(_LOOPBACK if local else {})}
+    return {**OFFLINE, **_QUIET, **access, **(_LOOPBACK if loopback else {})}
 
 
 @contextmanager

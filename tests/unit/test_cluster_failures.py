@@ -70,8 +70,8 @@ def test_variables_are_put_back_as_they_were(monkeypatch):
 
 def test_a_cluster_elsewhere_is_not_told_to_be_on_loopback(tmp_path):
     """But a token is shown to it all the same."""
-    local = ray_variables(tmp_path / "t", local=True)
-    joined = ray_variables(tmp_path / "t", local=False)
+    local = ray_variables(tmp_path / "t", loopback=True)
+    joined = ray_variables(tmp_path / "t", loopback=False)
 
     assert local["RAY_AUTH_MODE"] == joined["RAY_AUTH_MODE"] == "token"
     assert local["RAY_USAGE_STATS_ENABLED"] == joined["RAY_USAGE_STATS_ENABLED"] == "0"
