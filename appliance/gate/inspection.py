@@ -12,6 +12,7 @@ from appliance.gate.legibility import find_illegible
 from appliance.gate.normalisation import Reading, normalise
 from appliance.gate.policy import PhiPolicy
 from appliance.gate.ruling import refuse, rule
+from appliance.gate.vocabulary import Terms
 from appliance.records.clock import Clock
 from appliance.records.identifiers import Digest
 from appliance.records.prompts import Draft
@@ -25,11 +26,13 @@ class GateRules:
     Attributes:
         policy: The parsed `phi.toml`.
         policy_digest: Digest of all policies in force, `phi.toml` among them.
+        terms: Public terms of the label sheets.
         refuse_all: Reason why nothing may pass at all, or "".
     """
 
     policy: PhiPolicy
     policy_digest: Digest
+    terms: Terms
     refuse_all: str = ""
 
 
@@ -132,7 +135,7 @@ class Gate:
         counted: list[Hit] = []
         lifted: list[Hit] = []
         for hit in hits:
-            rule_name = find_lift(reading.text, hit)
+            rule_name = find_lift(reading.text, hit, self._rules.terms)
             if rule_name is None:
                 counted.append(_to_input(reading, hit, hit.detector))
             else:

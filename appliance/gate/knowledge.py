@@ -2,22 +2,29 @@
 """Medical knowledge that lifts an alarm, each time by a rule that names its evidence.
 
 Only alarms of detectors that guess are lifted: spaCy, the tagger, bare words of a lexicon. A
-number, a date, a titled name, a patient of the site never is. A rule looks at one hit and the text
-around it, never at other hits, so lifting can't depend on what else was found. It lifts a hit only
-where every word of the hit is explained: a name beside an eponym still alarms.
+number with a cue, a date, a titled name, a patient of the site never is. A rule looks at one hit
+and the text around it, never at other hits, so lifting can't depend on what else was found. It
+lifts a hit only where every word of the hit is explained: a name beside an eponym still alarms.
 """
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 from appliance.gate import lexicon
 from appliance.gate.recognizers.words import uses_capitals
+from appliance.gate.vocabulary import Terms
 from appliance.records.verdicts import Hit
 
-_GUESSING: Final = frozenset({"spacy", "tagger", "given-name", "family-name", "unknown-words", "initial-and-name", "name-and-initial", "given-name-doubtful"})  # fmt: skip
+_GUESSING: Final = frozenset({"spacy", "tagger", "unknown-words", "initial-and-name"})
+# Words of a lexicon: only an eponym's own phrase lifts them.
+_LISTED: Final = frozenset(
+    {"given-name", "given-name-doubtful", "family-name", "town", "institution"}
+)
 _KINDS: Final = frozenset({"PERSON", "LOCATION", "ORGANIZATION"})
+_MIN_DIGITS: Final = 4
 _HEADS: Final = (
     r"(?:diseases?|syndromes?|disorders?|signs?|tests?|scores?|scales?|index|indices|criteri(?:a|on)|"
     r"class(?:ification)?s?|stag(?:e|ing)|grad(?:e|ing)|reflex(?:es)?|maneuvers?|manoeuvres?|"
@@ -45,9 +52,14 @@ _HEADS: Final = (
     r"degeneration|dystrophies|cirrhosis|insufficiency|crisis|coma|psychosis|amnesia|delusion|hand|"
     r"risk|factor|antigen|antibod(?:y|ies)|protein|gene|mutation|phenotype|variant|inhibitors?)"
 )
-_JOINED: Final = r"(?:[\s-]+(?:\w+[\s-]+){0,2}?)"
-_AFTER: Final = re.compile(rf"(?:'s|s'|')?{_JOINED}{_HEADS}\b", re.IGNORECASE)
-_AFTER_CLOSE: Final = re.compile(rf"(?:'s|s'|')?[\s-]+{_HEADS}\b", re.IGNORECASE)
+_SUFFIXED: Final = (
+    r"\w+(?:itis|osis|asis|oma|omas|[aeiou]emia|pathy|pathies|plasia|dactyly|trophy|trophies|uria|"
+    r"penia|sclerosis|lysis|globulinemia|ism|aurosis|amia|stenosis|phakomatosis)"
+)
+_HEAD: Final = rf"(?:{_HEADS}|{_SUFFIXED})"
+_BETWEEN: Final = r"(?:[a-z-]+(?:ic|al|ous|ary|oid|ar|ive|tic|form|type|cell|optic|risk|motor|muscular|severity|activity|modified)[\s-]+){0,3}"
+_AFTER: Final = re.compile(rf"(?:'s|s'|')?[\s-]+{_BETWEEN}{_HEAD}(?![\w])", re.IGNORECASE)
+_ET_AL: Final = re.compile(r"(?:\set\sal\b|'s\s(?:principle|theorem|law)\b)", re.IGNORECASE)
 _POSSESSIVE: Final = re.compile(r"(?:'s|s')(?!\w)")
 _DOSE: Final = re.compile(
     r"[\s(]{1,2}(?:[\w-]+\s){0,2}?\d[\d.,/-]*\s?(?:mg|mcg|ug|g|ml|units?|iu|meq|%|puffs?|tabs?)\b",
@@ -71,10 +83,21 @@ _MEDICAL: Final = re.compile(
     r"thyroid(?:ism)?|cutaneous|venous|arterial|spinal|cardial|cranial|vertebral|muscular|vascular|"
     r"pulmonary|intestinal|gastric|hepatic|renal|cortical|somatic|cerebral|lateral|immune|viral)"
 )
-_TOKEN: Final = re.compile(r"[A-Za-z]+(?:[.-]?[A-Za-z]+)*")
+_TOKEN: Final = re.compile(r"[A-Za-z0-9]+(?:[.'-]?[A-Za-z0-9]+)*")
+_IS_HEAD: Final = re.compile(_HEAD, re.IGNORECASE)
 _ROMAN: Final = frozenset("i ii iii iv v vi vii viii ix x xi xii".split())
-_ABBREVIATION: Final = re.compile(r"[A-Z][A-Z0-9/&+-]{0,6}s?")
+_ABBREVIATION: Final = re.compile(r"[A-Z][A-Z0-9/&+.-]{0,6}s?")
+# Gene and protein symbols: small and capital letters mixed, or digits within.
+_SYMBOL: Final = re.compile(
+    r"(?!Mc|Mac|De|Di|La|Le|O')(?:[a-z]{1,4}[A-Z][A-Za-z0-9]{0,8}|[A-Z][a-z]?[A-Z]+[A-Za-z0-9]{0,6}|[A-Za-z]{1,6}\d{1,3}[A-Za-z]{0,4}\d{0,3}|\d{1,3}[A-Za-z]{1,3})"
+)
+_CODE: Final = re.compile(
+    r"(?:ICD|CPT|LOINC|SNOMED|DSM|HCPCS|ATC|OMIM|MIM|NCT|PMID|RRID)[\s:#-]*(?:CT|CM|10|9|IV|V|5)?"
+    r"[\s:#-]*[A-Z]?\d[\w.-]*",
+    re.IGNORECASE,
+)
 _LETTERS: Final = 4
+_CONNECTORS: Final = frozenset("and of the von de la van den du des".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,111 +106,198 @@ class _Case:
 
     Attributes:
         text: The whole normalised text.
+        start: First code point of the hit's core: medical and ordinary words at its ends are off.
+        end: One past the core's last.
+        words: Words of the core, possessive endings off, lower case.
         hit: The hit.
-        words: The words of the hit, possessive endings off, lower case.
         has_capitals: Whether capitals tell something in this text.
     """
 
     text: str = field(repr=False)
-    hit: Hit
+    start: int
+    end: int
     words: tuple[str, ...] = field(repr=False)
+    hit: Hit
     has_capitals: bool
 
     @property
-    def surface(self) -> str:
-        return self.text[self.hit.start : self.hit.end]
+    def core(self) -> str:
+        return self.text[self.start : self.end]
 
     @property
     def rest(self) -> str:
-        """What follows; a possessive ending that the hit swallowed is given back."""
-        start = self.hit.end - 2 if self.surface.endswith(("'s", "s'")) else self.hit.end
-        return self.text[start : start + 60]
+        """What follows the core; a possessive ending that it swallowed is given back."""
+        start = self.end - 2 if self.core.endswith(("'s", "s'")) else self.end
+        return self.text[start : start + 80]
 
 
-def find_lift(text: str, hit: Hit) -> str | None:
+def find_lift(text: str, hit: Hit, terms: Terms) -> str | None:
     """The name of the rule that lifts `hit`, or None where it stands.
 
     Args:
         text: The normalised text.
         hit: One alarm, offsets in `text`.
+        terms: Public terms of the site's label sheets.
     """
-    if hit.detector not in _GUESSING or hit.entity not in _KINDS:
+    is_guess, is_listed = hit.detector in _GUESSING, hit.detector in _LISTED
+    if not (is_guess or is_listed):
         return None
-    words = tuple(word.lower() for word in _TOKEN.findall(_bare(text[hit.start : hit.end])))
-    case = _Case(text, hit, words, uses_capitals(text))
-    if not words:
-        return "no-word"
-    return next((name for name, explains in _RULES if explains(case)), None)
+    if is_guess and hit.entity not in _KINDS:
+        return _find_number_lift(text, hit)
+    case = _make_case(text, hit)
+    rules = _RULES if is_guess else _RULES_FOR_LISTED
+    name = next((name for name, explains in rules if explains(case)), None)
+    if name is None and terms.covers(text, hit.start, hit.end):
+        return "vocabulary"
+    return name
 
 
-def _bare(surface: str) -> str:
-    return _POSSESSIVE.sub("", surface)
+def _make_case(text: str, hit: Hit) -> _Case:
+    matches = list(_TOKEN.finditer(text, hit.start, hit.end))
+    words = [_bare(match.group()).lower() for match in matches]
+    has_capitals = uses_capitals(text)
+    while words and (_IS_HEAD.fullmatch(words[-1]) or _is_ordinary(words[-1])):
+        words.pop()
+        matches.pop()
+    while words and _is_ordinary(words[0]):
+        words.pop(0)
+        matches.pop(0)
+    start, end = (matches[0].start(), matches[-1].end()) if matches else (hit.start, hit.end)
+    return _Case(text, start, end, tuple(words), hit, has_capitals)
+
+
+def _find_number_lift(text: str, hit: Hit) -> str | None:
+    """The tagger takes words and gene symbols for licence numbers; those have few digits."""
+    if hit.detector != "tagger" or hit.entity in {"EMAIL_ADDRESS", "URL", "PHONE_NUMBER"}:
+        return None
+    surface = text[hit.start : hit.end]
+    return "few-digits" if sum(map(str.isdigit, surface)) < _MIN_DIGITS else None
+
+
+def _bare(word: str) -> str:
+    return _POSSESSIVE.sub("", word)
+
+
+def _is_known(case: _Case) -> bool:
+    """Ordinary words, words of medicine, numbers, none of them a clear name, no "Mark Baker"."""
+    if case.words:
+        return False
+    names = [match.group() for match in _TOKEN.finditer(case.text, case.hit.start, case.hit.end)]
+    return not _is_pair_of_names(names, case)
+
+
+def _is_pair_of_names(names: list[str], case: _Case) -> bool:
+    """A given and a family name that are words as well, written as names are."""
+    pairs = pairwise(names)
+    is_written = case.has_capitals or case.hit.detector == "tagger"
+    return is_written and any(
+        first.lower() in lexicon.given_names()
+        and _bare(last).lower() in lexicon.family_names()
+        and (not case.has_capitals or (first.istitle() and _bare(last).istitle()))
+        and last.lower() not in lexicon.medical_words()
+        and not _IS_HEAD.fullmatch(last)
+        for first, last in pairs
+    )
 
 
 def _is_eponym(case: _Case) -> bool:
-    """Known eponyms, and a disease, sign, score or device after them or a possessive."""
-    if not all(_is_eponymous(word) for word in case.words):
+    """Known eponyms, with a disease, sign, score or device after them, or a possessive."""
+    if not case.words or not all(_is_eponymous(word) for word in case.words):
         return False
-    return bool(_AFTER.match(case.rest) or _POSSESSIVE.match(case.rest))
+    is_whole = case.hit.end > case.end and _IS_HEAD.search(case.text, case.end, case.hit.end)
+    return bool(_AFTER.match(case.rest) or _POSSESSIVE.match(case.rest) or is_whole)
+
+
+def _is_eponym_phrase(case: _Case) -> bool:
+    """The same for a listed name: the disease itself must follow, a possessive is not enough."""
+    is_eponymous = bool(case.words) and all(_is_eponymous(word) for word in case.words)
+    return is_eponymous and bool(_AFTER.match(case.rest))
 
 
 def _is_plain_eponym(case: _Case) -> bool:
     """An eponym that is no given or family name of our lists: "Alzheimer", "Guillain-Barre"."""
-    return all(
+    return bool(case.words) and all(
         word in lexicon.eponyms()
         and word not in lexicon.given_names()
         and word not in lexicon.family_names()
         and word not in lexicon.places("city")
         for one in case.words
         for word in one.split("-")
+        if word not in _CONNECTORS
     )
 
 
 def _is_named_measure(case: _Case) -> bool:
-    """One or two words that are no given name, and directly after them a medical head word."""
-    if len(case.words) > 2 or not _AFTER_CLOSE.match(case.rest):  # noqa: PLR2004 - first and last name
+    """One or two words that are no given name, and a medical head word after them."""
+    if not 0 < len(case.words) <= 2 or not _AFTER.match(case.rest):  # noqa: PLR2004 - two at most
         return False
-    return not any(_is_personal(word) for word in case.words)
+    return not any(_is_personal(part) for word in case.words for part in word.split("-"))
 
 
-def _is_known(case: _Case) -> bool:
-    """Ordinary words, words of medicine, numbers; none of them a clear name."""
-    return all(_is_ordinary(word) for word in case.words)
+def _is_small(case: _Case) -> bool:
+    """Small letters in a text whose writer uses capitals, and in no list of names."""
+    if not case.has_capitals or case.core.lower() != case.core:
+        return False
+    return not any(
+        word in lexicon.given_names().clear or word in lexicon.family_names().clear
+        for word in case.words
+    )
 
 
 def _is_drug(case: _Case) -> bool:
     """One word with the ending of a drug, or with a dose after it."""
-    if len(case.words) > 1 or _is_personal(case.words[0]):
+    if len(case.words) != 1 or _is_personal(case.words[0]):
         return False
-    has_ending = (
-        bool(_DRUG.fullmatch(case.words[0])) and case.words[0] not in lexicon.family_names()
-    )
-    return has_ending or bool(_DOSE.match(case.text[case.hit.end : case.hit.end + 40]))
+    word = case.words[0]
+    has_ending = bool(_DRUG.fullmatch(word)) and word not in lexicon.family_names()
+    return has_ending or bool(_DOSE.match(case.text[case.end : case.end + 40]))
 
 
-def _is_abbreviation(case: _Case) -> bool:
-    """A short form in capitals, in a text that has small letters."""
-    return case.has_capitals and all(
-        _ABBREVIATION.fullmatch(part) for part in case.surface.split() if part
+def _is_symbol(case: _Case) -> bool:
+    """Short forms in capitals and gene symbols, in a text that has small letters."""
+    surface = case.text[case.hit.start : case.hit.end]
+    if not case.has_capitals:
+        return bool(case.words) and all(word in lexicon.medical_words() for word in case.words)
+    parts = [_bare(part).strip("()[].,;:") for part in re.split(r"[\s/]+", surface)]
+    return all(
+        _ABBREVIATION.fullmatch(part)
+        or _SYMBOL.fullmatch(part)
+        or not any(map(str.isalpha, part))
+        or _is_ordinary(part.lower())
+        for part in parts
+        if part
     )
+
+
+def _is_code(case: _Case) -> bool:
+    """A code of a public code system, named as such."""
+    return bool(_CODE.fullmatch(case.text[case.hit.start : case.hit.end].strip()))
+
+
+def _is_citation(case: _Case) -> bool:
+    """An author: "et al." follows, or is in the hit."""
+    return bool(_ET_AL.search(case.text[case.hit.start : case.hit.end + 8]))
 
 
 _RULES: Final[tuple[tuple[str, Callable[[_Case], bool]], ...]] = (
+    ("known-words", _is_known),
     ("eponym", _is_eponym),
     ("plain-eponym", _is_plain_eponym),
     ("named-measure", _is_named_measure),
-    ("known-words", _is_known),
+    ("small-letters", _is_small),
     ("drug", _is_drug),
-    ("abbreviation", _is_abbreviation),
+    ("symbol", _is_symbol),
+    ("public-code", _is_code),
+    ("citation", _is_citation),
+)
+_RULES_FOR_LISTED: Final[tuple[tuple[str, Callable[[_Case], bool]], ...]] = (
+    ("eponym", _is_eponym_phrase),
+    ("citation", _is_citation),
 )
 
 
 def _is_eponymous(word: str) -> bool:
-    parts = word.split("-")
-    return all(
-        part in lexicon.eponyms() or part in {"and", "of", "the", "von", "de", "la"}
-        for part in parts
-    )
+    return all(part in lexicon.eponyms() or part in _CONNECTORS for part in word.split("-"))
 
 
 def _is_personal(word: str) -> bool:
@@ -195,11 +305,14 @@ def _is_personal(word: str) -> bool:
 
 
 def _is_ordinary(word: str) -> bool:
-    if word in lexicon.given_names().clear and word not in lexicon.medical_words():
+    """In a list of words and clearly no name or town; or with an ending only medicine has."""
+    if word.isdigit() or word in _ROMAN or len(word) == 1:
+        return True
+    if word in lexicon.medical_words():
+        return True
+    if word in lexicon.given_names().clear or word in lexicon.places("city").clear:
         return False
-    if word in lexicon.places("city").clear:
-        return False
-    if lexicon.is_known_word(word) or word in _ROMAN or len(word) == 1:
+    if lexicon.is_known_word(word):
         return True
     is_long = len(word) > _LETTERS + 2
     return is_long and bool(_MEDICAL.fullmatch(word)) and word not in lexicon.family_names()

@@ -63,10 +63,9 @@ def eponyms() -> frozenset[str]:
 
 
 @cache
-def institutions() -> tuple[str, ...]:
-    """Hospitals and health systems known by a name without the word hospital, longest first."""
-    names = (row[0] for row in _rows("institutions.tsv", 100))
-    return tuple(sorted(names, key=len, reverse=True))
+def institutions() -> Words:
+    """Hospitals and health systems known by a name without the word hospital."""
+    return _split("institutions.tsv", 100)
 
 
 @cache

@@ -9,6 +9,7 @@ from appliance.gate.detecting import Detector
 from appliance.gate.inspection import Gate, GateRules
 from appliance.gate.patients import PatientIndex
 from appliance.gate.policy import load_phi_policy
+from appliance.gate.vocabulary import load_terms
 from appliance.records.clock import Clock
 from appliance.records.identifiers import Digest
 from appliance.settings.keys import KeyProvider, Purpose
@@ -34,7 +35,12 @@ def open_gate(policies: Path, index: Path, keys: KeyProvider, clock: Clock) -> G
     policy = load_phi_policy(policies / "phi.toml")
     patients = PatientIndex.load(index, keys.key(Purpose.PATIENT_INDEX))
     is_empty = policy.require_patient_index and not len(patients)
-    rules = GateRules(policy, digest_policies(policies), "patient-index-empty" if is_empty else "")
+    rules = GateRules(
+        policy,
+        digest_policies(policies),
+        load_terms(policies / "labels"),
+        "patient-index-empty" if is_empty else "",
+    )
     detectors = [_load(name, patients) for name in policy.detectors]
     return Gate(rules, detectors, keys.key(Purpose.CLEARANCE), clock)
 

@@ -9,6 +9,7 @@ from appliance.gate.detecting import GuardedDetector
 from appliance.gate.inspection import Gate, GateRules
 from appliance.gate.policy import load_phi_policy
 from appliance.gate.ruling import rule
+from appliance.gate.vocabulary import Terms
 from appliance.records.identifiers import Digest, DraftId
 from appliance.records.prompts import Draft, DraftKind
 from appliance.records.verdicts import Decision, Hit
@@ -80,7 +81,7 @@ def _policy(**changes):
 
 
 def make_gate(*detectors, refuse_all="", **changes):
-    rules = GateRules(_policy(**changes), DIGEST, refuse_all)
+    rules = GateRules(_policy(**changes), DIGEST, Terms([]), refuse_all)
     return Gate(rules, detectors, b"\x01" * 32, SystemClock())
 
 

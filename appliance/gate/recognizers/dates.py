@@ -40,6 +40,7 @@ RULES: Final[tuple[Rule, ...]] = (
     rule("date-range", "DATE", 0.6, rf"(?<![\w./-]){_MM}/{_DAY}\s?(?:-|to|through|thru)\s?{_MM}/{_DAY}(?![\w/%])"),
     rule("birth-date-by-cue", "DATE", 0.9, r"\b(?:d\.?o\.?b\.?|birth\s?date|birthday|born(?:\son)?|date\sof\s(?:birth|death|admission|discharge|service|visit|surgery))\b\W{0,5}(?P<id>[\d][\d\s./-]{3,12}\d)"),
     rule("weekday-date", "DATE", 0.6, rf"(?<!\w){_WEEKDAY}(?:the\s)?{_DAY}(?:st|nd|rd|th)(?!\w)"),
+    rule("weekday-relative", "DATE", 0.5, r"\b(?:last|this|next|past)\s(?:mon|tues|wednes|thurs|fri|satur|sun)day\b"),
     rule("month-alone", "DATE", 0.5, rf"\b(?:in|since|last|this|until|till|early|late|mid|next|during|by|of)[\s-](?P<id>{_CLEAR_MONTH}|(?-i:March|May))\b(?!\s?\d)"),
     rule("holiday", "DATE", 0.5, rf"\b(?:christmas(?:\s(?:day|eve))?|thanksgiving|new\syear'?s(?:\s(?:day|eve))?|easter(?:\s(?:sunday|monday))?|labor\sday|memorial\sday|independence\sday|halloween|valentine'?s(?:\sday)?|juneteenth|ramadan|diwali|hanukkah)(?:\s(?:of\s)?{_YYYY})?\b"),
     rule("season-year", "DATE", 0.4, rf"\b(?:spring|summer|fall|autumn|winter)\s(?:of\s)?{_YYYY}\b"),

@@ -36,7 +36,7 @@ _MAX_PARTS: Final = 4
 _MIN_FAMILY: Final = 4
 
 _RULES: Final[tuple[Rule, ...]] = (
-    rule("initials-by-cue", "PERSON", 0.6, r"\binitials?\b\W{0,4}(?:are\s|is\s|of\s)?(?P<id>(?-i:[A-Z]\.?\s?[A-Z]\.?(?:\s?[A-Z]\.?)?))(?!\w)"),
+    rule("initials-by-cue", "PERSON", 0.6, r"\binitials\b\W{0,4}(?:are\s|is\s|of\s)?(?P<id>(?-i:[A-Z]\.?\s?[A-Z]\.?(?:\s?[A-Z]\.?)?))(?!\w)"),
     rule("name-field", "PERSON", 0.8, r"\b(?:(?:patient|pt|full|legal|maiden|last|first|family|given|sur|nick|preferred)[\s']{0,2}s?\s?name|name|surname|alias|aka|a\.k\.a\.?)\s?(?:is|was|:|=|-)\s?(?P<id>[a-z][a-z'.-]*(?:,?\s(?!is\b|was\b|and\b|with\b|who\b|has\b|had\b|a\b|the\b|at\b|in\b|on\b|for\b|from\b|dob\b|mrn\b|age\b)[a-z][a-z'.-]*){0,2})"),
     rule("initial-and-name", "PERSON", 0.5, r"(?<![\w.])(?P<id>(?-i:[A-Z]\.\s?(?:[A-Z]\.\s?)?[A-Z][a-z]{2,20}(?:-[A-Z][a-z]+)?))(?!\w)", lambda text: not lexicon.is_known_word(text.split(".")[-1].strip())),
 )  # fmt: skip
@@ -75,19 +75,13 @@ class _NameReader:
         if bare not in _TITLES or not self._adjoins(index, ". "):
             return
         first = self._words[index + 1]
-        if bare in _WEAK_TITLES and not (
-            self._text[title.end : first.start].startswith(".") and bare == "ms"
-        ):
-            looks = self._is_unknown(first) or first.lower in lexicon.given_names().clear
-            if not looks or (
-                self._has_capitals and not (title.is_capitalised and first.is_capitalised)
-            ):
+        has_stop = self._text[title.end : first.start].startswith(".")
+        if bare in _WEAK_TITLES and not (has_stop and bare == "ms"):
+            looks = self._is_unknown(first) or _bare(first) in lexicon.given_names().clear
+            is_cased = title.is_capitalised and first.is_capitalised
+            if not looks or (self._has_capitals and not is_cased):
                 return
-        elif (self._has_capitals and not first.is_capitalised and not self._is_unknown(first)) or (
-            lexicon.is_known_word(first.lower)
-            and not first.is_capitalised
-            and first.lower not in lexicon.family_names()
-        ):
+        elif not (first.is_capitalised and self._has_capitals) and not self._could_be_name(first):
             return
         end = self._end_of_name(index + 1)
         yield self._hit(title.start, self._words[end].end, 0.8, "titled-name")
@@ -106,11 +100,16 @@ class _NameReader:
         word = self._words[index]
         names = lexicon.given_names()
         bare = _bare(word)
-        if bare in names.clear and (word.is_capitalised or not self._has_capitals):
+        is_cased = (
+            word.is_capitalised or not self._has_capitals or self._is_followed_by_small(index)
+        )
+        if bare in names.clear and is_cased:
             is_medical = bare in lexicon.medical_words() or bare in lexicon.eponyms()
             if is_medical and not self._is_followed_by_name(index):
                 return
             end = self._end_of_name(index)
+            if end == index and self._has_capitals and word.text.isupper():
+                return
             score = 0.8 if end > index else 0.5
             yield self._hit(word.start, self._words[end].end, score, "given-name")
         elif bare in names.doubtful and word.is_capitalised and self._is_followed_by_name(index):
@@ -201,6 +200,13 @@ class _NameReader:
             and not following.text.isupper()
         )
 
+    def _is_followed_by_small(self, index: int) -> bool:
+        """In small letters amid capitals: "john smith" is a name, "marina" alone a harbour."""
+        if not self._adjoins(index, " "):
+            return False
+        following = _bare(self._words[index + 1])
+        return following in lexicon.family_names() and len(following) >= _MIN_FAMILY
+
     def _end_of_name(self, index: int) -> int:
         """The last word of a name that begins at `index`."""
         end = index
@@ -255,6 +261,11 @@ class _NameReader:
             or _bare(word) in lexicon.family_names()
             or _bare(word) in lexicon.given_names()
         )
+
+    def _could_be_name(self, word: Word) -> bool:
+        bare = _bare(word)
+        is_listed = bare in lexicon.family_names() or bare in lexicon.given_names()
+        return is_listed or not lexicon.is_known_word(bare)
 
     def _is_name_shaped(self, word: Word) -> bool:
         """Capitalised, in no list of words, no abbreviation."""

@@ -48,6 +48,10 @@ _GENERIC: Final = frozenset(
     attending consulting primary-care treating these those few various infectious disease
     cardiac neuro neurosurgery gynecology podiatry ophthalmology otolaryngology plastic""".split()
 )
+_SHORT_HEADS: Final = frozenset(
+    "general memorial med health regional medical heart office campus branch site va er ed clinic "
+    "hospital center healthcare presbyterian methodist baptist children's childrens".split()
+)
 _JOIN: Final = frozenset({"of", "the", "and", "&", "at", "for"})
 _PREPOSITION: Final = frozenset(
     "in at from near to outside around of resident lives living residing resides visited".split()
@@ -64,6 +68,9 @@ _RULES: Final[tuple[Rule, ...]] = (
     rule("postcode", "LOCATION", 0.6, r"(?<!\w)(?-i:[A-Z]{1,2}\d[A-Z\d]?\ \d[ABD-HJLNP-UW-Z]{2}|[ABCEGHJ-NPRSTVXY]\d[A-Z]\ ?\d[A-Z]\d)(?!\w)"),
     rule("town-and-state", "LOCATION", 0.8, r"(?-i:\b[A-Z][a-z.'-]+(?:\s[A-Z][a-z.'-]+){0,2},\s(?:A[KLRZ]|C[AOT]|D\.?C|DE|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|P[AR]|RI|S[CD]|T[NX]|UT|V[AT]|W[AIVY])\b)"),
     rule("coordinates", "LOCATION", 0.8, r"(?<![\w.])-?\d{1,3}\.\d{4,}\s?[,;]\s?-?\d{1,3}\.\d{4,}"),
+    rule("hospital-without-article", "LOCATION", 0.5, r"\b(?:at|to|from|in|visited|by)\s(?P<id>(?:general|memorial|city|county|central|regional|children'?s|veterans|university|cancer|heart)\s(?:hospital|medical\scenter|health|clinic|center\sin\s\w+(?:\s\w+)?))\b"),
+    rule("hospital-in-capitals", "LOCATION", 0.5, r"(?<![.!?]\s)(?<!^)(?-i:\b(?:General|Memorial|City|County|Central|Regional|Children'?s|Veterans|University|Cancer|Heart|Community)\s(?:Hospital|Medical\sCenter|Health|Clinic|Center))\b"),
+    rule("place-and-short-head", "LOCATION", 0.6, r"(?-i:\b(?:at|to|from|in|visited|by)\s(?P<id>(?:[A-Z][a-z'.]+\s){1,3}(?:General|Memorial|Med|Health|Regional|Presbyterian|Methodist|Baptist|Medical|Heart|Ortho|Cardiology|Oncology|Peds|Pediatrics|Office|Campus|Branch|Site|VA|ER|ED)))\b"),
     rule("county", "LOCATION", 0.6, r"(?-i:\b[A-Z][a-z]+(?:\s[A-Z][a-z]+)?\s(?:County|Township|Parish|Borough|Village|Reservation)\b)"),
 )  # fmt: skip
 
@@ -71,21 +78,39 @@ _RULES: Final[tuple[Rule, ...]] = (
 def find(text: str) -> Iterator[Hit]:
     """Addresses, towns, hospitals and their parts."""
     yield from find_all(_RULES, text)
-    yield from _find_institutions(text)
     words = split_words(text)
     has_capitals = uses_capitals(text)
+    yield from _find_institutions(text, has_capitals=has_capitals)
     yield from _find_facilities(text, words, has_capitals=has_capitals)
     yield from _find_towns(text, words, has_capitals=has_capitals)
 
 
 @cache
 def _institution_pattern() -> Any:
-    names = "|".join(regex.escape(name) for name in lexicon.institutions())
-    return regex.compile(rf"(?<![\w-])(?:{names})(?:'s)?(?:\s{_HEAD})?(?![\w])", regex.IGNORECASE)
+    known = lexicon.institutions()
+    names = sorted(known.clear | known.doubtful, key=len, reverse=True)
+    joined = "|".join(regex.escape(name) for name in names)
+    return regex.compile(
+        rf"(?<![\w-])(?P<name>{joined})(?:'s)?(?P<head>\s{_HEAD})?(?![\w]|-\w)", regex.IGNORECASE
+    )
 
 
-def _find_institutions(text: str) -> Iterator[Hit]:
+_BEFORE_PLACE: Final = regex.compile(
+    r"\b(?:at|to|from|in|by|visited|with|of|near|the|our)\s(?:the\s|our\s)?$", regex.IGNORECASE
+)
+
+
+def _find_institutions(text: str, *, has_capitals: bool) -> Iterator[Hit]:
+    """Known names; one that is a word as well needs a preposition before it or a head after it."""
     for match in _institution_pattern().finditer(text, timeout=5.0):
+        name = match.group("name")
+        is_capitalised = name[0].isupper() or not has_capitals
+        if name.lower() in lexicon.institutions().doubtful:
+            is_placed = match.group("head") or _BEFORE_PLACE.search(
+                text[max(0, match.start() - 20) : match.start()]
+            )
+            if not (is_capitalised and is_placed):
+                continue
         yield Hit(match.start(), match.end(), "LOCATION", 0.6, "institution")
 
 
@@ -98,7 +123,8 @@ def _find_facilities(text: str, words: list[Word], *, has_capitals: bool) -> Ite
     """A facility word with a name before it: "Cedar Crest Clinic", "Clinic" alone is none."""
     ends = {word.end: index for index, word in enumerate(words)}
     for match in _HEAD_PATTERN.finditer(text, timeout=5.0):
-        before = ends.get(match.start() - 1)
+        gap = 2 if text[max(0, match.start() - 2) : match.start()] == ". " else 1
+        before = ends.get(match.start() - gap)
         if before is None or text[match.start() - 1] not in " -":
             continue
         start = _start_of_name(text, words, before, has_capitals=has_capitals)
@@ -116,18 +142,28 @@ def _start_of_name(text: str, words: list[Word], last: int, *, has_capitals: boo
             break
         if word.lower in _JOIN and start is not None:
             continue
-        if not _names_a_place(word, has_capitals=has_capitals):
+        if not _names_a_place(words, index, has_capitals=has_capitals):
             break
         start = word.start
     return start
 
 
-def _names_a_place(word: Word, *, has_capitals: bool) -> bool:
+def _names_a_place(words: list[Word], index: int, *, has_capitals: bool) -> bool:
+    word = words[index]
     if has_capitals:
-        return word.is_capitalised and (word.lower not in _GENERIC or word.lower in _PROUD)
-    if word.lower in _GENERIC:
+        is_proud = word.lower not in _GENERIC or word.lower in _PROUD or word.lower == "new"
+        return word.is_capitalised and is_proud
+    if word.lower in _TOWN_WORDS or _is_in_gazetteer(word.lower):
+        return True
+    if word.lower in _GENERIC or word.lower in lexicon.medical_words():
         return False
-    return not lexicon.is_known_word(word.lower) or word.lower in _TOWN_WORDS
+    # Without capitals an ordinary word names a place only directly after "at", "from", ...
+    is_placed = index > 0 and words[index - 1].lower in _PREPOSITION
+    return is_placed or not lexicon.is_known_word(word.lower)
+
+
+def _is_in_gazetteer(name: str) -> bool:
+    return name in lexicon.places("city") or name in lexicon.places("state")
 
 
 # Capitalised, these belong to a name; in small letters they describe.
@@ -138,7 +174,8 @@ _TOWN_WORDS: Final = frozenset(
     eastern central sunrise sunset good mercy grace hope holy cross sacred heart trinity baptist
     methodist presbyterian lutheran catholic jewish memorial downtown metro bay harbor ocean beach
     mountain green greenwood meadow meadows summit liberty unity providence eagle stone silver gold
-    golden star blue white red black rose garden forest grove haven new bridge water falls""".split()
+    golden star blue white red black rose garden forest grove haven new bridge water falls elm st. street avenue york
+    los san santa saint. angeles jefferson lincoln washington franklin roosevelt kennedy""".split()
 )
 
 
@@ -156,8 +193,15 @@ def _end_of_name(text: str, words: list[Word], end: int, *, has_capitals: bool) 
     return end
 
 
+def _is_code(text: str, town: Word, code: Word, has_capitals: bool) -> bool:
+    """Whether a state's code follows the town: "Dallas, TX"."""
+    is_joined = text[town.end : code.start] in {", ", ","}
+    is_cased = code.text.isupper() or not has_capitals
+    return is_joined and is_cased and code.text.upper() in lexicon.places("state-code").doubtful
+
+
 def _find_towns(text: str, words: list[Word], *, has_capitals: bool) -> Iterator[Hit]:
-    """Cities of the gazetteer; a doubtful one needs a preposition before and a capital."""
+    """Cities of the gazetteer; a doubtful one needs a preposition before it."""
     cities, states = lexicon.places("city"), lexicon.places("state")
     for index, word in enumerate(words):
         for length in (3, 2, 1):
@@ -168,9 +212,20 @@ def _find_towns(text: str, words: list[Word], *, has_capitals: bool) -> Iterator
             if has_capitals and not word.is_capitalised:
                 continue
             is_placed = index > 0 and words[index - 1].lower in _PREPOSITION
-            if name in cities.clear or (name in cities.doubtful and is_placed and has_capitals):
+            after = words[index + length : index + length + 1]
+            has_code = bool(after) and _is_code(text, group[-1], after[0], has_capitals)
+            if has_code and name in cities:
+                yield Hit(word.start, after[0].end, "LOCATION", 0.7, "town-and-code")
+                break
+            is_word = not has_capitals and name in lexicon.english_words()
+            if name in cities.clear or (name in cities.doubtful and is_placed and not is_word):
                 yield Hit(word.start, group[-1].end, "LOCATION", 0.6, "town")
                 break
             if name in states and is_placed:
                 yield Hit(word.start, group[-1].end, "LOCATION", 0.3, "state")
+                break
+            # "the Dallas clinic", "Houston Heart": a doubtful city before a short head.
+            is_headed = bool(after) and after[0].lower in _SHORT_HEADS
+            if name in cities.doubtful and is_headed and not is_word:
+                yield Hit(word.start, after[0].end, "LOCATION", 0.6, "town-and-head")
                 break

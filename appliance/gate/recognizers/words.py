@@ -47,7 +47,9 @@ def uses_capitals(text: str) -> bool:
     """
     letters = sum(character.isalpha() for character in text)
     capitals = sum(character.isupper() for character in text)
-    return letters > 0 and _MIN_MIXED <= capitals / letters <= _MAX_MIXED
+    if not 0 < capitals <= letters * _MAX_MIXED:
+        return False
+    return capitals >= letters * _MIN_MIXED or text.lstrip()[0].isupper()
 
 
 def between(text: str, left: Word, right: Word) -> str:

@@ -1,0 +1,80 @@
+"""Public terms of the site's label sheets: what a prompt must be able to say.
+
+The vocabularies under `policies/labels/` are reviewed and digested with the other policies. A term
+lifts an alarm only where the alarm lies within the term, written out whole in the text.
+"""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from appliance.errors import BadInput
+from appliance.gate.normalisation import normalise
+
+_WORD: Final = re.compile(r"[a-z0-9]+")
+_MIN_LETTERS: Final = 4
+_SIDE: Final = 120
+
+
+class Terms:
+    """Terms, findable around a place in a text.
+
+    Args:
+        terms: As the vocabulary writes them.
+    """
+
+    def __init__(self, terms: Iterable[str]) -> None:
+        self._by_word: dict[str, set[str]] = {}
+        for term in terms:
+            plain = " ".join(normalise(term).text.lower().split())
+            if sum(map(str.isalpha, plain)) >= _MIN_LETTERS:
+                for word in _WORD.findall(plain):
+                    self._by_word.setdefault(word, set()).add(plain)
+
+    def covers(self, text: str, start: int, end: int) -> bool:
+        """Whether `text[start:end]` lies within a whole term.
+
+        >>> Terms(["Wilson disease"]).covers("Has Wilson disease.", 4, 10)
+        True
+        """
+        words = _WORD.findall(text[start:end].lower())
+        candidates = (
+            set.intersection(*(self._by_word.get(word, set()) for word in words))
+            if words
+            else set()
+        )
+        first = max(0, start - _SIDE)
+        near = text[first : end + _SIDE].lower()
+        return any(_stands(near, term, start - first, end - first) for term in candidates)
+
+
+def load_terms(labels: Path) -> Terms:
+    """All names, synonyms and short forms of the vocabularies in the directory.
+
+    Raises:
+        BadInput: A vocabulary is not UTF-8 or can't be read.
+    """
+    terms: list[str] = []
+    for path in sorted(labels.glob("*.tsv")):
+        try:
+            lines = path.read_text(encoding="utf-8-sig").splitlines()
+        except UnicodeDecodeError:
+            raise BadInput(f"{path} is not UTF-8.", "Save it as UTF-8.") from None
+        except OSError as error:
+            raise BadInput(f"{path} can't be read: {error.strerror}.") from None
+        for line in lines[1:]:
+            terms += [part for cell in line.split("\t")[:3] for part in cell.split("|")]
+    return Terms(terms)
+
+
+def _stands(near: str, term: str, start: int, end: int) -> bool:
+    """Whether the term stands around [start, end) as whole words."""
+    at = near.find(term)
+    while at != -1:
+        last = at + len(term)
+        is_whole = not (near[at - 1 : at].isalnum() or near[last : last + 1].isalnum())
+        if is_whole and at <= start and end <= last:
+            return True
+        at = near.find(term, at + 1)
+    return False
