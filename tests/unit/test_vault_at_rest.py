@@ -8,10 +8,12 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from sqlcipher3 import dbapi2
 
-from appliance.clinical.vault.database import FILE
+from appliance.clinical.vault import database
+from appliance.clinical.vault.database import FILE, _configure, _ensure_schema, _translated
 from appliance.clinical.vault.store import NOTES_PER_TRANSACTION, Vault
-from appliance.errors import IntegrityError, KeyMismatch, NoSpace
+from appliance.errors import ApplianceError, BadInput, IntegrityError, KeyMismatch, NoSpace
 from appliance.records.notes import PatientIdentifier, SourceNote, SourcePatient
 from tests.lib.memory_vault import EventList
 
@@ -175,3 +177,58 @@ def test_two_processes_may_have_it_open(tmp_path):
     assert len(reader.read_identified(reader.note_ids(), "check")) == 3
     writer.close()
     reader.close()
+
+
+def test_a_vault_of_a_later_program_is_left_alone(tmp_path):
+    """An unknown layout is refused, not guessed at."""
+    vault = open_vault(tmp_path)
+    vault._connection.execute("PRAGMA user_version = 99")
+    vault.close()
+
+    with pytest.raises(BadInput, match="layout 99"):
+        open_vault(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("SQLITE_FULL", NoSpace),
+        ("SQLITE_IOERR_WRITE", NoSpace),
+        ("SQLITE_NOTADB", KeyMismatch),
+        ("SQLITE_CORRUPT", IntegrityError),
+        ("SQLITE_BUSY", BadInput),
+        ("SQLITE_READONLY_DBMOVED", BadInput),
+        ("SQLITE_CANTOPEN", BadInput),
+        ("SQLITE_MISUSE", ApplianceError),
+    ],
+)
+def test_every_fault_of_the_database_has_its_exit_code(name, kind):
+    """And a next step, unless it is a bug."""
+    error = _translated(name)
+
+    assert type(error) is kind
+    assert bool(error.next_step) == (kind is not ApplianceError)
+
+
+def test_two_processes_may_make_it_at_once(tmp_path):
+    """The one that comes second finds it made."""
+    connections = [dbapi2.connect(str(tmp_path / FILE), isolation_level=None) for _ in range(2)]
+    for connection in connections:
+        _configure(connection, KEY)
+    seen = iter([0, 1, 1])
+
+    with pytest.MonkeyPatch.context() as patch:
+        _ensure_schema(connections[0])
+        patch.setattr(database, "_version", lambda _: next(seen))
+        _ensure_schema(connections[1])
+
+    for connection in connections:
+        connection.close()
+
+
+def test_a_vault_that_can_not_be_opened_is_closed_again(tmp_path):
+    """A directory in the file's place is said to be no place."""
+    (tmp_path / FILE).mkdir()
+
+    with pytest.raises(BadInput, match="can't be written"):
+        open_vault(tmp_path)
