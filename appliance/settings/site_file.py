@@ -34,8 +34,8 @@ class _Vllm(_Strict):
     max_concurrent: int = Field(default=16, ge=1)
     kv_cache_gb: int = Field(default=1, ge=1)
     max_lora_rank: int = Field(default=32, ge=1)
-    start_timeout_s: float = Field(default=300.0, gt=0)
-    request_timeout_s: float = Field(default=120.0, gt=0)
+    start_timeout_s: float = Field(default=900.0, gt=0)
+    request_timeout_s: float = Field(default=600.0, gt=0)
 
 
 class _Learning(_Strict):

@@ -18,6 +18,7 @@ from appliance.synthesis.backends.vllm.command import (
     build_command,
     build_environment,
     choose_dtype,
+    choose_threads,
     read_cpu_flags,
 )
 from appliance.synthesis.backends.vllm.engine import VllmEngine
@@ -96,6 +97,12 @@ def test_the_engine_is_offline_and_silent(monkeypatch):
 def test_a_processor_without_bfloat16_computes_in_float32(device, dtype, flags, chosen):
     """Unless the operator says otherwise, nothing is emulated."""
     assert choose_dtype(settings(device=device, dtype=dtype), frozenset(flags)) == chosen
+
+
+def test_a_small_machine_computes_on_all_its_cores():
+    """Two cores are two threads; a big machine's plan is left to vLLM."""
+    assert choose_threads(2)["OMP_NUM_THREADS"] == "2"
+    assert choose_threads(32) == {}
 
 
 def test_cpu_flags_are_read_from_the_kernel(tmp_path):
