@@ -10,7 +10,7 @@ from typing import Final
 from appliance.clinical.extraction.formats import OutputFormat
 from appliance.clinical.extraction.labelling import NoteLabelling
 from appliance.clinical.extraction.parts import FindingsCard, Plan
-from appliance.clinical.extraction.run import NOTES_PER_PART
+from appliance.clinical.extraction.run import NOTES_PER_PART, find_finished
 from appliance.clinical.extraction.run import extract as extract_ids
 from appliance.clinical.vault.store import Vault
 from appliance.cluster.batches import map_blocks
@@ -31,6 +31,13 @@ from appliance.workflows.site import Site, open_site
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
+@dataclass(frozen=True, slots=True)
+class _Job:
+    plan: Plan
+    note_ids: list[NoteId]
+    make_worker: Callable[[], NoteLabelling]
+
+
 def extract(
     root: Path,
     *,
@@ -46,15 +53,13 @@ def extract(
         NoSpace: The disk is full; finished parts are kept.
     """
     site = open_site(root)
+    job = _prepare(site, adapter, out, output_format)
+    # Before Ray is started: seconds for an answer that is known.
+    done = find_finished(site.paths.findings / out, job.plan)
+    if done is not None:
+        return done
     with connected(site.settings.ray, site.paths.run) as cluster:
-        return extract_notes(
-            site,
-            cluster,
-            adapter=adapter,
-            out=out,
-            output_format=output_format,
-            progress=progress,
-        )
+        return _run(site, cluster, job, out, progress)
 
 
 def extract_notes(
@@ -67,7 +72,10 @@ def extract_notes(
     progress: Progress,
 ) -> FindingsCard:
     """The same, on an open site and a connected cluster."""
-    job = _prepare(site, adapter, out, output_format)
+    return _run(site, cluster, _prepare(site, adapter, out, output_format), out, progress)
+
+
+def _run(site: Site, cluster: Cluster, job: _Job, out: str, progress: Progress) -> FindingsCard:
     plan, settings = job.plan, site.settings
     result = extract_ids(
         partial(
@@ -108,13 +116,6 @@ def plan_extraction(root: Path, *, adapter: str, out: str, output_format: str = 
     return _prepare(open_site(root), adapter, out, output_format).plan
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
-    plan: Plan
-    note_ids: list[NoteId]
-    make_worker: Callable[[], NoteLabelling]
-
-
 def _prepare(site: Site, adapter: str, out: str, output_format: str) -> _Job:
     for name in (adapter, out):
         _check_name(name)
@@ -126,6 +127,7 @@ def _prepare(site: Site, adapter: str, out: str, output_format: str) -> _Job:
     plan = Plan(
         adapter=adapter,
         adapter_digest=digest,
+        limits=_describe_limits(site.settings, card.max_tokens),
         source_digest=source_digest,
         notes=len(note_ids),
         notes_per_block=site.settings.extraction.notes_per_block,
@@ -172,6 +174,13 @@ class _RecordedByDriver:
         if kind != "vault.read":
             raise ApplianceError(f"A worker may read notes, not do {kind!r}.")
         return 0
+
+
+def _describe_limits(settings: SiteSettings, max_tokens: int) -> str:
+    """All that changes what an adapter finds, besides itself."""
+    learning = settings.learning
+    stride = settings.extraction.stride_tokens
+    return f"{max_tokens}-{stride}-{learning.batch_tokens}-{learning.dtype}-{learning.device}"
 
 
 def _gpus_per_actor(settings: SiteSettings) -> float:

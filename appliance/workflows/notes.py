@@ -2,16 +2,14 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 from appliance.clinical.vault.store import Vault
 from appliance.gate.patients import write_index
 from appliance.records.identifiers import NoteId
 from appliance.settings.keys import Purpose
 from appliance.workflows.ingest import opened_vault
+from appliance.workflows.patients import INDEX
 from appliance.workflows.site import Site, open_site
-
-INDEX: Final = "patients.index"
 
 
 @dataclass(frozen=True, slots=True)

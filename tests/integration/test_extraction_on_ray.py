@@ -42,7 +42,7 @@ def cluster(site):
 
 def run(site, cluster, name, make_worker, actors):
     directory, vault = site
-    plan = Plan("a", "d", vault.digest(), 60, 5, 20, OutputFormat.PARQUET)
+    plan = Plan("a", "d", "128", vault.digest(), 60, 5, 20, OutputFormat.PARQUET)
     return extract(
         partial(map_blocks, cluster, make_worker=make_worker, actors=actors),
         vault.note_ids(),

@@ -53,6 +53,7 @@ def plan_of(vault, **changes):
     given = {
         "adapter": "a",
         "adapter_digest": "d",
+        "limits": "128",
         "source_digest": vault.digest(),
         "notes": len(vault.note_ids()),
         "notes_per_block": 4,

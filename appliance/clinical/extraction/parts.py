@@ -37,6 +37,7 @@ class Plan:
     Attributes:
         adapter: Its name.
         adapter_digest: Digest of its manifest.
+        limits: How the adapter cuts and batches texts, in one word.
         source_digest: Digest of ids and versions of the notes.
         notes: Count of notes.
         notes_per_block: What one call of a worker labels together.
@@ -46,6 +47,7 @@ class Plan:
 
     adapter: str
     adapter_digest: Digest
+    limits: str
     source_digest: Digest
     notes: int
     notes_per_block: int

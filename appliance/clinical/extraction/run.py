@@ -61,11 +61,9 @@ def extract(
         ApplianceError: A worker failed for more than single notes.
         NoSpace: The disk is full.
     """
-    if not note_ids:
-        raise BadInput("The vault holds no notes.", "Run `appliance notes import` first.")
-    publish(destination)
-    if is_finished(destination):
-        return _existing(destination, plan)
+    done = find_finished(destination, plan)
+    if done is not None:
+        return done
     with opened_draft(destination, plan) as draft:
         parts = _parts(note_ids, plan)
         left = [number for number in range(len(parts)) if not draft.is_part_done(number)]
@@ -80,7 +78,17 @@ def extract(
     return card
 
 
-def _existing(destination: Path, plan: Plan) -> FindingsCard:
+def find_finished(destination: Path, plan: Plan) -> FindingsCard | None:
+    """The card of this very extraction if it is done already; None where it is to be done.
+
+    Raises:
+        BadInput: There are no notes, or other findings under that name.
+    """
+    if not plan.notes:
+        raise BadInput("The vault holds no notes.", "Run `appliance notes import` first.")
+    publish(destination)
+    if not is_finished(destination):
+        return None
     card = read_card(destination)
     if card.plan_digest == plan.digest:
         return card

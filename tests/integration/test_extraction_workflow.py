@@ -1,0 +1,145 @@
+"""`appliance extract` with nothing faked: site, vault, LoRA adapter and Ray's workers."""
+
+import json
+import subprocess
+
+import pyarrow.parquet as pq
+import pytest
+
+from appliance.cli.main import run
+from appliance.learning.basemodels.store import ModelStore
+from appliance.learning.tuning.fit import fit
+from appliance.learning.tuning.worker import InProcessWorker
+from appliance.ledger.proofs import read_bodies
+from appliance.records.notes import SourceNote
+from appliance.records.progress import Silent
+from appliance.workflows.ingest import import_stream, opened_vault
+from appliance.workflows.site import init, open_site
+from tests.lib.tiny_corpora import write_tiny_corpus
+from tests.lib.tiny_models import make_tiny_encoder
+
+pytestmark = pytest.mark.slow
+SURNAME = "Quillfeather"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """Forty notes of one patient, one of them longer than any window, and a small adapter."""
+    root = tmp_path_factory.mktemp("world")
+    site = init(root / "site", "air-gapped")
+    settings = site.paths.settings.read_text().replace(
+        "object_store_mb = 256", "object_store_mb = 100"
+    )
+    site.paths.settings.write_text(settings)
+    import_stream(
+        site,
+        (
+            SourceNote(
+                f"src-{n}",
+                "p",
+                "note",
+                "",
+                f"The patient has asthma. Mx {SURNAME}. " * (300 if n == 7 else 1),
+            )
+            for n in range(40)
+        ),
+        Silent(),
+    )
+    base = ModelStore(site.paths.models).import_directory(make_tiny_encoder(root / "bert"), "tiny")
+    write_tiny_corpus(root / "corpus")
+    config = {
+        "corpus": str(root / "corpus"),
+        "base": str(base.path),
+        "out": str(site.paths.adapters / "reader"),
+        "name": "reader",
+        "task": "disease",
+        "corpus_name": "tiny",
+        "base_name": "tiny",
+        "base_digest": base.digest,
+        "types": ["Disease"],
+        "made_at": "2026-03-01T06:00:00+00:00",
+        "metrics": "",
+        "lora_rank": 8,
+        "lora_alpha": 16,
+        "learning_rate": 1e-2,
+        "epochs": 25,
+        "batch_tokens": 128,
+        "max_tokens": 64,
+        "base_dropout": False,
+    }
+    fit(config, InProcessWorker())
+    return open_site(site.paths.root)
+
+
+def call(site, capfd, *arguments):
+    code = run([*arguments, "--site", str(site.paths.root), "--json"])
+    output, errors = capfd.readouterr()
+    return code, json.loads(output) if code == 0 else errors
+
+
+def test_a_dry_run_says_what_it_would_read(site, capfd):
+    """No Ray, no event, no file."""
+    code, plan = call(site, capfd, "extract", "--adapter", "reader", "--out", "f", "--dry-run")
+
+    assert (code, plan["notes"], plan["adapter"]) == (0, 40, "reader")
+    assert not any(site.paths.findings.iterdir())
+
+
+def test_every_note_is_read_by_a_real_adapter(site, capfd):
+    """Offsets lie inside their notes; ledger and findings agree; the text stays in the vault."""
+    code, card = call(site, capfd, "extract", "--adapter", "reader", "--out", "f")
+
+    assert (code, card["notes"], card["quarantined"]) == (0, 40, {})
+    rows = [
+        row
+        for path in sorted((site.paths.findings / "f").glob("part-*.parquet"))
+        for row in pq.read_table(path).to_pylist()
+    ]
+    assert len(rows) == card["findings"] > 0
+    with opened_vault(site) as vault:
+        notes = {note.note_id: note for note in vault.read_identified(vault.note_ids(), "check")}
+    assert all(0 <= row["start"] < row["end"] <= len(notes[row["note_id"]].text) for row in rows)
+    bodies = read_bodies(site.paths.ledger, site.ledger.head().size)
+    events = [json.loads(body) for body in bodies]
+    facts = {event["kind"]: event["facts"] for event in events}
+    assert facts["findings.extracted"]["findings"] == card["findings"]
+    assert {"count": 40, "reason": "extraction"} in [
+        event["facts"] for event in events if event["kind"] == "vault.read"
+    ]
+
+
+def test_again_it_is_done_already(site, capfd):
+    """At once, without Ray's workers reading a note; another format under that name is refused."""
+    before = site.ledger.head().size
+
+    code, _ = call(site, capfd, "extract", "--adapter", "reader", "--out", "f")
+    refused, errors = call(
+        site, capfd, "extract", "--adapter", "reader", "--out", "f", "--format", "jsonl"
+    )
+
+    assert (code, refused) == (0, 2)
+    assert "Name others with --out" in errors
+    bodies = list(read_bodies(site.paths.ledger, site.ledger.head().size))[before:]
+    assert "vault.read" not in {json.loads(body)["kind"] for body in bodies}
+
+
+def test_what_can_not_be_is_said_at_once(site, capfd):
+    """An adapter that is not there, a name that is a path."""
+    code, errors = call(site, capfd, "extract", "--adapter", "nobody", "--out", "g")
+    assert code == 2
+    assert "appliance train" in errors
+    code, errors = call(site, capfd, "extract", "--adapter", "reader", "--out", "../g")
+    assert code == 2
+    assert "letters, digits" in errors
+
+
+def test_the_patients_name_is_nowhere_in_clear(site):
+    """Findings, ledger, Ray's session and logs, the whole site, shared memory."""
+    found = subprocess.run(
+        ["grep", "-rlai", SURNAME, str(site.paths.root), "/dev/shm"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert found.stdout == ""
