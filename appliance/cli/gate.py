@@ -38,3 +38,46 @@ def scan(files: tuple[Path, ...], jsonl: bool, check: bool, site: Path, as_json:
         render.emit_json_line(row.to_plain())
     if check and denied:
         raise Denied(f"The gate denied {denied} input(s).", "The findings say where.")
+
+
+@gate.command()
+@click.option(
+    "--corpus",
+    required=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help='JSONL with {"id", "text", "spans": [{"start", "end", "label"}]} on each line.',
+)
+@site_option
+@json_option
+def benchmark(corpus: Path, site: Path, as_json: bool) -> None:
+    """Measure the gate on a corpus with gold spans: recall, precision, false alarms, 95 % CI.
+
+    Example: appliance gate benchmark --corpus asq_phi.jsonl
+    """
+    from appliance.workflows.gate_benchmark import benchmark as measure
+
+    score = measure(site, corpus, render.Bars())
+    if as_json:
+        render.emit_json(score)
+        return
+    rates = {
+        "spans touched": score.touched,
+        "spans covered": score.covered,
+        "characters precise": score.precise,
+        "documents denied": score.denied,
+        "documents leak-free": score.leak_free,
+        "false alarms": score.false_alarms,
+    }
+    rates |= {f"touched: {label}": rate for label, rate in score.touched_by_label.items()}
+    rows = [
+        (
+            name,
+            f"{100 * (rate.value or 0):.1f} %" if rate.total else "-",
+            f"{100 * (rate.ci_low or 0):.1f} - {100 * (rate.ci_high or 0):.1f}"
+            if rate.total
+            else "",
+            f"{rate.hits} of {rate.total}",
+        )
+        for name, rate in rates.items()
+    ]
+    render.emit_table(f"Gate on {corpus.name}", ("", "rate", "95 % CI", "count"), rows)

@@ -1,0 +1,87 @@
+"""The gate on the public corpora: `python -m tests.benchmarks.bench_gate [NAME...]`.
+
+Corpora are found through APPLIANCE_CORPORA (its folder `phi/`). Each line is one corpus in one
+case; the halves are by hash of the document's id, "a" for tuning and "b" for checking.
+"""
+
+import hashlib
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from appliance.gate.benchmark import GateScore, Rate, score_gate
+from appliance.gate.opening import open_gate
+from appliance.records.gold import GoldDocument
+from appliance.settings.clock import SystemClock
+from appliance.settings.policies import shipped_policies
+from appliance.workflows.gate_benchmark import read_corpus
+
+CASES = {"as written": str, "upper": str.upper, "lower": str.lower}
+
+
+class Keys:
+    """Fixed keys: nothing here is kept."""
+
+    def key(self, purpose: str) -> bytes:
+        """32 bytes that stand for `purpose`."""
+        return hashlib.sha256(purpose.encode()).digest()
+
+
+def main(names: list[str]) -> int:
+    """One line per corpus, case and half."""
+    root = os.environ.get("APPLIANCE_CORPORA")
+    if root is None:
+        sys.stderr.write("Set APPLIANCE_CORPORA to the folder of the corpora.\n")
+        return 2
+    gate = open_gate(
+        shipped_policies(), Path(tempfile.gettempdir()) / "no.index", Keys(), SystemClock()
+    )
+    sys.stdout.write(
+        "corpus | case | half | touched | covered | leak-free | false alarms | ms each\n"
+    )
+    for path in sorted((Path(root) / "phi").glob("*.jsonl")):
+        if names and not any(name in path.name for name in names):
+            continue
+        gold = list(read_corpus(path))
+        for case, change in CASES.items():
+            _report(gate, path.stem, case, [_change(document, change) for document in gold])
+            if not path.stem.startswith("asq"):
+                break
+    return 0
+
+
+def _change(document: GoldDocument, change) -> GoldDocument:
+    text = "".join(change(c) if len(change(c)) == 1 else c for c in document.text)
+    return GoldDocument(document.document_id, text, document.spans)
+
+
+def _report(gate, name: str, case: str, gold: list[GoldDocument]) -> None:
+    begun = time.process_time()
+    verdicts = []
+    for first in range(0, len(gold), 64):
+        verdicts += gate.inspect_many([document.text for document in gold[first : first + 64]])
+    each = 1000 * (time.process_time() - begun) / len(gold)
+    for half in (0, 1):
+        chosen = [at for at, one in enumerate(gold) if _half(one.document_id) == half]
+        score = score_gate([gold[at] for at in chosen], [verdicts[at] for at in chosen])
+        sys.stdout.write(f"{name} | {case} | {'ab'[half]} | {_line(score)} | {each:.1f}\n")
+        sys.stdout.flush()
+
+
+def _line(score: GateScore) -> str:
+    rates = (score.touched, score.covered, score.leak_free, score.false_alarms)
+    return " | ".join(map(_show, rates))
+
+
+def _show(rate: Rate) -> str:
+    return "-" if rate.value is None else f"{100 * rate.value:.1f} ({rate.hits}/{rate.total})"
+
+
+def _half(document_id: str) -> int:
+    return int(hashlib.sha256(document_id.encode()).hexdigest(), 16) % 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
