@@ -1,6 +1,7 @@
 """How the engine is started, and how its processes are found: without starting it."""
 
 import itertools
+import json
 import os
 import secrets
 import subprocess
@@ -52,6 +53,10 @@ def sleeper(engine_id: str, *command: str) -> subprocess.Popen[bytes]:
         env={**os.environ, processes.MARK: engine_id},
         start_new_session=True,
     )
+
+
+def alive(engine_id: str) -> list[int]:
+    return processes.Traces(engine_id).alive()
 
 
 def wait_until(condition, seconds: float = 20.0) -> bool:
@@ -139,13 +144,13 @@ def test_every_process_of_an_engine_is_found_and_ended():
     workers = [sleeper(mine), sleeper(mine)]
     other = sleeper(stranger)
     try:
-        assert wait_until(lambda: len(processes.marked(mine)) == 2)
+        assert wait_until(lambda: len(alive(mine)) == 2)
         # An ended child stays in the table until its parent has asked for it.
-        processes.end_all(mine, grace_s=0.5)
+        processes.Traces(mine).erase(0.5)
 
         assert [worker.wait(timeout=20) for worker in workers] == [-15, -15]
         assert other.poll() is None
-        assert processes.marked(stranger) == [other.pid]
+        assert alive(stranger) == [other.pid]
     finally:
         for process in (*workers, other):
             process.kill()
@@ -181,10 +186,13 @@ def watchdog(run: Path, engine_id: str, code: str) -> subprocess.Popen[bytes]:
 
 # A stand-in for the engine: a child in another session, and a segment of shared memory.
 STAND_IN = """
-import subprocess, sys, time
+import os, subprocess, sys, time
+from pathlib import Path
 from multiprocessing import shared_memory, resource_tracker
 segment = shared_memory.SharedMemory(name="NAME", create=True, size=64)
 resource_tracker.unregister("/NAME", "shared_memory")
+# Made, and neither held open nor mapped: as joblib leaves its semaphores.
+Path(f"/dev/shm/sem.loky-{os.getpid()}-NAME").touch()
 subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"], start_new_session=True)
 time.sleep(300)
 """
@@ -197,16 +205,35 @@ def test_closing_the_pipe_ends_the_engine_and_its_shared_memory(tmp_path):
     process = watchdog(tmp_path, engine_id, STAND_IN.replace("NAME", name))
     segment = processes.SHARED_MEMORY / name
     state = tmp_path / f"engine-{engine_id}.json"
-    assert wait_until(lambda: segment.exists() and len(processes.marked(engine_id)) >= 3)
+    assert wait_until(lambda: segment.exists() and len(alive(engine_id)) >= 3)
     assert wait_until(lambda: name in state.read_text())
 
     assert process.stdin is not None
     process.stdin.close()
 
     assert process.wait(timeout=30) == 0
-    assert not processes.marked(engine_id)
-    assert not segment.exists()
+    assert not alive(engine_id)
+    assert not list(processes.SHARED_MEMORY.glob(f"*{engine_id}*"))
     assert not list(tmp_path.iterdir())
+
+
+def test_a_worker_that_hides_its_mark_is_found_by_its_session(tmp_path):
+    """Workers of vLLM write their title over their environment; they are ended all the same."""
+    engine_id = secrets.token_hex(8)
+    hidden = "import os; os.execve('/bin/sleep', ['sleep', '300'], {})"
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {hidden!r}])"
+    process = watchdog(tmp_path, engine_id, code)
+    state = tmp_path / f"engine-{engine_id}.json"
+    assert wait_until(lambda: state.exists() and len(json.loads(state.read_text())["seen"]) == 2)
+    # The watchdog and the first process show the mark; the worker does not any more.
+    assert wait_until(lambda: len(alive(engine_id)) == 2)
+    pids = [int(pid) for pid in json.loads(state.read_text())["seen"]]
+
+    assert process.stdin is not None
+    process.stdin.close()
+
+    assert process.wait(timeout=30) == 0
+    assert all(processes.started_at(pid) is None for pid in pids)
 
 
 def test_a_later_start_cleans_up_after_a_killed_watchdog(tmp_path):
@@ -222,8 +249,8 @@ def test_a_later_start_cleans_up_after_a_killed_watchdog(tmp_path):
     process.wait()
 
     assert clean_up(tmp_path) == 1
-    assert not processes.marked(engine_id)
-    assert not (processes.SHARED_MEMORY / name).exists()
+    assert not alive(engine_id)
+    assert not list(processes.SHARED_MEMORY.glob(f"*{engine_id}*"))
     assert not list(tmp_path.iterdir())
 
 

@@ -77,7 +77,10 @@ def _last_words(vocabulary: Vocabulary) -> Iterable[str]:
 
 def _unlabelled_words(sheet: LabelSheet) -> Iterable[str]:
     texts = [*sheet.topics]
-    texts += [surface for entity in sheet.entities for surface in entity.counter_examples]
+    for entity in sheet.entities:
+        texts += entity.counter_examples
+        # A rule names its examples after a colon: "Bare symptoms: cough, fever."
+        texts += [rule.partition(":")[2] for rule in entity.excludes]
     for shown in sheet.demonstrations:
         text = shown.text
         for surface in shown.entities:

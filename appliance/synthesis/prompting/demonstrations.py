@@ -13,7 +13,7 @@ from appliance.records.prompts import DraftKind
 from appliance.records.tasks import Demonstration, LabelSheet
 from appliance.synthesis.prompting.template import render_demonstration, render_task
 
-SHOWN: Final = 7
+SHOWN: Final = 5
 ENOUGH: Final = 3
 # At 48 the constant part is computed anew for 2 % of the drafts.
 ROTATION: Final = 48

@@ -10,10 +10,12 @@ from typing import Final
 
 from appliance.records.prompts import DraftKind
 
+# Left alone, answers kept every requested name in 66 % of single drafts, but in 17 % of those
+# with several names and 22 % of abbreviations.
 SHARES: Final = {
     DraftKind.SINGLE: 0.5,
-    DraftKind.SEVERAL: 0.6,
-    DraftKind.ABBREVIATION: 0.75,
+    DraftKind.SEVERAL: 0.85,
+    DraftKind.ABBREVIATION: 0.85,
     DraftKind.NONE: 0.6,
 }
 # {0} and {1} are the entities, {0:C} the first one with a capital. No word here belongs to one
@@ -30,14 +32,14 @@ _OPENINGS: Final = {
         "No evidence of {0}",
         "Because of {0},",
         "Given her {0},",
-        "We studied {0}",
-        "This is a case of {0}",
+        "We studied {0} in",
+        "This is a case of {0} in",
         "After treatment for {0},",
-        "Further work-up showed {0}",
-        "There was concern for {0}",
+        "Further work-up showed {0} with",
+        "There was concern for {0} because",
         "The role of this gene in {0}",
-        "A family history of {0}",
-        "Assessment: {0}",
+        "A family history of {0} and",
+        "Assessment: {0},",
         "These results suggest that {0}",
     ),
     DraftKind.SEVERAL: (
@@ -46,16 +48,16 @@ _OPENINGS: Final = {
         "{C} with {1}",
         "{C} without {1}",
         "Both {0} and {1}",
-        "No {0} or {1}",
+        "No {0} or {1} was",
         "In {0} and in {1},",
         "Unlike {0}, {1}",
-        "Known {0}, now with {1}",
+        "Known {0}, now with {1} and",
         "History of {0} and {1},",
         "Compared with {0}, {1}",
-        "She has {0} and {1}",
-        "Assessment: {0}, {1}",
-        "We compared {0} with {1}",
-        "Mutations in this gene cause {0} or {1}",
+        "She has {0} and {1}, and",
+        "Assessment: {0}, {1},",
+        "We compared {0} with {1} in",
+        "Mutations in this gene cause {0} or {1} in",
     ),
     DraftKind.ABBREVIATION: (
         "{C} ({1})",
@@ -89,6 +91,18 @@ _OPENINGS: Final = {
         "Results",
     ),
 }
+_THREE: Final = (
+    "{C}, {1} and {2}",
+    "{C}, {1}, and {2} are",
+    "{C}, {1}, {2},",
+    "No {0}, {1} or {2}",
+    "History of {0}, {1} and {2},",
+    "Known {0}, {1} and {2}, now",
+    "Assessment: {0}, {1}, {2},",
+    "Unlike {0} and {1}, {2}",
+    "We compared {0} with {1} and {2} in",
+    "Treated for {0} and {1}, then for {2}",
+)
 _SHORT_ALONE: Final = (
     "{0}",
     "{0} is",
@@ -98,7 +112,7 @@ _SHORT_ALONE: Final = (
     "No {0}",
     "The {0} gene",
     "Most {0} patients",
-    "Treated for {0}",
+    "Treated for {0} with",
     "The diagnosis of {0}",
     "As for the {0},",
 )
@@ -108,9 +122,14 @@ def choose_opening(kind: DraftKind, entities: tuple[str, ...], rng: random.Rando
     """The first words of the answer, or "" where the model shall begin by itself."""
     if rng.random() >= SHARES[kind]:
         return ""
-    short_alone = kind is DraftKind.ABBREVIATION and len(entities) == 1
-    form = rng.choice(_SHORT_ALONE if short_alone else _OPENINGS[kind])
+    form = rng.choice(_forms(kind, len(entities)))
     if not entities:
         return form
     capital = entities[0][:1].upper() + entities[0][1:]
     return form.format(*entities, C=capital)
+
+
+def _forms(kind: DraftKind, count: int) -> tuple[str, ...]:
+    if kind is DraftKind.SEVERAL and count > 2:  # noqa: PLR2004 - the forms above name two
+        return _THREE
+    return _SHORT_ALONE if kind is DraftKind.ABBREVIATION and count == 1 else _OPENINGS[kind]

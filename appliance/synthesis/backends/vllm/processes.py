@@ -1,14 +1,16 @@
 """Finding and ending every process of one engine, and what it left in shared memory.
 
-An engine marks itself with an environment variable that all its children inherit: a process group
-alone misses workers that start a session of their own.
+A process belongs to an engine by any of three signs. Its environment carries the engine's mark,
+which children inherit, also those that start a session of their own; but vLLM's workers write
+their title over it. It is in the engine's session. Or it was seen before under one of these signs.
 """
 
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -18,16 +20,72 @@ SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - it is where vLLM puts it
 _POLL_S: Final = 0.1
 
 
-def marked(engine_id: str) -> list[int]:
-    """Ids of all processes of that engine that are alive and ours to see."""
-    wanted = f"{MARK}={engine_id}".encode()
-    found = []
-    for entry in _PROC.iterdir():
-        if entry.name.isdecimal() and int(entry.name) != os.getpid():
-            with suppress(OSError):
-                if wanted in (entry / "environ").read_bytes().split(b"\x00"):
-                    found.append(int(entry.name))
-    return found
+@dataclass(slots=True)
+class Traces:
+    """What has been seen of one engine so far.
+
+    Attributes:
+        engine_id: Its mark.
+        session: Id of its session while its first process is our child; 0 when that is not sure,
+            for the number may have become another session's.
+        seen: Process id to time of birth, of every process seen.
+        segments: Names of its files in shared memory.
+    """
+
+    engine_id: str
+    session: int = 0
+    seen: dict[int, int] = field(default_factory=dict)
+    segments: set[str] = field(default_factory=set)
+
+    def alive(self) -> list[int]:
+        """Ids of the engine's processes that run now."""
+        found = []
+        for entry in _PROC.iterdir():
+            if entry.name.isdecimal() and int(entry.name) != os.getpid():
+                with suppress(OSError):
+                    if self._is_ours(entry):
+                        found.append(int(entry.name))
+        return found
+
+    def look(self) -> bool:
+        """Take note of what is there now; whether any of it is new."""
+        before = len(self.seen) + len(self.segments)
+        pids = self.alive()
+        for pid in pids:
+            birth = started_at(pid)
+            if birth is not None:
+                self.seen[pid] = birth
+        self.segments |= shared_segments(pids) | named_segments(self.seen)
+        return len(self.seen) + len(self.segments) > before
+
+    def erase(self, grace_s: float) -> None:
+        """No process is left, and no segment; each process had `grace_s` to end by itself."""
+        self.look()
+        self._signal_all(signal.SIGTERM)
+        until = time.monotonic() + grace_s
+        while self.alive() and time.monotonic() < until:
+            time.sleep(_POLL_S)
+        # Workers may be born while others are being ended: until none is found.
+        while self._signal_all(signal.SIGKILL):
+            time.sleep(_POLL_S)
+        self.segments |= named_segments(self.seen)
+        remove_segments(self.segments)
+
+    def _is_ours(self, entry: Path) -> bool:
+        state, session, birth = _read_stat(entry)
+        if state == "Z":
+            return False
+        if (self.session and session == self.session) or self.seen.get(int(entry.name)) == birth:
+            return True
+        mark = f"{MARK}={self.engine_id}".encode()
+        return mark in (entry / "environ").read_bytes().split(b"\x00")
+
+    def _signal_all(self, number: int) -> int:
+        pids = self.alive()
+        for pid in pids:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, number)
+        return len(pids)
 
 
 def started_at(pid: int) -> int | None:
@@ -36,20 +94,47 @@ def started_at(pid: int) -> int | None:
     With the id it names one process for good: ids are used again, this pair is not.
     """
     try:
-        stat = (_PROC / str(pid) / "stat").read_text()
+        return _read_stat(_PROC / str(pid))[2]
     except OSError:
         return None
-    # Field 22 of proc(5); the name in field 2 may hold spaces and brackets.
-    return int(stat.rpartition(")")[2].split()[19])
 
 
-def shared_segments(pids: list[int]) -> set[str]:
+def shared_segments(pids: Iterable[int]) -> set[str]:
     """Names of the shared-memory files that these processes hold open or have mapped."""
     names: set[str] = set()
     for pid in pids:
         with suppress(OSError):
             names.update(_segments(pid))
     return names
+
+
+def named_segments(pids: Iterable[int]) -> set[str]:
+    """Names of semaphores that carry the id of one of these processes in their own name.
+
+    Joblib's loky makes them, unmaps them at once, and forgets them when it is killed.
+    """
+    owners = {f"sem.loky-{pid}-" for pid in pids}
+    return {
+        path.name
+        for path in SHARED_MEMORY.glob("sem.loky-*")
+        if path.name[: path.name.rfind("-") + 1] in owners
+    }
+
+
+def remove_segments(names: Iterable[str]) -> None:
+    """The named shared-memory files are gone; prompts were in them."""
+    for name in names:
+        # A name comes from the kernel, yet nothing outside the directory may ever be removed.
+        if name and "/" not in name:
+            with suppress(OSError):
+                (SHARED_MEMORY / name).unlink()
+
+
+def _read_stat(entry: Path) -> tuple[str, int, int]:
+    """State, session and birth: fields 3, 6 and 22 of proc(5)."""
+    # The name in field 2 may hold spaces and brackets.
+    fields = (entry / "stat").read_text().rpartition(")")[2].split()
+    return fields[0], int(fields[3]), int(fields[19])
 
 
 def _segments(pid: int) -> Iterator[str]:
@@ -62,31 +147,3 @@ def _segments(pid: int) -> Iterator[str]:
         target = str(descriptor.readlink())
         if target.startswith(prefix):
             yield target.removeprefix(prefix).removesuffix(" (deleted)")
-
-
-def end_all(engine_id: str, grace_s: float) -> None:
-    """No process of that engine is left; each had `grace_s` seconds to end by itself."""
-    _signal_all(engine_id, signal.SIGTERM)
-    until = time.monotonic() + grace_s
-    while marked(engine_id) and time.monotonic() < until:
-        time.sleep(_POLL_S)
-    # Workers may be born while others are being ended: until none is found twice running.
-    while _signal_all(engine_id, signal.SIGKILL):
-        time.sleep(_POLL_S)
-
-
-def remove_segments(names: set[str]) -> None:
-    """The named shared-memory files are gone; prompts were in them."""
-    for name in names:
-        # A name comes from the kernel, yet nothing outside the directory may ever be removed.
-        if name and "/" not in name:
-            with suppress(OSError):
-                (SHARED_MEMORY / name).unlink()
-
-
-def _signal_all(engine_id: str, number: int) -> int:
-    pids = marked(engine_id)
-    for pid in pids:
-        with suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, number)
-    return len(pids)

@@ -15,14 +15,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from appliance.synthesis.backends.vllm.processes import (
-    MARK,
-    end_all,
-    marked,
-    remove_segments,
-    shared_segments,
-    started_at,
-)
+from appliance.synthesis.backends.vllm.processes import MARK, Traces, started_at
 
 GRACE_S: Final = 8.0
 _LOOK_EVERY_S: Final = 1.0
@@ -43,29 +36,26 @@ def watch(state: Path, command: list[str]) -> int:
         # Ctrl-C reaches the whole terminal; the owner decides, by closing the pipe.
         signal.signal(number, signal.SIG_IGN)
     os.umask(0o077)
-    engine_id = os.environ[MARK]
-    segments: set[str] = set()
-    _write_state(state, engine_id, segments)
+    traces = Traces(os.environ[MARK])
+    _write_state(state, traces)
     engine = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
         start_new_session=True,
         preexec_fn=_end_with_parent,  # noqa: PLW1509 - this process has one thread
     )
+    # It leads a session of its own, and stays our child until we have waited for it.
+    traces.session = engine.pid
     try:
-        while engine.poll() is None and not _owner_is_gone():
-            seen = shared_segments(marked(engine_id))
-            if seen - segments:
-                segments |= seen
-                _write_state(state, engine_id, segments)
-        code = engine.poll()
+        while _runs(engine) and not _owner_is_gone():
+            if traces.look():
+                _write_state(state, traces)
     finally:
-        segments |= shared_segments(marked(engine_id))
-        end_all(engine_id, GRACE_S)
-        engine.wait()
-        remove_segments(segments)
+        traces.erase(GRACE_S)
+        code = engine.wait()
         state.unlink(missing_ok=True)
-    return code or 0
+    # Ended by our signal, on request: that is no failure.
+    return max(0, code)
 
 
 def clean_up(run_directory: Path) -> int:
@@ -74,19 +64,23 @@ def clean_up(run_directory: Path) -> int:
     for state in sorted(run_directory.glob("engine-*.json")):
         try:
             raw = json.loads(state.read_bytes())
-            engine_id, segments = str(raw["engine"]), {str(name) for name in raw["segments"]}
+            seen = {int(pid): int(birth) for pid, birth in raw["seen"].items()}
+            traces = Traces(str(raw["engine"]), 0, seen, set(map(str, raw["segments"])))
             watchdog, birth = int(raw["watchdog"]), int(raw["started_at"])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue
         if started_at(watchdog) == birth:
             # Another run of this site has its engine up, and its own watchdog minds it.
             continue
-        segments |= shared_segments(marked(engine_id))
-        end_all(engine_id, GRACE_S)
-        remove_segments(segments)
+        traces.erase(GRACE_S)
         state.unlink(missing_ok=True)
         count += 1
     return count
+
+
+def _runs(engine: subprocess.Popen[bytes]) -> bool:
+    """Whether it runs, without taking its exit code: until then its id can't be used again."""
+    return os.waitid(os.P_PID, engine.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
 
 
 def _owner_is_gone() -> bool:
@@ -103,12 +97,13 @@ def _end_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
-def _write_state(state: Path, engine_id: str, segments: set[str]) -> None:
+def _write_state(state: Path, traces: Traces) -> None:
     body = {
-        "engine": engine_id,
+        "engine": traces.engine_id,
         "watchdog": os.getpid(),
         "started_at": started_at(os.getpid()),
-        "segments": sorted(segments),
+        "seen": traces.seen,
+        "segments": sorted(traces.segments),
     }
     temporary = state.with_suffix(".part")
     temporary.write_text(json.dumps(body))
