@@ -17,6 +17,8 @@ from typing import Final
 MARK: Final = "APPLIANCE_ENGINE"
 _PROC: Final = Path("/proc")
 SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - it is where vLLM puts its segments
+# Ended, and not yet asked for by its parent: it holds neither memory nor segments.
+_ENDED: Final = ("Z", "X")
 _POLL_S: Final = 0.1
 
 
@@ -73,7 +75,7 @@ class Traces:
 
     def _is_ours(self, entry: Path) -> bool:
         state, session, birth = _read_stat(entry)
-        if state == "Z":
+        if state in _ENDED:
             return False
         if (self.session and session == self.session) or self.seen.get(int(entry.name)) == birth:
             return True
@@ -89,14 +91,15 @@ class Traces:
 
 
 def started_at(pid: int) -> int | None:
-    """When the process began, in clock ticks since boot; None where there is none.
+    """When the process began, in clock ticks since boot; None where none runs, or it has ended.
 
     With the id it names one process for good: ids are used again, this pair is not.
     """
     try:
-        return _read_stat(_PROC / str(pid))[2]
+        state, _, birth = _read_stat(_PROC / str(pid))
     except OSError:
         return None
+    return None if state in _ENDED else birth
 
 
 def shared_segments(pids: Iterable[int]) -> set[str]:
