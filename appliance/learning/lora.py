@@ -100,15 +100,15 @@ def check_trained(model: Any) -> None:
     missing = [name for name in heads if not any(f".{name}." in key for key in state)]
     if missing:
         raise ApplianceError(f"The adapter would be saved without its head ({missing[0]}).")
+    if not all(bool(value.isfinite().all()) for value in state.values()):
+        raise ApplianceError(
+            "Training ended in numbers that are not finite.", "Lower the learning rate."
+        )
     updates = [value for key, value in state.items() if "lora_B" in key]
     if not any(bool(value.abs().max() > 0) for value in updates):
         raise ApplianceError(
             "Training left every LoRA weight at zero: the adapter would do nothing.",
             "Train on more examples or for more epochs.",
-        )
-    if not all(bool(value.isfinite().all()) for value in state.values()):
-        raise ApplianceError(
-            "Training ended in numbers that are not finite.", "Lower the learning rate."
         )
 
 

@@ -1,6 +1,8 @@
 """From one packed GGUF file to plain bfloat16 safetensors that transformers and vLLM load."""
 
+import io
 import logging
+from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +24,14 @@ def convert_gguf(packed: Path, target: Path) -> None:
     chatter.disable_progress_bar()
     logging.getLogger("gguf").setLevel(logging.ERROR)
     where = {"pretrained_model_name_or_path": str(packed.parent), "gguf_file": packed.name}
-    model = AutoModelForCausalLM.from_pretrained(
-        **where,
-        dtype=torch.bfloat16,
-        quantization_config=GgufConfig(gguf_file=packed.name, dequantize=True),
-        local_files_only=True,
-    )
+    # The converter draws a bar of its own that no switch turns off.
+    with redirect_stderr(io.StringIO()):
+        model = AutoModelForCausalLM.from_pretrained(
+            **where,
+            dtype=torch.bfloat16,
+            quantization_config=GgufConfig(gguf_file=packed.name, dequantize=True),
+            local_files_only=True,
+        )
     _forget_packing(model)
     model.save_pretrained(target, safe_serialization=True)
     tokenizer = AutoTokenizer.from_pretrained(**where, local_files_only=True)

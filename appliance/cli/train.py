@@ -1,0 +1,60 @@
+"""`appliance train`: fine-tune an adapter."""
+
+from pathlib import Path
+
+import click
+
+from appliance.cli import render
+from appliance.cli.options import dry_run_option, json_option, site_option
+
+
+@click.command()
+@click.option("--task", required=True, help="Name of a label sheet.")
+@click.option("--corpus", required=True, help="Name of a finished corpus of that task.")
+@click.option("--base", help="Name of a base model; the setting learning.base without it.")
+@click.option("--out", required=True, help="Name of the adapter to make.")
+@site_option
+@dry_run_option
+@json_option
+def train(
+    site: Path, task: str, corpus: str, base: str | None, out: str, dry_run: bool, as_json: bool
+) -> None:
+    """Fine-tune a LoRA adapter on a corpus, inside a Ray Train worker.
+
+    How (rank, learning rate, epochs, device) stands in site.toml under [learning].
+
+    Example: appliance train --task disease --corpus first --out reader
+    """
+    from appliance.workflows import train as workflow
+
+    if dry_run:
+        planned = workflow.plan(site, task=task, corpus=corpus, base=base, out=out)
+        if as_json:
+            render.emit_json(planned)
+            return
+        rows = [
+            ("base model", planned.base),
+            ("corpus", planned.corpus),
+            ("examples", planned.examples),
+            ("epochs", planned.epochs),
+            ("LoRA rank", planned.lora_rank),
+            ("where", f"{planned.workers} worker(s), {planned.device}"),
+        ]
+        render.emit_table(f"Would train adapter {out}", ("what", "value"), rows)
+        return
+    card = workflow.train(
+        site, task=task, corpus=corpus, base=base, out=out, progress=render.Bars()
+    )
+    if as_json:
+        render.emit_json(card)
+        return
+    rows = [
+        ("base model", f"{card.base} {card.base_digest[:12]}"),
+        ("corpus", f"{card.corpus} {card.corpus_digest[:12]}"),
+        ("examples", card.examples),
+        ("epochs", card.epochs),
+        ("LoRA rank", card.lora_rank),
+        ("final loss", f"{card.final_loss:.4f}"),
+        ("dev F1 (strict, invented text)", f"{100 * card.dev_f1:.1f}"),
+    ]
+    render.emit_table(f"Adapter {card.name}", ("what", "value"), rows)

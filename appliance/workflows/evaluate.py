@@ -1,0 +1,184 @@
+"""Evaluate: an adapter against gold, with the free baseline on the same gold beside it."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from appliance.errors import BadInput
+from appliance.learning.adapters import read_adapter
+from appliance.learning.basemodels.store import ModelStore
+from appliance.learning.evaluation.dictionary import DictionaryLabeller
+from appliance.learning.evaluation.gold import read_gold
+from appliance.learning.evaluation.score import score, score_labels
+from appliance.learning.inference.labeller import AdapterLabeller
+from appliance.learning.tokens.bio import entity_types
+from appliance.records.cards import AdapterCard
+from appliance.records.gold import GoldDocument
+from appliance.records.identifiers import Digest
+from appliance.records.progress import Progress
+from appliance.records.scores import ScoreCard
+from appliance.records.spans import ScoredSpan, Span
+from appliance.records.tasks import Vocabulary
+from appliance.settings.tasks import load_task, load_vocabulary
+from appliance.workflows.site import Site, open_site
+
+DICTIONARY: Final = "dictionary"
+_CHUNK: Final = 256
+
+
+def evaluate(
+    root: Path,
+    *,
+    adapter: str,
+    gold: Path,
+    vocabulary: Path | None = None,
+    progress: Progress,
+) -> ScoreCard:
+    """How well the adapter finds what people marked in `gold`.
+
+    Args:
+        root: The site.
+        adapter: Name of a finished adapter.
+        gold: CoNLL/IOB2 or JSONL, see `read_gold`.
+        vocabulary: Names for the dictionary baseline; None takes the task's own.
+        progress: Told of every batch of documents.
+
+    Raises:
+        BadInput: No such adapter, or gold or vocabulary is malformed; names the line.
+        ManifestMismatch: The adapter was never finished, or differs from what was written.
+    """
+    return evaluate_in(
+        open_site(root), adapter=adapter, gold=gold, vocabulary=vocabulary, progress=progress
+    )
+
+
+def evaluate_in(
+    site: Site,
+    *,
+    adapter: str,
+    gold: Path,
+    vocabulary: Path | None = None,
+    progress: Progress,
+) -> ScoreCard:
+    """The same, on an open site."""
+    card, _ = read_adapter(_directory(site, adapter))
+    documents = read_gold(gold, entity_types(card.labels))
+    return evaluate_documents(site, adapter, documents, gold.name, progress, vocabulary=vocabulary)
+
+
+def evaluate_documents(
+    site: Site,
+    adapter: str,
+    documents: Sequence[GoldDocument],
+    gold_name: str,
+    progress: Progress,
+    *,
+    vocabulary: Path | None = None,
+) -> ScoreCard:
+    """The same, on gold documents that are at hand.
+
+    Raises:
+        BadInput: No such adapter, no document, or a label that is none of the adapter's.
+    """
+    directory = _directory(site, adapter)
+    card, digest = read_adapter(directory)
+    types = entity_types(card.labels)
+    _check(documents, types)
+    terms = _vocabulary(site, card, types, vocabulary)
+    found = _label(_load(site, directory, card), documents, progress)
+    looked_up = DictionaryLabeller(terms).label([document.text for document in documents])
+    result = ScoreCard(
+        adapter=adapter,
+        gold=gold_name,
+        documents=len(documents),
+        overall=score(documents, found),
+        per_label=score_labels(documents, found, types),
+        baselines={DICTIONARY: score(documents, _plain(looked_up))},
+    )
+    _record(site, result, digest, _digest(documents))
+    progress.end(f"strict F1 {100 * result.overall.f1:.1f}")
+    return result
+
+
+def _directory(site: Site, adapter: str) -> Path:
+    directory = site.paths.adapters / adapter
+    if Path(adapter).name != adapter or not directory.is_dir():
+        known = sorted(path.name for path in site.paths.adapters.glob("[!.]*"))
+        raise BadInput(
+            f"There is no adapter {adapter!r}.",
+            f"Adapters: {', '.join(known) or 'none'}. Make one with `appliance train`.",
+        )
+    return directory
+
+
+def _check(documents: Sequence[GoldDocument], types: Sequence[str]) -> None:
+    if not documents:
+        raise BadInput("There is no gold document to score on.", "Name a file with --gold.")
+    strange = sum(span.label not in types for document in documents for span in document.spans)
+    if strange:
+        raise BadInput(
+            f"{strange} gold span(s) have a label that is not one of {', '.join(types)}.",
+            "Score an adapter of the gold's own task.",
+        )
+
+
+def _vocabulary(
+    site: Site, card: AdapterCard, types: tuple[str, ...], path: Path | None
+) -> Vocabulary:
+    if path is not None:
+        return load_vocabulary(path, types, path.name)
+    return load_task(site.paths.labels, card.task)[1]
+
+
+def _load(site: Site, directory: Path, card: AdapterCard) -> AdapterLabeller:
+    learning = site.settings.learning
+    return AdapterLabeller.load(
+        directory,
+        ModelStore(site.paths.models).resolve(card.base).path,
+        device=learning.device,
+        max_tokens=card.max_tokens,
+        stride_tokens=min(site.settings.extraction.stride_tokens, card.max_tokens // 4),
+        batch_tokens=learning.batch_tokens,
+        dtype=learning.dtype,
+    )
+
+
+def _label(
+    labeller: AdapterLabeller, documents: Sequence[GoldDocument], progress: Progress
+) -> list[tuple[Span, ...]]:
+    progress.begin("evaluate", len(documents))
+    found: list[tuple[Span, ...]] = []
+    for start in range(0, len(documents), _CHUNK):
+        chunk = documents[start : start + _CHUNK]
+        found += _plain(labeller.label([document.text for document in chunk]))
+        progress.advance(len(chunk))
+    return found
+
+
+def _plain(labelled: Sequence[Sequence[ScoredSpan]]) -> list[tuple[Span, ...]]:
+    return [tuple(scored.span for scored in document) for document in labelled]
+
+
+def _digest(documents: Sequence[GoldDocument]) -> Digest:
+    """Identity of the gold: ids, texts and spans."""
+    hasher = hashlib.sha256()
+    for document in documents:
+        spans = [(span.start, span.end, span.label) for span in document.spans]
+        for part in (document.document_id, document.text, repr(spans)):
+            hasher.update(part.encode("utf-8", "surrogatepass") + b"\x00")
+    return Digest(hasher.hexdigest())
+
+
+def _record(site: Site, card: ScoreCard, adapter: Digest, gold: Digest) -> None:
+    site.ledger.record(
+        "adapter.evaluated",
+        {
+            "adapter": card.adapter,
+            "adapter_digest": adapter,
+            "gold_digest": gold,
+            "documents": card.documents,
+            "f1": round(card.overall.f1, 4),
+            "dictionary_f1": round(card.baselines[DICTIONARY].f1, 4),
+        },
+    )
