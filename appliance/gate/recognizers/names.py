@@ -185,7 +185,11 @@ class _NameReader:
             yield self._hit(word.start, word.end, 0.45, "family-name")
 
     def _is_followed_by_name(self, index: int) -> bool:
-        if not self._adjoins(index, " "):
+        if not self._adjoins(index, " ") or (
+            self._has_capitals and self._words[index].text.isupper()
+        ):
+            return False
+        if "\n" in self._text[self._words[index].end : self._words[index + 1].start]:
             return False
         following = self._words[index + 1]
         if len(following.text) == 1:
