@@ -104,9 +104,11 @@ def test_a_processor_without_bfloat16_computes_in_float32(device, dtype, flags, 
     assert choose_dtype(settings(device=device, dtype=dtype), frozenset(flags)) == chosen
 
 
-def test_a_small_machine_computes_on_all_its_cores():
-    """Two cores are two threads; a big machine's plan is left to vLLM."""
-    assert choose_threads(2)["OMP_NUM_THREADS"] == "2"
+def test_a_small_machine_keeps_a_core_for_the_gate():
+    """Of two cores one computes; a big machine's plan is left to vLLM."""
+    assert choose_threads(1)["OMP_NUM_THREADS"] == "1"
+    assert choose_threads(2)["OMP_NUM_THREADS"] == "1"
+    assert choose_threads(4)["OMP_NUM_THREADS"] == "3"
     assert choose_threads(32) == {}
 
 
