@@ -150,12 +150,14 @@ def _prepare(site: Site, task: str, corpus: str, base: str | None, out: str) -> 
             f"Corpus {corpus!r} was made for task {card.task!r}, not {task!r}.",
             f"Train with --task {card.task}, or on another corpus.",
         )
+    model = base or site.settings.learning.base
+    ModelStore(site.paths.models).require(model)
     return _Job(
         out=site.paths.adapters / out,
         corpus=directory,
         corpus_card=card,
         corpus_digest=read_manifest(directory, KIND, check=False).digest,
-        base=base or site.settings.learning.base,
+        base=model,
         types=tuple(entity.name for entity in sheet.entities),
     )
 

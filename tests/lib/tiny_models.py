@@ -67,7 +67,7 @@ def _bert_tokenizer() -> Any:
     core.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     names = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     core.train_from_iterator(
-        _TEXTS, trainers.WordPieceTrainer(vocab_size=160, special_tokens=names)
+        _TEXTS, trainers.WordPieceTrainer(vocab_size=160, special_tokens=names, show_progress=False)
     )
     core.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
@@ -93,6 +93,7 @@ def _byte_tokenizer(family: str) -> Any:
     trainer = trainers.BpeTrainer(
         vocab_size=400,
         special_tokens=names,
+        show_progress=False,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
     )
     core.train_from_iterator(_TEXTS, trainer)

@@ -64,16 +64,23 @@ class ModelStore:
             ManifestMismatch: A file is missing or has another size.
             NoSpace: The disk is full.
         """
+        self.require(name)
         digest = self._names().get(name)
-        if digest is not None:
-            return self._open(name, digest)
-        if name not in EMBEDDED:
-            known = ", ".join(sorted({*self._names(), *EMBEDDED}))
+        return self._open(name, digest) if digest else self._take(name, EMBEDDED[name])
+
+    def require(self, name: str) -> None:
+        """A model has that name, or would have on first use; nothing is made.
+
+        Raises:
+            BadInput: None has.
+        """
+        known = {*self._names(), *EMBEDDED}
+        if name not in known:
             raise BadInput(
                 f"There is no base model {name!r}.",
-                f"Known: {known}. Bring one in with `appliance model import DIR --name NAME`.",
+                f"Known: {', '.join(sorted(known))}. "
+                "Bring one in with `appliance model import DIR --name NAME`.",
             )
-        return self._take(name, EMBEDDED[name])
 
     def import_directory(self, source: Path, name: str) -> BaseModel:
         """A copy of `source` is in the store under `name`.

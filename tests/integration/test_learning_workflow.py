@@ -1,0 +1,186 @@
+"""From a corpus to a score by the operator's own commands, on a real Ray."""
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from appliance.cli.main import cli
+from appliance.errors import BadInput
+from appliance.records.progress import Silent
+from appliance.workflows.evaluate import evaluate
+from appliance.workflows.site import init
+from appliance.workflows.train import train
+from tests.lib.tiny_corpora import make_examples, write_tiny_corpus
+from tests.lib.tiny_models import make_tiny_encoder
+
+pytestmark = pytest.mark.slow
+
+
+class Notes(Silent):
+    """Keeps what a bar would show."""
+
+    def __init__(self):
+        self.steps = 0
+        self.notes = []
+
+    def advance(self, count=1, note=""):
+        self.steps += count
+        self.notes.append(note)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """A site with a tiny base model and a corpus of invented sentences."""
+    root = tmp_path_factory.mktemp("s") / "site"
+    init(root, "air-gapped")
+    text = (root / "site.toml").read_text()
+    for old, new in (
+        ("learning_rate = 0.002", "learning_rate = 0.003"),
+        ("epochs = 5", "epochs = 3"),
+    ):
+        assert old in text
+        text = text.replace(old, new)
+    (root / "site.toml").write_text(text)
+    make_tiny_encoder(root.parent / "tiny")
+    write_tiny_corpus(root / "corpora" / "first")
+    run(root, "model", "import", str(root.parent / "tiny"), "--name", "tiny")
+    return root
+
+
+@pytest.fixture(scope="module")
+def trained(site):
+    progress = Notes()
+    card = train(site, task="disease", corpus="first", base="tiny", out="reader", progress=progress)
+    return card, progress
+
+
+@pytest.fixture(scope="module")
+def gold(tmp_path_factory):
+    path = tmp_path_factory.mktemp("gold") / "gold.jsonl"
+    lines = [
+        json.dumps(
+            {
+                "id": example.example_id,
+                "text": example.text,
+                "spans": [
+                    {"start": span.start, "end": span.end, "label": "DISEASE"}
+                    for span in example.spans
+                ],
+            }
+        )
+        for example in make_examples()
+    ]
+    path.write_text("\n".join(lines))
+    return path
+
+
+def run(site, *arguments):
+    outcome = CliRunner().invoke(cli, [*arguments, "--site", str(site), "--json"])
+    if outcome.exception is not None and not isinstance(outcome.exception, SystemExit):
+        raise outcome.exception
+    return json.loads(outcome.stdout)
+
+
+def test_training_inside_ray_makes_a_whole_adapter(site, trained):
+    card, progress = trained
+
+    assert card.task == "disease"
+    assert card.labels == ("O", "B-Disease", "I-Disease")
+    assert card.base == "tiny"
+    assert (site / "adapters" / "reader" / "manifest.json").is_file()
+    assert progress.steps == card.epochs
+    assert all("dev F1" in note for note in progress.notes)
+    assert not list((site / "run").glob("train-*.jsonl"))
+
+
+def test_the_same_command_again_returns_the_same_adapter(site, trained):
+    again = train(
+        site, task="disease", corpus="first", base="tiny", out="reader", progress=Silent()
+    )
+
+    assert again == trained[0]
+
+
+@pytest.mark.usefixtures("trained")
+def test_another_corpus_does_not_take_the_name(site):
+    write_tiny_corpus(site / "corpora" / "second")
+
+    with pytest.raises(BadInput, match="made of other parts"):
+        train(site, task="disease", corpus="second", base="tiny", out="reader", progress=Silent())
+
+
+@pytest.mark.usefixtures("trained")
+def test_evaluation_prints_the_free_baseline_beside(site, gold, tmp_path):
+    vocabulary = tmp_path / "names.tsv"
+    vocabulary.write_text("name\nasthma\nCOPD\n")
+
+    printed = run(
+        site,
+        "evaluate",
+        "--adapter",
+        "reader",
+        "--gold",
+        str(gold),
+        "--vocabulary",
+        str(vocabulary),
+    )
+
+    assert printed["documents"] == len(make_examples())
+    assert set(printed["overall"]) >= {"precision", "recall", "f1", "ci_low", "ci_high"}
+    assert printed["per_label"]["Disease"]["gold"] == printed["overall"]["gold"] == 20
+    assert printed["baselines"]["dictionary"]["recall"] == pytest.approx(8 / 20)
+
+
+def test_the_ledger_says_what_was_made_from_what(site, trained, gold):
+    card = trained[0]
+    evaluate(site, adapter="reader", gold=gold, progress=Silent())
+
+    written = "".join(path.read_text() for path in (site / "ledger").glob("entries.log"))
+    assert {"model.imported", "adapter.trained", "adapter.evaluated"} <= set(
+        re.findall(r'"kind":\s*"([^"]+)"', written)
+    )
+    assert card.corpus_digest in written
+    assert card.base_digest in written
+
+
+def test_a_dry_run_changes_nothing(site):
+    planned = run(
+        site, "train", "--task", "disease", "--corpus", "first", "--out", "other", "--dry-run"
+    )
+
+    assert planned["examples"] > 0
+    assert not (site / "adapters" / "other").exists()
+
+
+@pytest.mark.usefixtures("trained")
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["train", "--task", "nothing", "--corpus", "first", "--out", "x"], "no label sheet"),
+        (["train", "--task", "disease", "--corpus", "gone", "--out", "x"], "no finished corpus"),
+        (["train", "--task", "disease", "--corpus", "first", "--out", "../x"], "name is made of"),
+        (
+            ["train", "--task", "disease", "--corpus", "first", "--base", "gone", "--out", "x"],
+            "no base model",
+        ),
+        (["evaluate", "--adapter", "gone", "--gold", "gold.tsv"], "no adapter"),
+        (["evaluate", "--adapter", "reader", "--gold", "gone.tsv"], "can't be read"),
+        (["model", "import", "/nowhere", "--name", "x"], "not a directory"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_code_2(site, arguments, complaint):
+    done = subprocess.run(
+        [sys.executable, "-m", "appliance", *arguments, "--site", site],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    assert complaint in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not done.stdout
