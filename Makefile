@@ -26,7 +26,7 @@ demo: install
 	$(BIN)/appliance demo --site $(SITE)
 
 test: install
-	$(BIN)/python -m pytest -m "not gpu"
+	tests/loopback_only.sh $(BIN)/python -m pytest -m "not gpu"
 
 check: install
 	$(BIN)/ruff format --check .
