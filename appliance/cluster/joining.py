@@ -34,7 +34,7 @@ def check_reachable(address: str) -> None:
         BackendUnavailable: Nobody answers.
         KeyMismatch: The token is not that cluster's.
     """
-    import grpc  # type: ignore[import-untyped]
+    import grpc
     import ray
     from ray._private.grpc_utils import init_grpc_channel
 
