@@ -1,6 +1,8 @@
 """Drafts: repeatable, in the sheet's shares, the constant part first."""
 
+import re
 from collections import Counter
+from dataclasses import replace
 from itertools import islice, pairwise
 
 import pytest
@@ -115,3 +117,32 @@ def test_a_repr_shows_no_prompt():
     (draft,) = take(1)
 
     assert draft.prompt not in repr(draft)
+
+
+def with_counter_example(word):
+    sheet = small_sheet()
+    (drug,) = sheet.entities
+    return replace(sheet, entities=(replace(drug, counter_examples=(word,)),))
+
+
+def codes(drafts_taken):
+    """Words of capitals and digits in openings that no entity explains."""
+    return [
+        word
+        for draft in drafts_taken
+        for word in re.findall(r"\b[A-Z]{2,}\d+\b", draft.opening)
+        if word not in draft.entities
+    ]
+
+
+def test_invented_codes_stand_where_the_sheet_says_that_codes_do_not_count():
+    """A counter-example such as BRCA1 brings look-alikes; without one there are none."""
+    assert len(codes(take(200, sheet=with_counter_example("BRCA1")))) > 20
+    assert not codes(take(200, sheet=with_counter_example("tablet")))
+
+
+def test_an_invented_code_is_no_name_of_the_vocabulary():
+    """A look-alike never is what it looks like."""
+    names = {surface for term in small_vocabulary().terms for surface in term.surfaces}
+
+    assert not names.intersection(codes(take(400, sheet=with_counter_example("BRCA1"))))

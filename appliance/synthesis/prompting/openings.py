@@ -18,6 +18,7 @@ SHARES: Final = {
     DraftKind.ABBREVIATION: 0.85,
     DraftKind.NONE: 0.6,
 }
+TOPIC_SHARE: Final = 0.4
 # {0} and {1} are the entities, {0:C} the first one with a capital. No word here belongs to one
 # entity type: the same openings must serve diseases, drugs and genes.
 _OPENINGS: Final = {
@@ -127,6 +128,13 @@ def choose_opening(kind: DraftKind, entities: tuple[str, ...], rng: random.Rando
         return form
     capital = entities[0][:1].upper() + entities[0][1:]
     return form.format(*entities, C=capital)
+
+
+def choose_topic_opening(topic: str, rng: random.Random) -> str:
+    """The topic itself as the first words, for a share: else the model changes the subject."""
+    if not topic or rng.random() >= TOPIC_SHARE:
+        return ""
+    return topic[:1].upper() + topic[1:]
 
 
 def _forms(kind: DraftKind, count: int) -> tuple[str, ...]:

@@ -12,7 +12,8 @@ from appliance.records.prompts import Draft, DraftKind
 from appliance.records.tasks import LabelSheet, Term, Vocabulary
 from appliance.synthesis.prompting.decks import Deck, kind_deck
 from appliance.synthesis.prompting.demonstrations import ConstantPart
-from appliance.synthesis.prompting.openings import choose_opening
+from appliance.synthesis.prompting.lookalikes import LookAlikes
+from appliance.synthesis.prompting.openings import choose_opening, choose_topic_opening
 from appliance.synthesis.prompting.template import render_request
 
 _SYNONYM_SHARE: Final = 0.4
@@ -40,6 +41,7 @@ def drafts(sheet: LabelSheet, vocabulary: Vocabulary, seed: int) -> Iterator[Dra
     """
     rng = random.Random(seed)
     decks = _shuffle(sheet, vocabulary, rng)
+    look_alikes = LookAlikes(sheet, vocabulary, rng)
     constants = {kind: ConstantPart(sheet, kind, rng) for kind in DraftKind}
     while True:
         kind = decks.kinds.deal()
@@ -49,7 +51,11 @@ def drafts(sheet: LabelSheet, vocabulary: Vocabulary, seed: int) -> Iterator[Dra
         register = decks.registers.deal()
         topic = decks.topics.deal() if kind is DraftKind.NONE else ""
         request = render_request(entities, register, topic)
-        opening = choose_opening(kind, entities, rng)
+        opening = (
+            look_alikes.choose(kind, entities)
+            or choose_topic_opening(topic, rng)
+            or choose_opening(kind, entities, rng)
+        )
         prompt = constants[kind].next() + request + (f" {opening}" if opening else "")
         yield make_draft(sheet.name, kind, entities, register, prompt, opening)
 
