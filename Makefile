@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test check format clean
+.PHONY: install demo test check format clean bench-gate bench-learning bench-ledger
 
 install: $(STAMP)
 
@@ -34,6 +34,16 @@ check: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q -m "not slow and not gpu"
+
+# Benchmarks need the public corpora: APPLIANCE_CORPORA=DIR.
+bench-gate: install
+	$(BIN)/python -m tests.benchmarks.bench_gate
+
+bench-learning: install
+	$(BIN)/python -m pytest -s tests/benchmarks/bench_learning.py
+
+bench-ledger: install
+	$(BIN)/python -m pytest -s tests/benchmarks/bench_ledger.py
 
 format: install
 	$(BIN)/ruff format .

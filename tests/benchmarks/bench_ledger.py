@@ -1,8 +1,7 @@
-"""How many events the ledger takes, durably, on the disk it is run on."""
+# ruff: noqa: T201 - what a benchmark prints is its result
+"""How many events the ledger takes, durably, on the disk it is run on: `make bench-ledger`."""
 
 import time
-
-import pytest
 
 from appliance.ledger.examination import examine
 from tests.lib.ledgers import KEY, open_ledger
@@ -10,9 +9,8 @@ from tests.lib.ledgers import KEY, open_ledger
 FACTS = {"draft": "d-0123456789abcdef01234567", "route": "vllm", "tokens": 212}
 
 
-@pytest.mark.slow
-def test_three_thousand_events_a_second_are_durable(tmp_path, record_property):
-    """In batches, which is how a run of many prompts writes; single events are measured only."""
+def test_events_a_second(tmp_path):
+    """Prints rates of batched and single appends, of opening and of a full check."""
     ledger = open_ledger(tmp_path)
 
     batched = _rate(20_000, lambda: ledger.record_many([("prompt.sent", FACTS)] * 500), 500)
@@ -22,8 +20,8 @@ def test_three_thousand_events_a_second_are_durable(tmp_path, record_property):
 
     rates = {"batched": batched, "single": single, "opened": opened, "checked": checked}
     for name, rate in rates.items():
-        record_property(f"{name}_per_s", round(rate))
-    assert batched >= 3_000
+        print(f"{name}: {rate:,.0f} events/s")
+    assert min(rates.values()) > 0
 
 
 def _rate(total, step, per_step):
