@@ -12,6 +12,8 @@ _SWITCHES: Final = {
     "DO_NOT_TRACK": "1",
     # Reports of loading and a tokenizer's complaints can quote what they are about.
     "TRANSFORMERS_VERBOSITY": "error",
+    # stderr belongs to the command line's own bars.
+    "TQDM_DISABLE": "1",
     # The tokenizer's own threads fight torch's, and warn after a fork.
     "TOKENIZERS_PARALLELISM": "false",
 }
