@@ -31,7 +31,7 @@ class _Vllm(_Strict):
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
     tensor_parallel_size: int = Field(default=1, ge=1)
     max_model_len: int = Field(default=1024, ge=256)
-    max_concurrent: int = Field(default=16, ge=1)
+    max_concurrent: int = Field(default=32, ge=1)
     kv_cache_gb: int = Field(default=1, ge=1)
     max_lora_rank: int = Field(default=32, ge=1)
     start_timeout_s: float = Field(default=900.0, gt=0)

@@ -32,6 +32,8 @@ DRAFTS_PER_EXAMPLE: Final = 8
 SPARE_DRAFTS: Final = 64
 DENIED_IN_A_ROW: Final = 64
 _BATCH: Final = 16
+# Answers wait in line for a slower one before them: so many times what is in flight may wait.
+_LINE: Final = 4
 # Used to stop sending near the end; measured yields lie between 0.6 and 0.7.
 _EXPECTED_YIELD: Final = 0.6
 
@@ -135,7 +137,7 @@ class Generation:
     def _wants_more(self) -> bool:
         waiting = len(self._line)
         missing = self._count - len(self.tally.examples)
-        wanted = min(2 * self._rooms.max_concurrent, missing / _EXPECTED_YIELD)
+        wanted = min(_LINE * self._rooms.max_concurrent, missing / _EXPECTED_YIELD)
         return waiting == 0 or (waiting < wanted and (bool(self._again) or self._has_more()))
 
     async def _fill(self, backend: Backend, slots: asyncio.Semaphore) -> None:
