@@ -8,6 +8,7 @@ from pathlib import Path
 
 import ahocorasick
 import pytest
+
 from tests.lib.invented_hospital import invent
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
