@@ -42,8 +42,16 @@ def emit_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[objec
         table.add_column(column)
     for row in rows:
         table.add_row(*(str(cell) for cell in row))
+
+    class Plain(Console):
+        """A console that lets the command line decide what a vanished reader means."""
+
+        def on_broken_pipe(self) -> None:
+            """Raise what happened instead of ending the process with 1."""
+            raise BrokenPipeError
+
     width = None if sys.stdout.isatty() else 120
-    Console(width=width, highlight=False).print(table)
+    Plain(width=width, highlight=False).print(table)
 
 
 def to_plain(value: object) -> Any:

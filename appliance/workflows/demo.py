@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from appliance.artifacts.writing import write_atomically
 from appliance.clinical.extraction.parts import FindingsCard
 from appliance.cluster.connect import connected
-from appliance.errors import LedgerBroken
+from appliance.errors import LedgerBroken, SiteError
 from appliance.invented.hospital import InventedHospital, invent
 from appliance.ledger.examination import Examination
 from appliance.records.cards import AdapterCard, CorpusCard
@@ -41,8 +42,9 @@ GOLD: Final = "invented-hospital"
 PAPER_F1: Final = 0.6399
 """Mean strict NER F1 after training on synthetic text, as published (arXiv 2303.04360)."""
 _EXAMPLES_SHOWN: Final = 12
+_MARK: Final = "INVENTED"
 _NOT_TESTED: Final = (
-    "The ChatGPT route and its egress gateway: this site is air-gapped and names no cloud.",
+    "The ChatGPT route: its egress gateway is not part of this release.",
     "Real notes: the hospital, its patients and its gold annotations are invented.",
     "GPUs and more than one machine.",
     "Attacks on the gate, the corpora and the adapter: that is the audit's work.",
@@ -113,7 +115,8 @@ def demo(
         clock: The time.
 
     Raises:
-        BadInput: `root` holds something else, or `gold` can't be read.
+        SiteError: `root` holds something else, or a site that the demo did not make.
+        BadInput: `gold` can't be read.
         ApplianceError: Whatever a step raises; run again to go on.
     """
     diary = _Diary()
@@ -154,9 +157,16 @@ def demo(
 
 
 def _site(root: Path, clock: Clock) -> Site:
-    if (root / "site.toml").exists():
-        return open_site(root, clock)
-    return init(root, "air-gapped", clock)
+    if not (root / "site.toml").exists():
+        made = init(root, "air-gapped", clock)
+        write_atomically(made.paths.root / _MARK, b"This site holds an invented hospital.\n")
+        return made
+    if not (root / _MARK).is_file():
+        raise SiteError(
+            f"{root} is a site that the demo did not make.",
+            "Name another directory with --site: invented patients don't belong into a real vault.",
+        )
+    return open_site(root, clock)
 
 
 def _take_in(site: Site, hospital: InventedHospital, diary: _Diary, progress: Progress) -> int:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from appliance.clinical.vault.store import Vault
+from appliance.errors import BadInput
 from appliance.gate.patients import write_index
 from appliance.records.identifiers import NoteId
 from appliance.settings.keys import Purpose
@@ -73,12 +74,22 @@ def erase(root: Path, patient_source_id: str, *, dry_run: bool = False) -> Erasu
         root: The site.
         patient_source_id: The patient's id in the hospital's system.
         dry_run: Count only.
+
+    Raises:
+        BadInput: Nobody of that id is known.
     """
     site = open_site(root)
     with opened_vault(site) as vault:
         patient_id = vault.patient_id_of(patient_source_id)
+        notes = vault.count_of_patient(patient_source_id)
+        registered = {known.patient_id for known in vault.read_patients_identified("erasure")}
+        if not notes and patient_id not in registered:
+            raise BadInput(
+                "No patient of that id is in vault or registry; nothing was erased.",
+                "Give the id as the hospital's export writes it.",
+            )
         if dry_run:
-            return Erasure(patient_id, vault.count_of_patient(patient_source_id), is_dry_run=True)
+            return Erasure(patient_id, notes, is_dry_run=True)
         erased = vault.erase_patient(patient_source_id)
         # After the vault: killed in between, the index still knows the patient, and denies more
         # than it must. The other way round it would know too little.

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -92,7 +91,7 @@ def scan(
     counts = {Decision.ALLOW: 0, Decision.DENY: 0}
     progress.begin("inspecting")
     try:
-        while batch := list(islice(inputs, _BATCH)):
+        for batch in _batches(inputs):
             verdicts = gate.inspect_many([one.text for one in batch])
             for one, verdict in zip(batch, verdicts, strict=True):
                 counts[verdict.decision] += 1
@@ -104,6 +103,23 @@ def scan(
             "gate.scanned",
             {"allowed": counts[Decision.ALLOW], "denied": counts[Decision.DENY]},
         )
+
+
+def _batches(inputs: Iterator[InputText]) -> Iterator[list[InputText]]:
+    """Batches of the inputs; what came before a bad one is a batch of its own, then it raises."""
+    batch: list[InputText] = []
+    try:
+        for one in inputs:
+            batch.append(one)
+            if len(batch) == _BATCH:
+                yield batch
+                batch = []
+    except BadInput:
+        if batch:
+            yield batch
+        raise
+    if batch:
+        yield batch
 
 
 def _read_inputs(sources: Sequence[Path], stdin: BinaryIO, *, jsonl: bool) -> Iterator[InputText]:

@@ -65,10 +65,13 @@ def _rows(reader: Iterator[list[str]]) -> Iterator[Row]:
     if isinstance(header, Refusal) or not {"id", "text"} <= set(header) <= _COLUMNS:
         yield 1, header if isinstance(header, Refusal) else Refusal(Reason.UNKNOWN_FIELD)
         return
+    number = getattr(reader, "line_num", 0)
     while (row := _next_row(reader)) is not None:
-        number = getattr(reader, "line_num", 0)
+        before, number = number, getattr(reader, "line_num", 0)
         if isinstance(row, Refusal):
-            yield number, row
+            # A stray quote swallows the lines after it: each of them is refused and counted.
+            for line in range(min(before + 1, number), number + 1):
+                yield line, row
         elif len(row) != len(header):
             if row:
                 yield number, Refusal(Reason.MALFORMED)

@@ -1,0 +1,56 @@
+"""Mistakes that people made with the commands, and what each one now leads to."""
+
+import io
+
+import pytest
+
+from appliance.clinical.intake.tables import read_csv
+from appliance.errors import BadInput, SiteError
+from appliance.records.progress import Silent
+from appliance.workflows.demo import demo
+from appliance.workflows.notes import erase
+from appliance.workflows.scan import InputText, _batches
+from appliance.workflows.site import init
+
+
+def test_lines_that_a_stray_quote_swallows_are_all_counted():
+    """One unclosed quote costs its lines, and the count says how many."""
+    lines = ["id,text", "1,good", '2,"stray', *(f"{n},text" for n in range(3, 101))]
+
+    rows = list(read_csv(io.BytesIO("\n".join(lines).encode())))
+
+    assert len(rows) == 100
+
+
+def test_the_demo_leaves_a_real_site_alone(tmp_path):
+    """Invented patients never get into a vault that the demo did not make."""
+    site = init(tmp_path / "site", "air-gapped")
+    before = site.ledger.head().size
+
+    with pytest.raises(SiteError, match="did not make"):
+        demo(site.paths.root, count=20, gold=None, progress=Silent())
+
+    assert site.ledger.head().size == before
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_erasing_nobody_is_said_to_be_nobody(tmp_path, dry_run):
+    """A typing error in a request for erasure must not look like an erasure."""
+    site = init(tmp_path / "site", "air-gapped")
+
+    with pytest.raises(BadInput, match="nothing was erased"):
+        erase(site.paths.root, "NOBODY", dry_run=dry_run)
+
+
+def test_what_came_before_a_bad_input_is_not_lost():
+    """Inputs before a malformed line get their verdicts; then the line is complained of."""
+
+    def inputs():
+        yield InputText("1", "fine")
+        raise BadInput("line 2 is malformed.")
+
+    batches = _batches(inputs())
+
+    assert [one.id for one in next(batches)] == ["1"]
+    with pytest.raises(BadInput):
+        next(batches)
