@@ -56,7 +56,10 @@ def count(site: Path, as_json: bool) -> None:
 @site_option
 @json_option
 def show(note_id: str, reason: str, show_text: bool, site: Path, as_json: bool) -> None:
-    """Show one note; its text only with --show-text. The ledger keeps the reason."""
+    """Show one note; its text only with --show-text. The ledger keeps the reason.
+
+    ID is the site's own (n-...), as findings name it, or the one of the exporting system.
+    """
     from appliance.workflows.notes import show as show_note
 
     view = show_note(site, note_id, reason, with_text=show_text)

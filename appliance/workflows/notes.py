@@ -1,7 +1,9 @@
 """What an operator does with notes that are in the vault: count, show, erase."""
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from appliance.clinical.vault.store import Vault
 from appliance.errors import BadInput
@@ -11,6 +13,8 @@ from appliance.settings.keys import Purpose
 from appliance.workflows.ingest import opened_vault
 from appliance.workflows.patients import INDEX
 from appliance.workflows.site import Site, open_site
+
+_OWN_ID: Final = re.compile(r"n-[0-9a-f]{24}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +56,18 @@ def count(root: Path) -> dict[str, int]:
 def show(root: Path, note_id: str, reason: str, *, with_text: bool) -> NoteView:
     """One note, read for a reason; its text only where that was asked for.
 
+    Args:
+        root: The site.
+        note_id: The site's own id, or the id in the system that exported the note.
+        reason: Letters and dashes; kept in the ledger.
+        with_text: Whether the result holds the text.
+
     Raises:
         BadInput: No such note, or no proper reason.
     """
     with opened_vault(open_site(root)) as vault:
-        [note] = vault.read_identified([NoteId(note_id)], reason)
+        own = NoteId(note_id) if _OWN_ID.fullmatch(note_id) else vault.note_id_of(note_id)
+        [note] = vault.read_identified([own], reason)
     return NoteView(
         note.note_id,
         note.patient_id,

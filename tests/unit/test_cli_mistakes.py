@@ -6,9 +6,11 @@ import pytest
 
 from appliance.clinical.intake.tables import read_csv
 from appliance.errors import BadInput, SiteError
+from appliance.records.notes import SourceNote
 from appliance.records.progress import Silent
 from appliance.workflows.demo import demo
-from appliance.workflows.notes import erase
+from appliance.workflows.ingest import import_stream
+from appliance.workflows.notes import erase, show
 from appliance.workflows.scan import InputText, _batches
 from appliance.workflows.site import init
 
@@ -54,3 +56,15 @@ def test_what_came_before_a_bad_input_is_not_lost():
     assert [one.id for one in next(batches)] == ["1"]
     with pytest.raises(BadInput):
         next(batches)
+
+
+def test_a_note_is_found_by_the_hospitals_own_id(tmp_path):
+    """Whoever has just imported a note knows its id in the exporting system, and no other."""
+    site = init(tmp_path / "site", "air-gapped")
+    note = SourceNote("LH-1", "P-1", "letter", "2026-01-02", "Seen today.")
+    import_stream(site, [note], Silent())
+
+    shown = show(site.paths.root, "LH-1", "chart-review", with_text=False)
+
+    assert show(site.paths.root, shown.note_id, "chart-review", with_text=False) == shown
+    assert (shown.kind, shown.characters, shown.text) == ("letter", 11, None)

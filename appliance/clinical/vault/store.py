@@ -171,7 +171,10 @@ class Vault:
                 found[note.note_id] = note
         missing = sum(note_id not in found for note_id in note_ids)
         if missing:
-            raise BadInput(f"{missing} of {len(note_ids)} notes are not in the vault.")
+            raise BadInput(
+                f"{missing} of {len(note_ids)} notes are not in the vault.",
+                "Give the id that the export or a finding names.",
+            )
         return [found[note_id] for note_id in note_ids]
 
     def register(self, patients: Iterable[SourcePatient]) -> int:
