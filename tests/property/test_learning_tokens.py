@@ -16,8 +16,12 @@ from appliance.records.spans import Span
 from tests.lib.tiny_models import FAMILIES, make_tiny_encoder
 
 TYPES = ("Disease", "Gene")
+# No lone surrogates: they are not UTF-8, and every door by which a text comes in refuses them.
 texts = st.text(
-    alphabet=st.one_of(st.sampled_from("abcXYZ019 .,-()'\n\tÄß心臓é\u0301🫀"), st.characters()),
+    alphabet=st.one_of(
+        st.sampled_from("abcXYZ019 .,-()'\n\tÄß心臓é\u0301🫀"),
+        st.characters(exclude_categories=("Cs",)),
+    ),
     max_size=60,
 )
 

@@ -70,6 +70,7 @@ def test_jsonl_offsets_count_code_points(tmp_path):
         ("gold.jsonl", "{Secret", "line 1: not an object"),
         ("gold.jsonl", '{"id": "a", "text": "Secret"}', "line 1: not an object"),
         ("gold.jsonl", '{"id": 1, "text": "Secret", "spans": []}', "must be strings"),
+        ("gold.jsonl", '{"id": "a", "text": "Secret \\ud83e", "spans": []}', "surrogate"),
         (
             "gold.jsonl",
             '{"id": "a", "text": "Secret", "spans": [{"start": 0, "end": 9, "label": "Disease"}]}',

@@ -17,6 +17,8 @@ from appliance.records.spans import Span
 _CONLL: Final = frozenset({".tsv", ".conll", ".iob", ".iob2", ".bio"})
 _JSONL: Final = frozenset({".jsonl", ".ndjson"})
 _TAG: Final = re.compile(r"O|[BI]-\S+")
+# As a broken JSON escape leaves behind; no tokenizer takes it.
+_LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _MEND: Final = "Mend that line."
 
 
@@ -140,6 +142,11 @@ def _jsonl(path: Path, text: str, spelling: dict[str, str]) -> Iterator[GoldDocu
             ) from None
         if not isinstance(document_id, str) or not isinstance(body, str):
             raise BadInput(f"{path.name}, line {number}: id and text must be strings.", _MEND)
+        if _LONE_SURROGATE.search(document_id + body):
+            raise BadInput(
+                f"{path.name}, line {number}: half of a surrogate pair, which is no character.",
+                _MEND,
+            )
         if spans and max(span.end for span in spans) > len(body):
             raise BadInput(
                 f"{path.name}, line {number}: a span ends after its text.",
