@@ -51,7 +51,8 @@ def emit_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[objec
             raise BrokenPipeError
 
     width = None if sys.stdout.isatty() else 120
-    Plain(width=width, highlight=False).print(table)
+    # What is shown is data: "[b]" in it is no markup, ":pill:" is no picture.
+    Plain(width=width, highlight=False, markup=False, emoji=False).print(table)
 
 
 def to_plain(value: object) -> Any:

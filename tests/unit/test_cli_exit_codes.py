@@ -180,6 +180,13 @@ def test_json_is_one_document_whatever_is_in_it(capsys):
     }
 
 
+def test_a_table_shows_what_it_was_given(capsys):
+    """Brackets and colons of a text are no markup, and can't break the command."""
+    render.emit_table("t", ("text",), [("[/b] seen [sic] :pill:",)])
+
+    assert "[/b] seen [sic] :pill:" in capsys.readouterr().out
+
+
 def test_progress_is_drawn_on_stderr_only(capsys):
     bars = render.Bars()
     bars.advance()
