@@ -57,14 +57,19 @@ def show(name: str, first: int, site: Path, as_json: bool) -> None:
 def export(
     name: str, form: str, target: Path | None, site: Path, dry_run: bool, as_json: bool
 ) -> None:
-    """Write corpus NAME as JSON lines or CoNLL (IOB2)."""
-    from appliance.workflows.corpus import export_corpus, show_corpus
+    """Write corpus NAME as JSON lines or CoNLL (IOB2).
 
-    if dry_run:
-        count = show_corpus(site, name, 0).card.accepted
-        render.say(f"Would write {count} examples as {form} to {target or 'stdout'}.")
+    With --json, stdout holds one document, with the lines in it where no file was named.
+    """
+    from appliance.workflows.corpus import document_export, export_corpus
+
+    if dry_run or as_json:
+        document = document_export(site, name, form, target, dry_run=dry_run)
+        if dry_run:
+            place = target or "stdout"
+            render.say(f"Would write {document.examples} examples as {form} to {place}.")
+        if as_json:
+            render.emit_json(document)
         return
     for line in export_corpus(site, name, form, target):
         click.echo(line)
-    if target is not None and as_json:
-        render.emit_json({"corpus": name, "format": form, "file": target})

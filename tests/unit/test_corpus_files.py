@@ -191,3 +191,22 @@ def test_export_prints_lines(site, tmp_path):
     written = runner.invoke(corpus, ["export", "first", "--out", str(target), "--json", *place])
     assert json.loads(written.output)["format"] == "jsonl"
     assert target.exists()
+
+
+def test_json_is_json_wherever_the_export_goes(site, tmp_path):
+    """One document on stdout: with the lines, with the file's name, or with what would be."""
+    runner = CliRunner()
+    place = ["--json", "--site", str(site.paths.root)]
+    target = tmp_path / "file"
+
+    def call(*words):
+        return json.loads(runner.invoke(corpus, ["export", "first", *words, *place]).stdout)
+
+    printed = call()
+    assert [json.loads(line)["text"] for line in printed["lines"]] == [e.text for e in EXAMPLES]
+    assert call("--format", "conll")["lines"][0] == "Caf\u00e9\tO"
+    dry = call("--out", str(target), "--dry-run")
+    assert (dry["examples"], dry["file"], dry["lines"]) == (3, str(target), None)
+    assert not target.exists()
+    assert call("--out", str(target))["file"] == str(target)
+    assert len(target.read_text().splitlines()) == 3
