@@ -9,7 +9,7 @@ import csv
 import hashlib
 import io
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -30,6 +30,12 @@ from appliance.settings.validation import explain
 
 MIN_TERMS: Final = 2
 _SUM_TOLERANCE: Final = 1e-6
+_COLUMNS: Final = ("name", "synonyms", "abbreviations", "label")
+# How many faults of a vocabulary one complaint names.
+_FAULTS: Final = 10
+# Where csv puts the cells that are beyond the header's columns.
+_BEYOND: Final = ""
+_Row = tuple[int, dict[str, str]]
 
 Text = Annotated[str, Field(min_length=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -118,13 +124,22 @@ def load_sheet_file(path: Path) -> tuple[LabelSheet, Vocabulary]:
         raise BadInput(f"{path}: {'; '.join(complaints)}.", "Mend the sheet.")
     labels = tuple(entity.name for entity in parsed.entity)
     vocabulary_path = path.with_name(parsed.vocabulary)
-    vocabulary = load_vocabulary(vocabulary_path, labels, parsed.vocabulary_source)
+    vocabulary = load_vocabulary(vocabulary_path, labels, parsed.vocabulary_source, strict=True)
     digest = hashlib.sha256(content + b"\x00" + vocabulary.digest.encode()).hexdigest()
     return _to_sheet(path.stem, parsed, Digest(digest)), vocabulary
 
 
-def load_vocabulary(path: Path, labels: tuple[str, ...], source: str) -> Vocabulary:
+def load_vocabulary(
+    path: Path, labels: tuple[str, ...], source: str, *, strict: bool = False
+) -> Vocabulary:
     """The vocabulary in the TSV `path`, for the entity types `labels`.
+
+    Args:
+        path: A TSV file.
+        labels: Entity types of the task.
+        source: Where it comes from, with its licence.
+        strict: Whether columns that nobody reads and names that stand twice are refused: in a
+            sheet's own vocabulary they are mistakes, in a public list they are not ours to mend.
 
     Raises:
         BadInput: Unreadable, no `name` column, unknown label, or fewer than two terms.
@@ -134,10 +149,15 @@ def load_vocabulary(path: Path, labels: tuple[str, ...], source: str) -> Vocabul
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise BadInput(f"{path} is not UTF-8.", "Save it as UTF-8.") from None
-    reader = csv.DictReader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE)
+    reader = csv.DictReader(
+        io.StringIO(text), restkey=_BEYOND, delimiter="\t", quoting=csv.QUOTE_NONE
+    )
     if "name" not in (reader.fieldnames or ()):
         raise BadInput(f"{path} has no `name` column.", "Give it a header line with `name`.")
-    terms = tuple(_terms(path, reader, labels))
+    rows = [(reader.line_num, row) for row in reader]
+    if strict:
+        _check_rows(path, reader.fieldnames or (), rows)
+    terms = tuple(_terms(path, rows, labels))
     if len(terms) < MIN_TERMS:
         raise BadInput(
             f"{path} has {len(terms)} term(s); a vocabulary needs at least {MIN_TERMS}.",
@@ -153,8 +173,38 @@ def _read(path: Path) -> bytes:
         raise BadInput(f"{path} can't be read: {error.strerror}.") from None
 
 
-def _terms(path: Path, reader: "csv.DictReader[str]", labels: tuple[str, ...]) -> Iterator[Term]:
-    for number, row in enumerate(reader, start=2):
+def _check_rows(path: Path, columns: Sequence[str], rows: Sequence[_Row]) -> None:
+    faults = list(_row_faults(columns, rows))
+    if not faults:
+        return
+    more = f"; and {len(faults) - _FAULTS} more" if len(faults) > _FAULTS else ""
+    raise BadInput(
+        f"{path}: {'; '.join(faults[:_FAULTS])}{more}.",
+        "Mend these lines: one line for each name, its columns split by TAB.",
+    )
+
+
+def _row_faults(columns: Sequence[str], rows: Sequence[_Row]) -> Iterator[str]:
+    """What is wrong line by line; names are told by where they stand first."""
+    for column in columns:
+        if column not in _COLUMNS:
+            yield f"line 1: column {column!r} is not one of {', '.join(_COLUMNS)}"
+        elif columns.count(column) > 1:
+            yield f"line 1: column {column!r} stands twice"
+    seen: dict[tuple[str, str], int] = {}
+    for number, row in rows:
+        if any(row.get(_BEYOND) or ()):
+            yield f"line {number}: more columns than the header"
+        name = (row.get("name") or "").strip()
+        if not name and any(row.values()):
+            yield f"line {number}: no name"
+        first = seen.setdefault((name.casefold(), (row.get("label") or "").strip()), number)
+        if name and first != number:
+            yield f"line {number}: the name of line {first} again"
+
+
+def _terms(path: Path, rows: Sequence[_Row], labels: tuple[str, ...]) -> Iterator[Term]:
+    for number, row in rows:
         name = (row.get("name") or "").strip()
         if not name:
             continue
