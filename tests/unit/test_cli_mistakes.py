@@ -1,18 +1,21 @@
 """Mistakes that people made with the commands, and what each one now leads to."""
 
 import io
+import json
 
 import pytest
 
+from appliance.cli.main import run
 from appliance.clinical.intake.tables import read_csv
 from appliance.errors import BadInput, SiteError
 from appliance.records.notes import SourceNote
 from appliance.records.progress import Silent
 from appliance.workflows.demo import demo
-from appliance.workflows.ingest import import_stream
+from appliance.workflows.ingest import import_stream, opened_vault
 from appliance.workflows.notes import erase, show
+from appliance.workflows.patients import import_patients
 from appliance.workflows.scan import InputText, _batches
-from appliance.workflows.site import init
+from appliance.workflows.site import init, open_site
 
 
 def test_lines_that_a_stray_quote_swallows_are_all_counted():
@@ -68,3 +71,35 @@ def test_a_note_is_found_by_the_hospitals_own_id(tmp_path):
 
     assert show(site.paths.root, shown.note_id, "chart-review", with_text=False) == shown
     assert (shown.kind, shown.characters, shown.text) == ("letter", 11, None)
+
+
+@pytest.mark.parametrize("dry_run", [[], ["--dry-run"]])
+def test_a_registry_with_an_impossible_birth_date_costs_its_row_only(tmp_path, capsys, dry_run):
+    """The others are known to the gate; the row is told by line and reason, not by its words."""
+    site = init(tmp_path / "site", "air-gapped")
+    registry = tmp_path / "registry.csv"
+    registry.write_text(
+        "patient,name,birth_date\n1,Zebedee Quill,1950-02-30\n2,Ada Invented,1950-02-28\n"
+    )
+    words = ["patients", "import", str(registry), "--site", str(site.paths.root), "--json"]
+
+    assert run([*words, *dry_run]) == 2
+
+    output, errors = capsys.readouterr()
+    document = json.loads(output)
+    assert document["patients"] == 1
+    assert document["refused"] == [{"line": 2, "reason": "impossible-birth-date"}]
+    assert "line 2: impossible-birth-date" in errors
+    assert "Zebedee" not in output + errors
+    with opened_vault(open_site(site.paths.root)) as vault:
+        assert vault.count_patients() == (0 if dry_run else 1)
+
+
+def test_a_registry_in_which_nothing_can_be_right_is_refused(tmp_path):
+    """Nothing is written."""
+    site = init(tmp_path / "site", "air-gapped")
+    registry = tmp_path / "registry.csv"
+    registry.write_text("patient,birth_date\n1,1950-02-30\n")
+
+    with pytest.raises(BadInput, match="impossible-birth-date on line 2"):
+        import_patients(site.paths.root, registry, Silent())

@@ -16,6 +16,7 @@ class Reason(StrEnum):
     UNKNOWN_FIELD = "unknown-field"
     MISSING_FIELD = "missing-field"
     BAD_DATE = "bad-date"
+    BAD_BIRTH_DATE = "impossible-birth-date"
     EMPTY = "empty"
     NUL_BYTE = "nul-byte"
     TOO_LARGE = "too-large"
