@@ -55,6 +55,8 @@ def synthesize(
             ("assumed yield", f"{planned.assumed_yield:.0%}"),
         ]
         render.emit_table(f"Would write corpus {out}", ("what", "value"), rows)
+        if planned.is_there:
+            render.say(f"Corpus {out} is there already: nothing would be sent.")
         return
     done = workflow.synthesize(site, order, render.Bars())
     if as_json:

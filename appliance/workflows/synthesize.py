@@ -87,6 +87,7 @@ class Plan:
         prompt_tokens: In all of them, cached or not.
         completion_tokens: In all answers.
         assumed_yield: Share of answers that become examples, 0 to 1.
+        is_there: Whether this very corpus is finished already; nothing would be sent then.
     """
 
     order: Order
@@ -96,6 +97,7 @@ class Plan:
     prompt_tokens: int
     completion_tokens: int
     assumed_yield: float
+    is_there: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +194,7 @@ def plan(root: Path, order: Order) -> Plan:
         prompt_tokens=round(mean * wanted),
         completion_tokens=_TOKENS_PER_ANSWER * wanted,
         assumed_yield=_ASSUMED_YIELD,
+        is_there=_find_finished(site, order, prepared) is not None,
     )
 
 
@@ -216,8 +219,14 @@ def prepare(site: Site, order: Order) -> Prepared:
 
 def _find_finished(site: Site, order: Order, prepared: Prepared) -> Synthesis | None:
     directory = site.paths.corpora / order.out
-    if not is_finished(directory):
+    if not directory.exists():
         return None
+    if not is_finished(directory):
+        # Told now and not when everything has been generated.
+        raise BadInput(
+            f"Something that is no finished corpus stands at {directory}.",
+            "Move it away, or name another corpus with --out.",
+        )
     card = read_card(directory)
     if (card.sheet_digest, card.accepted) != (prepared.sheet.digest, order.count):
         raise BadInput(
