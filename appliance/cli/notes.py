@@ -7,6 +7,7 @@ import click
 
 from appliance.cli import render
 from appliance.cli.options import dry_run_option, json_option, site_option
+from appliance.errors import BadInput
 
 if TYPE_CHECKING:
     from appliance.workflows.ingest import RejectedItem
@@ -111,11 +112,15 @@ def show(note_id: str, reason: str, show_text: bool, site: Path, as_json: bool) 
 @json_option
 @dry_run_option
 def erase(patient: str, yes: bool, site: Path, as_json: bool, dry_run: bool) -> None:
-    """Erase a patient's notes and identifiers for good; an event stays."""
+    """Erase a patient's notes and identifiers for good; an event stays.
+
+    Asks first. Any answer but yes, and none at all, erases nothing and ends with exit code 2: a
+    script that goes on after 0 must not take it for an erasure.
+    """
     from appliance.workflows.notes import erase as erase_patient
 
-    if not (yes or dry_run):
-        click.confirm("Erase this patient's notes for good?", abort=True, err=True)
+    if not (yes or dry_run or render.confirm("Erase this patient's notes for good?")):
+        raise BadInput("Not confirmed; nothing was erased.", "Answer y, or give --yes.")
     erased = erase_patient(site, patient, dry_run=dry_run)
     if as_json:
         render.emit_json(erased)

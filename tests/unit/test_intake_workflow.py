@@ -1,5 +1,6 @@
 """From an export to the vault and out again, through the workflows and the command line."""
 
+import io
 import json
 import stat
 
@@ -204,18 +205,31 @@ def test_an_export_without_notes_keeps_its_list(site, tmp_path, capfd):
     assert len(json.loads(capfd.readouterr().out)) == 1
 
 
-def test_erasing_asks_first(site, export, monkeypatch, capfd):
-    """Without a yes nothing is erased."""
-    import io
-
+@pytest.mark.parametrize("answer", ["n\n", "\n", ""])
+def test_erasing_asks_first(site, export, monkeypatch, capfd, answer):
+    """Without a yes nothing is erased, and it is no interruption; nobody there is a no."""
     import_notes(site.paths.root, [export], Silent())
-    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+    capfd.readouterr()
 
-    assert run(["notes", "erase", "--patient", SECRET, "--site", str(site.paths.root)]) != 0
+    assert run(["notes", "erase", "--patient", SECRET, "--site", str(site.paths.root)]) == 2
 
+    assert "nothing was erased" in capfd.readouterr().err
     with opened_vault(open_site(site.paths.root)) as vault:
         assert len(vault.note_ids()) == 3
-    capfd.readouterr()
+
+
+def test_ctrl_c_at_the_question_is_an_interruption(site, export, monkeypatch):
+    """As everywhere."""
+
+    class Keyboard(io.StringIO):
+        def readline(self, *_):
+            raise KeyboardInterrupt
+
+    import_notes(site.paths.root, [export], Silent())
+    monkeypatch.setattr("sys.stdin", Keyboard())
+
+    assert run(["notes", "erase", "--patient", SECRET, "--site", str(site.paths.root)]) == 130
 
 
 def test_an_erased_patient_leaves_the_gates_index(site, tmp_path):
