@@ -60,7 +60,7 @@ def demo(
     render.emit_table(
         "What was done",
         ("step", "outcome", "seconds"),
-        [(step.name, step.outcome, f"{step.seconds:.1f}") for step in result.steps],
+        [(step.name, step.outcome, step.duration) for step in result.steps],
     )
     rows = []
     for card in result.evaluations:
