@@ -110,9 +110,15 @@ def _load(directory: Path, kind: str) -> Manifest:
             "Make it (again) with the command that writes it.",
         ) from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise ManifestMismatch(f"{directory.name}: its manifest is unreadable.") from None
+        raise ManifestMismatch(
+            f"{directory.name}: its manifest is unreadable.",
+            "Remove the directory and make it again.",
+        ) from None
     if manifest.kind != kind or manifest.digest != _digest(kind, files):
-        raise ManifestMismatch(f"{directory.name}: its manifest is not that of a {kind}.")
+        raise ManifestMismatch(
+            f"{directory.name}: its manifest is not that of a {kind}.",
+            "Make it again, and find out who changed it.",
+        )
     return manifest
 
 

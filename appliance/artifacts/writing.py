@@ -28,7 +28,10 @@ def disk_errors(path: Path) -> Iterator[None]:
                 f"No space left for {path}.",
                 "Free some space and run the same command again; what was finished is kept.",
             ) from None
-        raise BadInput(f"{path} can't be written: {error.strerror or 'I/O error'}.") from None
+        raise BadInput(
+            f"{path} can't be written: {error.strerror or 'I/O error'}.",
+            "Name a place in a directory that exists and that this user may write to.",
+        ) from None
 
 
 def write_atomically(path: Path, content: bytes, mode: int = 0o600) -> None:

@@ -145,7 +145,9 @@ def load_site_file(path: Path) -> SiteSettings:
     except ValidationError as error:
         raise BadInput(f"{path}: {explain(error)}.", "Mend or remove that key.") from None
     except OSError as error:
-        raise BadInput(f"{path} can't be read: {error.strerror}.") from None
+        raise BadInput(
+            f"{path} can't be read: {error.strerror}.", "Give this user the site's directory."
+        ) from None
     return SiteSettings(
         profile=parsed.profile,
         ray=RaySettings(**parsed.ray.model_dump()),

@@ -170,7 +170,10 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise BadInput(f"{path} can't be read: {error.strerror}.") from None
+        raise BadInput(
+            f"{path} can't be read: {error.strerror}.",
+            "Put the file there, or mend the name that the sheet gives it.",
+        ) from None
 
 
 def _check_rows(path: Path, columns: Sequence[str], rows: Sequence[_Row]) -> None:

@@ -49,7 +49,9 @@ def read_corpus(path: Path) -> Iterator[GoldDocument]:
                 if line.strip():
                     yield _parse(line, path, number)
     except OSError as error:
-        raise BadInput(f"{path} can't be read: {error.strerror}.") from None
+        raise BadInput(
+            f"{path} can't be read: {error.strerror}.", "Name a file that this user may read."
+        ) from None
 
 
 def _parse(line: bytes, path: Path, number: int) -> GoldDocument:

@@ -139,7 +139,7 @@ def _read_lines(source: Path, stdin: BinaryIO) -> Iterator[InputText]:
             if text.strip():
                 yield _parse_line(text, source, number)
     except OSError as error:
-        raise BadInput(f"{source} can't be read: {error.strerror}.") from None
+        raise _unreadable(source, error) from None
     finally:
         if source != STDIN:
             lines.close()
@@ -179,8 +179,14 @@ def _read_bytes(source: Path, stdin: BinaryIO) -> bytes:
         return file.read()
 
 
+def _unreadable(source: Path, error: OSError) -> BadInput:
+    return BadInput(
+        f"{source} can't be read: {error.strerror}.", "Name a file that this user may read."
+    )
+
+
 def _open(source: Path) -> BinaryIO:
     try:
         return source.open("rb")
     except OSError as error:
-        raise BadInput(f"{source} can't be read: {error.strerror}.") from None
+        raise _unreadable(source, error) from None

@@ -174,7 +174,10 @@ class ModelStore:
         home = self._home(digest)
         manifest = read_manifest(home, _KIND, check=False)
         if manifest.digest != digest:
-            raise ManifestMismatch(f"Model {name!r}: the index names another digest.")
+            raise ManifestMismatch(
+                f"Model {name!r}: the index names another digest.",
+                f"Remove {home} and its line in {self._models / _INDEX}, then import it again.",
+            )
         for file, entry in manifest.files.items():
             path = home / file
             if not path.is_file() or path.stat().st_size != entry.size:
