@@ -52,6 +52,9 @@ def scan(files: tuple[Path, ...], jsonl: bool, check: bool, site: Path, as_json:
 def benchmark(corpus: Path, site: Path, as_json: bool) -> None:
     """Measure the gate on a corpus with gold spans: recall, precision, false alarms, 95 % CI.
 
+    Every gold span counts as an identifier, whatever its label; labels only group the rates. A
+    corpus of diseases tells how much the gate takes for identifiers, and nothing of its recall.
+
     Example: appliance gate benchmark --corpus asq_phi.jsonl
     """
     from appliance.workflows.gate_benchmark import benchmark as measure
