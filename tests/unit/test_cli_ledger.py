@@ -1,6 +1,9 @@
 """`appliance init` and `appliance ledger`: what an operator and an auditor see."""
 
 import json
+import subprocess
+import sys
+from os import geteuid
 
 import pytest
 
@@ -225,3 +228,23 @@ def test_a_stretch_that_is_not_there_can_not_be_exported(call, tmp_path):
     assert call("export", "--out", str(out), "--to", "99")[0] == 2
     assert not out.exists()
     assert json.loads(call("head", "--json")[1])["size"] == 10
+
+
+def test_a_ledger_that_may_only_be_read_is_verified(site):
+    """An auditor's copy lies on a disk that can't be written to.
+
+    Without these capabilities modes bind root too.
+    """
+    for path in (*site.rglob("*"), site):
+        path.chmod(0o500 if path.is_dir() else 0o400)
+    weakened = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if not geteuid() else []
+    program = [sys.executable, "-m", "appliance", "ledger", "verify", "--site", str(site)]
+
+    try:
+        done = subprocess.run([*weakened, *program], capture_output=True, text=True, check=False)
+    finally:
+        for path in (site, *site.rglob("*")):
+            path.chmod(0o700 if path.is_dir() else 0o600)
+
+    assert done.returncode == 0, done.stderr
+    assert "intact" in done.stderr
