@@ -60,6 +60,8 @@ def test_csv_and_jsonl_give_the_same_patients(tmp_path):
         ("a.jsonl", b'{"patient": true, "name": "Zebedee"}\n'),
         ("a.jsonl", b'{"patient": "1", "name": {"first": "Zebedee"}}\n'),
         ("a.xlsx", b"Zebedee"),
+        ("a.jsonl", b'{"patient": "1", "id": "7", "text": "Zebedee was seen."}\n'),
+        ("a.csv", b"patient,remark\n1," + 100 * b"Zebedee " + b"\n"),
     ],
 )
 def test_a_bad_registry_is_refused_without_its_words(tmp_path, name, content):
@@ -126,3 +128,11 @@ def test_a_row_with_an_impossible_birth_date_is_refused_and_the_next_one_read(tm
     assert isinstance(refused, Rejected)
     assert (refused.reason, refused.place.line) == (Reason.BAD_BIRTH_DATE, 2)
     assert taken.source_id == "2"
+
+
+def test_a_file_without_a_header_is_said_to_have_none(tmp_path):
+    """Not that its first line is a bad patient."""
+    (tmp_path / "a.csv").touch()
+
+    with pytest.raises(BadInput, match=r"a\.csv has no header"):
+        list(read_registry(tmp_path / "a.csv", TODAY))

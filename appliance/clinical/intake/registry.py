@@ -24,6 +24,9 @@ _ID: Final = "patient"
 _KIND: Final = re.compile(r"[a-z][a-z0-9-]{0,39}")
 _SEPARATOR: Final = "|"
 _BIRTH_DATE: Final = "birth-date"
+_TEXT: Final = "text"
+_MAX_CHARACTERS: Final = 500
+"""Longest identifier taken; a longer one is prose."""
 _NEXT: Final = "Mend that line and import the registry again."
 _HELP: Final = "Give a .csv with the column `patient`, or .jsonl with the field `patient`."
 
@@ -83,8 +86,9 @@ def _csv_rows(file: io.TextIOWrapper) -> Iterator[tuple[int, Mapping[str, object
     try:
         header = next(reader, None)
         if header is None or _ID not in header or len(set(header)) != len(header):
-            yield 1, None
-            return
+            raise BadInput(
+                f"{file.name} has no header: no column `patient`, or one that is twice.", _HELP
+            )
         for row in reader:
             if row:
                 fits = len(row) == len(header)
@@ -123,6 +127,9 @@ def _patient(row: Mapping[str, object]) -> SourcePatient | None:
         kind = name.strip().lower().replace("_", "-").replace(" ", "-")
         values = _values(value)
         if values is None or not _KIND.fullmatch(kind):
+            return None
+        if kind == _TEXT or any(len(text) > _MAX_CHARACTERS for text in values):
+            # An export of notes: its texts must not become what the gate looks for.
             return None
         identifiers += [PatientIdentifier(kind, text) for text in values]
     return SourcePatient(source_id.strip(), tuple(identifiers)) if identifiers else None
