@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from appliance.cli import render
-from appliance.cli.options import json_option, site_option
+from appliance.cli.options import PathType, json_option, site_option
 from appliance.errors import Denied
 
 
@@ -16,9 +16,7 @@ def gate() -> None:
 
 
 @gate.command()
-@click.argument(
-    "files", metavar="[FILE|-]...", nargs=-1, type=click.Path(path_type=Path, allow_dash=True)
-)
+@click.argument("files", metavar="[FILE|-]...", nargs=-1, type=PathType(allow_dash=True))
 @click.option("--jsonl", is_flag=True, help='Each input line is {"id": ..., "text": ...}.')
 @click.option("--check", is_flag=True, help="Exit with 5 if anything is denied.")
 @site_option
@@ -44,7 +42,7 @@ def scan(files: tuple[Path, ...], jsonl: bool, check: bool, site: Path, as_json:
 @click.option(
     "--corpus",
     required=True,
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=PathType(exists=True, dir_okay=False),
     help='JSONL with {"id", "text", "spans": [{"start", "end", "label"}]} on each line.',
 )
 @site_option

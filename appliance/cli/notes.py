@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from appliance.cli import render
-from appliance.cli.options import dry_run_option, json_option, site_option
+from appliance.cli.options import PathType, dry_run_option, json_option, site_option
 from appliance.errors import BadInput
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def notes() -> None:
 
 
 @notes.command("import")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=PathType())
 @click.option("--show-names", is_flag=True, help="Name rejected files; a name can be a patient's.")
 @site_option
 @json_option

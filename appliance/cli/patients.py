@@ -6,7 +6,7 @@ from typing import Final
 import click
 
 from appliance.cli import render
-from appliance.cli.options import dry_run_option, json_option, site_option
+from appliance.cli.options import PathType, dry_run_option, json_option, site_option
 from appliance.errors import BadInput
 from appliance.workflows import patients as workflow
 
@@ -19,7 +19,7 @@ def patients() -> None:
 
 
 @patients.command("import")
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("file", type=PathType(exists=True, dir_okay=False))
 @site_option
 @dry_run_option
 @json_option

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from appliance.cli import render
-from appliance.cli.options import json_option
+from appliance.cli.options import PathType, json_option
 from appliance.errors import BadInput
 from appliance.workflows import task as workflow
 
@@ -17,7 +17,7 @@ def _any_site_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--site",
         envvar="APPLIANCE_SITE",
-        type=click.Path(path_type=Path, file_okay=False),
+        type=PathType(file_okay=False),
         help="The site whose sheets are meant; without it, those that come with the product.",
         show_envvar=True,
     )(command)

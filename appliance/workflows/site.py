@@ -62,9 +62,15 @@ def check_new(root: Path) -> SitePaths:
         SiteError: There is one already, or the directory holds something else.
     """
     paths = SitePaths(root.absolute())
-    if paths.settings.exists():
+    try:
+        found, full = paths.settings.exists(), root.is_dir() and any(root.iterdir())
+    except OSError as error:
+        raise SiteError(
+            f"{root} can't be looked into: {error.strerror}.", "Name another directory."
+        ) from None
+    if found:
         raise SiteError(f"There is a site at {root} already.", "Use it, or name another directory.")
-    if root.is_dir() and any(root.iterdir()):
+    if full:
         raise SiteError(f"{root} is not empty.", "Name a new or empty directory.")
     shipped_policies()
     return paths
