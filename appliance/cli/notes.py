@@ -62,6 +62,9 @@ def rejected(site: Path, as_json: bool) -> None:
     if as_json:
         render.emit_json(items)
         return
+    if not items:
+        render.say("The last import rejected nothing, or there was none.")
+        return
     rows = [(item.name, item.line or "", item.reason) for item in items]
     render.emit_table("Rejected by the last import", ("file", "line", "reason"), rows)
 

@@ -110,7 +110,7 @@ def load_sheet_file(path: Path) -> tuple[LabelSheet, Vocabulary]:
     Raises:
         BadInput: See `load_task`.
     """
-    content = _read(path)
+    content = _read(path, "Name a label sheet that this user may read.")
     try:
         parsed = _Sheet.model_validate(tomllib.loads(content.decode("utf-8")))
     except UnicodeDecodeError:
@@ -144,7 +144,7 @@ def load_vocabulary(
     Raises:
         BadInput: Unreadable, no `name` column, unknown label, or fewer than two terms.
     """
-    content = _read(path)
+    content = _read(path, "Put the vocabulary there, or mend the name that was given for it.")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -166,14 +166,11 @@ def load_vocabulary(
     return Vocabulary(source, terms, Digest(hashlib.sha256(content).hexdigest()))
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, next_step: str) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise BadInput(
-            f"{path} can't be read: {error.strerror}.",
-            "Put the file there, or mend the name that the sheet gives it.",
-        ) from None
+        raise BadInput(f"{path} can't be read: {error.strerror}.", next_step) from None
 
 
 def _check_rows(path: Path, columns: Sequence[str], rows: Sequence[_Row]) -> None:

@@ -95,7 +95,7 @@ def export_corpus(root: Path, name: str, form: str, target: Path | None = None) 
 
 def _find(paths: SitePaths, name: str) -> Path:
     directory = paths.corpora / name
-    if Path(name).name != name or name == ".." or not directory.is_dir():
+    if not name or Path(name).name != name or name == ".." or not directory.is_dir():
         known = sorted(found.name for found in paths.corpora.glob("[!.]*"))
         raise BadInput(
             f"There is no corpus {json.dumps(name)}.", f"Corpora: {', '.join(known) or 'none'}."

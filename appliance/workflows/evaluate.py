@@ -113,7 +113,7 @@ def check_gold(site: Site, task: str, gold: Path) -> None:
 
 def _directory(site: Site, adapter: str) -> Path:
     directory = site.paths.adapters / adapter
-    if Path(adapter).name != adapter or not directory.is_dir():
+    if not adapter or Path(adapter).name != adapter or not directory.is_dir():
         known = sorted(path.name for path in site.paths.adapters.glob("[!.]*"))
         raise BadInput(
             f"There is no adapter {adapter!r}.",

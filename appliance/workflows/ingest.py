@@ -19,6 +19,7 @@ from appliance.workflows.site import Site, open_site
 MAX_KEPT: Final = 100_000
 """How many rejected items of one import are kept by name; all are counted."""
 FIRST: Final = 20
+_FORMATS: Final = "Give folders of .txt in UTF-8, .jsonl with id and text, or .csv with a header."
 _MENDING: Final = "mending-an-export"
 
 
@@ -190,9 +191,8 @@ def _reported(
 
 
 def _no_note(rejected: Counter[str], *, dry_run: bool) -> BadInput:
+    if not rejected:
+        return BadInput("There is no note in what was named: it is empty.", _FORMATS)
     counts = ", ".join(f"{count} {reason}" for reason, count in rejected.most_common())
-    where = "" if dry_run or not counts else " `appliance notes rejected` says where each stands."
-    return BadInput(
-        f"None of {rejected.total()} items is a note{f': {counts}' if counts else ''}.",
-        "Give folders of .txt in UTF-8, .jsonl with id and text, or .csv with a header." + where,
-    )
+    where = "" if dry_run else " `appliance notes rejected` says where each stands."
+    return BadInput(f"None of {rejected.total()} items is a note: {counts}.", _FORMATS + where)

@@ -154,7 +154,7 @@ def test_an_export_can_go_to_a_file(site, tmp_path):
     assert len(target.read_text().splitlines()) == 3
 
 
-@pytest.mark.parametrize("name", ["none", "..", "../first", ".", "a/b"])
+@pytest.mark.parametrize("name", ["none", "..", "../first", ".", "a/b", ""])
 def test_an_unknown_corpus_is_named_with_those_there_are(site, name):
     """Neither a missing one nor a path leads anywhere."""
     with pytest.raises(BadInput, match="Corpora: first"):

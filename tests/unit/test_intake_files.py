@@ -265,3 +265,11 @@ def test_a_name_that_can_not_be_printed_is_escaped(tmp_path):
     names = [item.place.name.rpartition("/")[2] for item in read_notes([tmp_path])]
 
     assert sorted(names) == ["M\\xfcller.pdf", "a\\x1b[2J.pdf"]
+
+
+def test_a_link_that_was_named_is_said_to_be_one(tmp_path):
+    """As inside a folder; it is not that it can't be read."""
+    (tmp_path / "a.txt").write_text("Seen.")
+    (tmp_path / "b.txt").symlink_to("a.txt")
+
+    assert sort_out(tmp_path / "b.txt") == ([], {Reason.LINK: 1})

@@ -87,10 +87,11 @@ def test_an_export_without_notes_is_bad_input(site, tmp_path, name):
         (folder / "a.pdf").touch()
         (folder / "b.txt").touch()
 
-    with pytest.raises(BadInput, match=r"items is a note.*Give folders of \.txt") as caught:
+    with pytest.raises(BadInput, match=r"note.*Give folders of \.txt") as caught:
         import_notes(site.paths.root, [folder], Silent())
 
     assert ("1 unknown-format" in str(caught.value)) == (name == "useless")
+    assert ("it is empty" in str(caught.value)) == (name == "empty")
 
 
 def test_the_import_is_in_the_ledger_without_names(site, export):

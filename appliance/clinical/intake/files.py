@@ -58,6 +58,9 @@ def _at(number: int, path: Path) -> Iterator[_Found]:
     whole = path.absolute()
     if not path.is_dir():
         place = Place(number, None, None, _spell(path))
+        if path.is_symlink():
+            yield place, Reason.LINK
+            return
         yield from _read_file(path, f"{whole.parent.name}/{path.name}", place)
         return
     for file, (found, flaw) in enumerate(_walk(path), start=1):
