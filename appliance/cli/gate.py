@@ -35,7 +35,7 @@ def scan(files: tuple[Path, ...], jsonl: bool, check: bool, site: Path, as_json:
         denied += row.is_denied
         render.emit_json_line(row.to_plain())
     if check and denied:
-        raise Denied(f"The gate denied {denied} input(s).", "The findings say where.")
+        raise Denied(f"The gate denied {denied} input(s).", "Findings say where, reasons why.")
 
 
 @gate.command()

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from appliance.artifacts.writing import write_atomically
+from appliance.artifacts.writing import check_writable, write_atomically
 from appliance.errors import BadInput
 from appliance.records.cards import CorpusCard
 from appliance.records.examples import Example
@@ -70,6 +70,8 @@ def document_export(
     """
     count = show_corpus(root, name, 0).card.accepted
     if dry_run:
+        if target is not None:
+            check_writable(target)
         return CorpusExport(name, form, target, count)
     lines = tuple(export_corpus(root, name, form, target))
     return CorpusExport(name, form, target, count, None if target else lines)

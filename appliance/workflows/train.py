@@ -183,7 +183,7 @@ def _find_finished(site: Site, job: _Job) -> AdapterCard | None:
     )
     if not same:
         raise BadInput(
-            f"There is an adapter {job.out.name!r} already, made of other parts.",
+            f"There is an adapter {job.out.name!r} already, made of other parts or settings.",
             "Name another with --out, or remove that directory.",
         )
     return card

@@ -12,7 +12,7 @@ from appliance.records.examples import Example, Split
 from appliance.records.spans import Relation, Span
 from appliance.synthesis.curation.corpus import read_corpus, write_corpus
 from appliance.synthesis.curation.curator import example_id
-from appliance.workflows.corpus import export_corpus, show_corpus
+from appliance.workflows.corpus import document_export, export_corpus, show_corpus
 from appliance.workflows.site import init
 from tests.lib.frozen_clock import FrozenClock
 
@@ -208,5 +208,7 @@ def test_json_is_json_wherever_the_export_goes(site, tmp_path):
     dry = call("--out", str(target), "--dry-run")
     assert (dry["examples"], dry["file"], dry["lines"]) == (3, str(target), None)
     assert not target.exists()
+    with pytest.raises(BadInput, match="can't be written: No such file"):
+        document_export(site.paths.root, "first", "jsonl", target / "x", dry_run=True)
     assert call("--out", str(target))["file"] == str(target)
     assert len(target.read_text().splitlines()) == 3

@@ -86,7 +86,7 @@ def test_training_foresees_an_adapter_of_that_name(site, capsys):
     code, errors = call(site, capsys, *other)
 
     assert code == 2
-    assert "made of other parts" in errors
+    assert "made of other parts or settings" in errors
     assert [model.name for model in ModelStore(site.paths.models).list()] == ["tiny"]
 
 
