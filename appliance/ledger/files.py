@@ -55,6 +55,11 @@ def locked(directory: Path, *, exclusive: bool) -> Iterator[None]:
     """
     # A reader asks for no more than reading: a copy on a read-only disk can be verified too.
     access = os.O_RDWR if exclusive else os.O_RDONLY
+    if not directory.is_dir():
+        raise LedgerBroken(
+            f"The ledger's directory {directory} is gone.",
+            "Mount or restore it, and find out who removed it; nothing is done without it.",
+        )
     with disk_errors():
         handle = os.open(directory / LOCK, access | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
     try:

@@ -9,12 +9,13 @@ from typing import Final
 
 from appliance.clinical.intake.files import read_notes
 from appliance.clinical.intake.rejections import Rejected
+from appliance.clinical.vault.database import FILE
 from appliance.clinical.vault.store import SealReport, Vault
 from appliance.errors import BadInput
 from appliance.records.notes import SourceNote
 from appliance.records.progress import Progress
 from appliance.settings.keys import Purpose
-from appliance.workflows.site import Site, open_site
+from appliance.workflows.site import Site, check_kept, open_site
 
 MAX_KEPT: Final = 100_000
 """How many rejected items of one import are kept by name; all are counted."""
@@ -86,7 +87,10 @@ def opened_vault(site: Site) -> Iterator[Vault]:
 
     Raises:
         KeyMismatch: The site's keys are not those it was made with.
+        IntegrityError: It is gone, or damaged.
     """
+    check_kept(site, site.paths.vault / FILE, "vault.sealed", "new")
+    check_kept(site, site.paths.vault / FILE, "vault.registered", "patients")
     vault = Vault.open(
         site.paths.vault,
         site.keys.key(Purpose.VAULT),

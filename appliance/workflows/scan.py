@@ -11,7 +11,7 @@ from appliance.gate.inspection import Gate
 from appliance.gate.opening import open_gate
 from appliance.records.progress import Progress
 from appliance.records.verdicts import Decision, Verdict
-from appliance.workflows.site import Site, open_site
+from appliance.workflows.site import Site, check_kept, open_site
 
 STDIN: Final = Path("-")
 INDEX: Final = "patients.index"
@@ -64,8 +64,15 @@ class ScanRow:
 
 
 def open_site_gate(site: Site) -> Gate:
-    """The gate of an open site."""
-    return open_gate(site.paths.policies, site.paths.vault / INDEX, site.keys, site.clock)
+    """The gate of an open site.
+
+    Raises:
+        IntegrityError: The index of its patients is gone.
+        DetectorFailed: A detector does not load.
+    """
+    index = site.paths.vault / INDEX
+    check_kept(site, index, "patients.imported", "patients")
+    return open_gate(site.paths.policies, index, site.keys, site.clock)
 
 
 def scan(

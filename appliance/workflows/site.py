@@ -1,11 +1,13 @@
 """An open site: its settings, keys, ledger and clock, as every workflow needs them."""
 
 import getpass
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from appliance.artifacts.writing import disk_errors, write_atomically
-from appliance.errors import SiteError
+from appliance.errors import IntegrityError, SiteError
+from appliance.ledger.proofs import read_bodies
 from appliance.ledger.store import Ledger
 from appliance.records.clock import Clock
 from appliance.records.identifiers import Digest
@@ -53,6 +55,32 @@ def open_site(root: Path, clock: Clock | None = None) -> Site:
     paths = find_site(root)
     settings = load_site_file(paths.settings)
     return _assemble(paths, settings, clock or SystemClock(), is_new=False)
+
+
+def check_kept(site: Site, path: Path, kind: str, count: str) -> None:
+    """`path` is there, unless the ledger knows of nothing that was ever put into it.
+
+    A vault or an index that is gone (a mount that failed, a restore that forgot it) must not look
+    like one that was never filled: the gate would look for nobody.
+
+    Args:
+        site: The site.
+        path: A file.
+        kind: Of the event that says that something was put into it.
+        count: The event's fact that says how much.
+
+    Raises:
+        IntegrityError: It is gone.
+    """
+    if path.exists():
+        return
+    mark = f'"kind":"{kind}"'.encode()
+    for body in read_bodies(site.paths.ledger, site.ledger.head().size):
+        if mark in body and json.loads(body)["facts"].get(count, 0):
+            raise IntegrityError(
+                f"{path} is gone, but the ledger tells of what was put into it.",
+                "Mount or restore the site's vault directory; nothing was made in its place.",
+            )
 
 
 def check_new(root: Path) -> SitePaths:

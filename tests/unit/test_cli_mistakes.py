@@ -7,15 +7,15 @@ import pytest
 
 from appliance.cli.main import run
 from appliance.clinical.intake.tables import read_csv
-from appliance.errors import BadInput, SiteError
+from appliance.errors import BadInput, IntegrityError, SiteError
 from appliance.records.notes import SourceNote
 from appliance.records.progress import Silent
 from appliance.workflows.demo import demo
 from appliance.workflows.ingest import import_stream, opened_vault
 from appliance.workflows.notes import erase, show
-from appliance.workflows.patients import import_patients
-from appliance.workflows.scan import InputText, _batches
-from appliance.workflows.site import init, open_site
+from appliance.workflows.patients import INDEX, import_patients
+from appliance.workflows.scan import InputText, _batches, open_site_gate
+from appliance.workflows.site import check_kept, init, open_site
 
 
 def test_lines_that_a_stray_quote_swallows_are_all_counted():
@@ -103,3 +103,49 @@ def test_a_registry_in_which_nothing_can_be_right_is_refused(tmp_path):
 
     with pytest.raises(BadInput, match="impossible-birth-date on line 2"):
         import_patients(site.paths.root, registry, Silent())
+
+
+@pytest.mark.parametrize("gone", ["vault/vault.db", "vault"])
+def test_a_vault_that_is_gone_is_not_an_empty_one(tmp_path, capsys, gone):
+    """A mount that failed is no reason to say that there are no notes, nor to begin anew."""
+    site = init(tmp_path / "site", "air-gapped")
+    import_stream(site, [SourceNote("1", None, "letter", "", "Seen today.")], Silent())
+    path = site.paths.root / gone
+    path.rename(tmp_path / "elsewhere")
+
+    assert run(["notes", "count", "--site", str(site.paths.root)]) == 8
+
+    assert "is gone, but the ledger tells" in capsys.readouterr().err
+    assert not path.exists()
+
+
+def test_a_patient_index_that_is_gone_shuts_the_gate(tmp_path):
+    """Without it the gate would look for nobody and let every patient pass."""
+    site = init(tmp_path / "site", "air-gapped")
+    registry = tmp_path / "registry.csv"
+    registry.write_text("patient,name\n1,Ada Invented\n")
+    import_patients(site.paths.root, registry, Silent())
+    (site.paths.vault / INDEX).unlink()
+
+    with pytest.raises(IntegrityError, match="is gone"):
+        open_site_gate(site)
+
+
+def test_a_site_that_never_had_notes_or_patients_lacks_nothing(tmp_path):
+    """The files are made by the first import; an import that took in nothing counts for nothing."""
+    site = init(tmp_path / "site", "air-gapped")
+    import_stream(site, [], Silent())
+    (site.paths.vault / "vault.db").unlink()
+
+    check_kept(site, site.paths.vault / "vault.db", "vault.sealed", "new")
+    check_kept(site, site.paths.vault / INDEX, "patients.imported", "patients")
+
+
+def test_a_ledger_that_is_gone_is_an_alarm(tmp_path, capsys):
+    """Not a question of modes."""
+    site = init(tmp_path / "site", "air-gapped")
+    site.paths.ledger.rename(tmp_path / "elsewhere")
+
+    for words in (["ledger", "verify"], ["ledger", "head"], ["notes", "count"]):
+        assert run([*words, "--site", str(site.paths.root)]) == 8
+    assert capsys.readouterr().err.count("is gone") == 3
