@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,21 +113,32 @@ def init(root: Path, profile: Profile, clock: Clock | None = None) -> Site:
         NoSpace: The disk is full.
     """
     paths = check_new(root)
-    with disk_errors(root):
+    was_there = root.is_dir()
+    try:
+        _furnish(paths, profile)
+    except BaseException:
+        # It was empty or not there, and so it is again: the same command can be run again.
+        for directory in paths.directories():
+            shutil.rmtree(directory, ignore_errors=True)
+        if not was_there:
+            shutil.rmtree(paths.root, ignore_errors=True)
+        raise
+    settings = load_site_file(paths.settings)
+    site = _assemble(paths, settings, clock or SystemClock(), is_new=True)
+    site.ledger.record("site.initialised", {"profile": profile})
+    return site
+
+
+def _furnish(paths: SitePaths, profile: Profile) -> None:
+    with disk_errors(paths.root):
         paths.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         paths.root.chmod(0o700)
         for directory in paths.directories():
             directory.mkdir(mode=0o700, exist_ok=True)
         copy_policies(paths.policies)
-        # The copy brought the mode of the product's own directory with it.
-        paths.policies.chmod(0o700)
         make_keys(paths.keys)
     # The settings file comes last: a directory without it is not a site.
     write_atomically(paths.settings, default_site_file(profile).encode())
-    settings = load_site_file(paths.settings)
-    site = _assemble(paths, settings, clock or SystemClock(), is_new=True)
-    site.ledger.record("site.initialised", {"profile": profile})
-    return site
 
 
 def _assemble(paths: SitePaths, settings: SiteSettings, clock: Clock, *, is_new: bool) -> Site:

@@ -2,6 +2,9 @@
 
 import io
 import json
+import resource
+import subprocess
+import sys
 
 import pytest
 
@@ -149,3 +152,26 @@ def test_a_ledger_that_is_gone_is_an_alarm(tmp_path, capsys):
     for words in (["ledger", "verify"], ["ledger", "head"], ["notes", "count"]):
         assert run([*words, "--site", str(site.paths.root)]) == 8
     assert capsys.readouterr().err.count("is gone") == 3
+
+
+@pytest.mark.parametrize("was_there", [False, True])
+def test_a_site_that_could_not_be_made_is_not_half_made(tmp_path, was_there):
+    """As on a full disk: no file may grow beyond 4 KB here. The same command works afterwards."""
+    where = tmp_path / "site"
+    if was_there:
+        where.mkdir()
+    program = [sys.executable, "-B", "-m", "appliance", "init", str(where), "--profile"]
+
+    done = subprocess.run(
+        [*program, "air-gapped"],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)),
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+
+    assert done.returncode == 2, done.stderr
+    assert "can't be written: File too large" in done.stderr
+    assert where.exists() == was_there
+    assert not was_there or not list(where.iterdir())
+    assert run([*program[4:], "air-gapped"]) == 0
