@@ -16,6 +16,7 @@ from appliance.records.progress import Silent
 from appliance.settings.tasks import load_task
 from appliance.workflows import extract as extraction
 from appliance.workflows.ingest import import_stream
+from appliance.workflows.notes import erase
 from appliance.workflows.site import init
 from tests.lib.tiny_corpora import write_tiny_corpus
 
@@ -29,7 +30,7 @@ def site(tmp_path):
     base = ModelStore(site.paths.models).import_directory(make_model(tmp_path / "model"), "tiny")
     corpus = read_manifest(site.paths.corpora / "first", "corpus").digest
     write_adapter(site.paths.adapters / "reader", card_of(site, base.digest, corpus), save_weights)
-    import_stream(site, [SourceNote("1", None, "letter", "", "Seen today.")], Silent())
+    import_stream(site, [SourceNote("1", "P-1", "letter", "", "Seen today.")], Silent())
     return site
 
 
@@ -130,7 +131,7 @@ def test_extraction_foresees_findings_of_that_name(site, capsys):
 
 
 def test_extraction_foresees_an_empty_vault(site, capsys):
-    (site.paths.vault / "vault.db").unlink()
+    erase(site.paths.root, "P-1")
 
     code, errors = call(site, capsys, "extract", "--adapter", "reader", "--out", "new")
 
