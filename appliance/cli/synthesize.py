@@ -64,7 +64,9 @@ def synthesize(
         return
     card = done.card
     rows = [
-        ("examples", card.accepted),
+        ("written examples", card.accepted),
+        ("varied copies", card.varied),
+        ("composed texts", card.composed),
         *((f"  {name}", number) for name, number in card.splits.items()),
         ("without an entity", card.without_entity),
         *((f"spans: {label}", number) for label, number in card.entities.items()),

@@ -8,6 +8,7 @@ A sheet is `NAME.toml`; the vocabulary it names is a TSV beside it with the colu
 import csv
 import hashlib
 import io
+import re
 import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,6 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from appliance.errors import BadInput
 from appliance.records.identifiers import Digest
 from appliance.records.tasks import (
+    INVENTED_SLOTS,
+    Composition,
     Demonstration,
     DraftMix,
     EntityType,
@@ -39,6 +42,10 @@ _Row = tuple[int, dict[str, str]]
 
 Text = Annotated[str, Field(min_length=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Words = Annotated[tuple[Text, ...], Field(min_length=1)]
+
+_SLOT: Final = re.compile(r"\{([^{}]*)\}")
+_BRACES: Final = re.compile(r"[{}]")
 
 
 class _Strict(BaseModel):
@@ -74,6 +81,13 @@ class _Mix(_Strict):
     none: Share
 
 
+class _Compose(_Strict):
+    variants: Annotated[int, Field(ge=0, le=20)] = 0
+    lines: Annotated[float, Field(ge=0, le=20)] = 0.0
+    frames: tuple[Text, ...] = ()
+    slots: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], Words] = {}
+
+
 class _Sheet(_Strict):
     title: Text
     vocabulary: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+\.tsv$")]
@@ -81,6 +95,7 @@ class _Sheet(_Strict):
     registers: Annotated[tuple[Text, ...], Field(min_length=1)]
     topics: Annotated[tuple[Text, ...], Field(min_length=1)]
     mix: _Mix
+    compose: _Compose = _Compose()
     entity: Annotated[tuple[_Entity, ...], Field(min_length=1)]
     relation: tuple[_Relation, ...] = ()
     demonstration: Annotated[tuple[_Demonstration, ...], Field(min_length=1)]
@@ -125,6 +140,8 @@ def load_sheet_file(path: Path) -> tuple[LabelSheet, Vocabulary]:
     labels = tuple(entity.name for entity in parsed.entity)
     vocabulary_path = path.with_name(parsed.vocabulary)
     vocabulary = load_vocabulary(vocabulary_path, labels, parsed.vocabulary_source, strict=True)
+    if complaints := list(_slot_complaints(parsed.compose, vocabulary)):
+        raise BadInput(f"{path}: {'; '.join(complaints)}.", "Take these words out of the slots.")
     digest = hashlib.sha256(content + b"\x00" + vocabulary.digest.encode()).hexdigest()
     return _to_sheet(path.stem, parsed, Digest(digest)), vocabulary
 
@@ -236,8 +253,36 @@ def _complaints(sheet: _Sheet) -> Iterator[str]:
             yield f"demonstration.{number}: its register is not among the sheet's registers"
         if any(entity not in demonstration.text for entity in demonstration.entities):
             yield f"demonstration.{number}: an entity is not in its text"
+    yield from _frame_complaints(sheet.compose, names)
     if mix.none > 0 and all(demonstration.entities for demonstration in sheet.demonstration):
         yield "demonstration: mix.none needs one with no entity"
+
+
+def _frame_complaints(compose: _Compose, entities: Sequence[str]) -> Iterator[str]:
+    forms = {f"{name}{form}" for name in entities for form in ("", ".short", ".long")}
+    known = {*INVENTED_SLOTS, *compose.slots, *forms}
+    for number, frame in enumerate(compose.frames):
+        unknown = sorted(set(_SLOT.findall(frame)) - known)
+        if unknown:
+            yield f"compose.frames.{number}: no such slot: {', '.join(unknown)}"
+        if _BRACES.search(_SLOT.sub("", frame)):
+            yield f"compose.frames.{number}: a brace without its partner"
+    if taken := sorted(INVENTED_SLOTS & set(compose.slots)):
+        yield f"compose.slots: {', '.join(taken)} would hide what is invented under that name"
+    if compose.lines and not compose.frames:
+        yield "compose.lines: there is no frame to make lines of"
+
+
+def _slot_complaints(compose: _Compose, vocabulary: Vocabulary) -> Iterator[str]:
+    """A word of a slot that the vocabulary calls an entity would be taught as none."""
+    # Capitals matter in abbreviations: "mg" is not "MG".
+    short = {surface for term in vocabulary.terms for surface in term.abbreviations}
+    names = {
+        surface.casefold() for term in vocabulary.terms for surface in (term.name, *term.synonyms)
+    }
+    for slot, words in compose.slots.items():
+        if wrong := sorted(word for word in words if word in short or word.casefold() in names):
+            yield f"compose.slots.{slot}: in the vocabulary too: {', '.join(wrong)}"
 
 
 def _to_sheet(name: str, parsed: _Sheet, digest: Digest) -> LabelSheet:
@@ -253,6 +298,7 @@ def _to_sheet(name: str, parsed: _Sheet, digest: Digest) -> LabelSheet:
             for shown in parsed.demonstration
         ),
         mix=DraftMix(**parsed.mix.model_dump()),
+        composition=Composition(**parsed.compose.model_dump()),
         vocabulary=parsed.vocabulary,
         digest=digest,
     )

@@ -199,7 +199,7 @@ def _synthesize(site: Site, count: int, diary: _Diary, progress: Progress) -> Sy
         card = made.card
         outcome(
             f"{card.drafts} drafts, {card.denied} denied, {card.completions} answers, "
-            f"{card.accepted} accepted"
+            f"{card.accepted} accepted; {card.varied} varied, {card.composed} composed lines beside"
         )
     return made
 

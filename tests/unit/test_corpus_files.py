@@ -47,6 +47,8 @@ def card(name="first", accepted=3):
         denied=1,
         completions=5,
         accepted=accepted,
+        varied=0,
+        composed=0,
         dropped={"length": 2},
         splits={"train": 2, "dev": 1},
         entities={"Drug": 3},
@@ -81,6 +83,7 @@ def test_the_columns_are_the_agreed_ones(site):
         "draft_id": "string",
         "model": "string",
         "weight": "float",
+        "origin": "string",
     }
 
 
