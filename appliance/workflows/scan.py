@@ -65,7 +65,8 @@ class ScanRow:
 
 def open_site_gate(site: Site) -> Gate:
     """The gate of an open site."""
-    return open_gate(site.paths.policies, site.paths.vault / INDEX, site.keys, site.clock)
+    index = site.paths.vault / INDEX
+    return open_gate(site.paths.policies, index, site.keys, site.clock, site.ledger)
 
 
 def scan(
