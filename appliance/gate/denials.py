@@ -35,15 +35,10 @@ class Denial:
     findings: tuple[Hit, ...]
 
 
-def denial_facts(draft_id: str, verdict: Verdict) -> dict[str, Fact]:
-    """Facts of an event that says why a text was denied.
-
-    Args:
-        draft_id: What `gate explain` will know it by; an id, never a name out of a text.
-        verdict: One that denies.
-    """
+def denial_facts(verdict: Verdict) -> dict[str, Fact]:
+    """Facts of an event that says why a text was denied; the caller adds the text's id."""
     rule, _, detail = verdict.reason.partition(":")
-    facts: dict[str, Fact] = {"draft": draft_id, "rule": _fit(rule), "hits": len(verdict.hits)}
+    facts: dict[str, Fact] = {"rule": _fit(rule), "hits": len(verdict.hits)}
     if detail.strip():
         facts["detail"] = _fit(detail.strip())
     for number, hit in enumerate(verdict.hits[:_KEPT]):
@@ -54,11 +49,7 @@ def denial_facts(draft_id: str, verdict: Verdict) -> dict[str, Fact]:
 
 
 def read_denial(facts: Mapping[str, Fact]) -> Denial:
-    """The denial that an event's facts tell of.
-
-    Raises:
-        ValueError: They tell of none.
-    """
+    """The denial that an event's facts tell of."""
     findings = [str(facts[key]) for key in sorted(facts) if key.startswith(_FINDING)]
     return Denial(
         rule=str(facts.get("rule", "")),

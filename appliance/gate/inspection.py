@@ -144,7 +144,8 @@ class Gate:
     def _settle(self, draft: Draft, verdict: Verdict) -> ClearedPrompt | Verdict:
         if verdict.decision is Decision.ALLOW:
             return self._stamper.stamp(draft)
-        self._recorder.record("prompt.denied", denial_facts(draft.draft_id, verdict))
+        facts = {"draft": draft.draft_id} | denial_facts(verdict)
+        self._recorder.record("prompt.denied", facts)
         return verdict
 
     def _open(self, text: str) -> _Hearing:
