@@ -96,7 +96,7 @@ def scan(
         DetectorFailed: A detector does not load.
     """
     site = open_site(root)
-    inputs = _read_inputs(sources, stdin, jsonl=jsonl)
+    inputs = read_inputs(sources, stdin, jsonl=jsonl)
     gate = open_site_gate(site)
     counts = {Decision.ALLOW: 0, Decision.DENY: 0}
     progress.begin("inspecting")
@@ -121,9 +121,18 @@ def text_id(site: Site, input_id: str) -> str:
     return f"t-{pseudonym(site.keys.key(Purpose.PSEUDONYM), 'text', input_id)}"
 
 
+def content_id(site: Site, text: str) -> str:
+    """What tells, with the site's key, whether a text is still the one that was ruled on."""
+    return pseudonym(site.keys.key(Purpose.PSEUDONYM), "content", text)
+
+
 def _record_denials(site: Site, batch: Sequence[InputText], verdicts: Sequence[Verdict]) -> None:
     site.ledger.record_many(
-        ("text.denied", {"text": text_id(site, one.id)} | denial_facts(verdict))
+        (
+            "text.denied",
+            {"text": text_id(site, one.id), "content": content_id(site, one.text)}
+            | denial_facts(verdict),
+        )
         for one, verdict in zip(batch, verdicts, strict=True)
         if verdict.decision is Decision.DENY
     )
@@ -146,7 +155,12 @@ def _batches(inputs: Iterator[InputText]) -> Iterator[list[InputText]]:
         yield batch
 
 
-def _read_inputs(sources: Sequence[Path], stdin: BinaryIO, *, jsonl: bool) -> Iterator[InputText]:
+def read_inputs(sources: Sequence[Path], stdin: BinaryIO, *, jsonl: bool) -> Iterator[InputText]:
+    """The inputs of all sources, in order; see `scan`.
+
+    Raises:
+        BadInput: A source can't be read, is not UTF-8, or has a malformed line.
+    """
     for source in sources or (STDIN,):
         if jsonl:
             yield from _read_lines(source, stdin)
