@@ -9,14 +9,14 @@ from appliance.gate.clearance import ClearanceChecker
 from appliance.gate.detecting import Detector
 from appliance.gate.inspection import Gate, GateRules
 from appliance.gate.patients import PatientIndex
-from appliance.gate.policy import load_phi_policy
+from appliance.gate.policy import check_strict, load_phi_policy
 from appliance.gate.skimming import Skimmer
 from appliance.gate.vocabulary import load_terms
 from appliance.records.clock import Clock
 from appliance.records.events import Recorder
 from appliance.records.identifiers import Digest
 from appliance.settings.keys import KeyProvider, Purpose
-from appliance.settings.policies import digest_policies
+from appliance.settings.policies import digest_policies, shipped_policies
 
 _LONGEST_LIFE: Final = timedelta(days=1)
 # Nobody, with an identifier of every kind: a detector that finds none of them is broken.
@@ -52,6 +52,7 @@ def open_gate(
 
 def _open(policies: Path, index: Path, keys: KeyProvider, clock: Clock, recorder: Recorder) -> Gate:
     policy = load_phi_policy(policies / "phi.toml")
+    check_strict(policy, load_phi_policy(shipped_policies() / "phi.toml"))
     patients = PatientIndex.load(index, keys.key(Purpose.PATIENT_INDEX))
     is_empty = policy.require_patient_index and not len(patients)
     rules = GateRules(
