@@ -8,15 +8,18 @@ from appliance.errors import Denied, DetectorFailed
 from appliance.gate.clearance import ClearedPrompt, Stamper
 from appliance.gate.detecting import Detector, GuardedDetector, Hits
 from appliance.gate.knowledge import find_lift
-from appliance.gate.legibility import find_illegible
-from appliance.gate.normalisation import Reading, normalise
+from appliance.gate.legibility import find_doubt
+from appliance.gate.normalisation import Reading
 from appliance.gate.policy import PhiPolicy
 from appliance.gate.ruling import refuse, rule
+from appliance.gate.unwrapping.readings import readings
 from appliance.gate.vocabulary import Terms
 from appliance.records.clock import Clock
 from appliance.records.identifiers import Digest
 from appliance.records.prompts import Draft
 from appliance.records.verdicts import Decision, Hit, Verdict
+
+Readings = tuple[Reading, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +69,17 @@ class Gate:
     def inspect_many(self, texts: Sequence[str]) -> list[Verdict]:
         """The verdict on each text, in order; one pass through every detector."""
         verdicts: list[Verdict | None] = [self._refuse_unread(text) for text in texts]
-        readings = {
-            index: normalise(text)
+        cases = {
+            index: readings(text)
             for index, (text, verdict) in enumerate(zip(texts, verdicts, strict=True))
             if verdict is None
         }
-        for index, reading in readings.items():
-            reason = find_illegible(reading.text)
+        for index, case in cases.items():
+            reason = find_doubt(texts[index], [reading.text for reading in case])
             if reason is not None:
                 verdicts[index] = refuse(reason, self.policy_digest)
-        open_cases = [index for index in readings if verdicts[index] is None]
-        ruled = self._hear([readings[index] for index in open_cases])
+        open_cases = [index for index in cases if verdicts[index] is None]
+        ruled = self._hear([cases[index] for index in open_cases])
         for index, verdict in zip(open_cases, ruled, strict=True):
             verdicts[index] = verdict
         return [verdict or refuse("not-inspected", self.policy_digest) for verdict in verdicts]
@@ -113,17 +116,17 @@ class Gate:
             return refuse("too-long", self.policy_digest)
         return None
 
-    def _hear(self, readings: Sequence[Reading]) -> list[Verdict]:
-        if not readings:
+    def _hear(self, cases: Sequence[Readings]) -> list[Verdict]:
+        if not cases:
             return []
         try:
-            found = self._ask([reading.text for reading in readings])
+            found = iter(self._ask([reading.text for case in cases for reading in case]))
         except DetectorFailed as failure:
-            if len(readings) == 1:
+            if len(cases) == 1:
                 return [refuse(_failed(failure), self.policy_digest)]
             # One bad text must not deny its neighbours.
-            return [self._hear([reading])[0] for reading in readings]
-        return [self._rule(*case) for case in zip(readings, found, strict=True)]
+            return [self._hear([case])[0] for case in cases]
+        return [self._rule([(reading, next(found)) for reading in case]) for case in cases]
 
     def _ask(self, texts: Sequence[str]) -> list[Hits]:
         answers = [detector.detect(texts) for detector in self._detectors]
@@ -131,10 +134,11 @@ class Gate:
             tuple(hit for answer in answers for hit in answer[index]) for index in range(len(texts))
         ]
 
-    def _rule(self, reading: Reading, hits: Hits) -> Verdict:
+    def _rule(self, found: Sequence[tuple[Reading, Hits]]) -> Verdict:
+        """The verdict on one text, by the hits in all of its readings."""
         counted: list[Hit] = []
         lifted: list[Hit] = []
-        for hit in hits:
+        for reading, hit in ((reading, hit) for reading, hits in found for hit in hits):
             rule_name = find_lift(reading.text, hit, self._rules.terms)
             if rule_name is None:
                 counted.append(_to_input(reading, hit, hit.detector))
