@@ -4,7 +4,8 @@ Comes in: drafts and other outgoing texts; the policy `phi.toml`; the site's pat
 Goes out: a `Verdict` on each text, and for a clean draft a `ClearedPrompt` that its sender checks.
 Never here: a way around it, a network, a download, the text itself in an error, a log or a repr.
 
-The path of a text: `legibility` (can it be read at all?), `normalisation` (one plain reading, with
-offsets back to the input), `unwrapping` (further readings where something is encoded), detectors behind one Protocol (`presidio`, `tagger`, `patients`),
-`knowledge` (which alarms does a named medical rule lift?), `ruling` (pure), `clearance` (stamp).
+The path of a text: `normalisation` (one plain reading, with offsets back to the input),
+`unwrapping` (further readings, where something is encoded), `legibility` (can it be read at all?),
+detectors behind one Protocol (`presidio`, `tagger`, `patients`), `knowledge` (which alarms does a
+named medical rule lift?), `ruling` (pure), `clearance` (stamp).
 """

@@ -7,7 +7,7 @@ from appliance.errors import DetectorFailed
 from appliance.gate.clearance import ClearanceChecker
 from appliance.gate.detecting import Detector
 from appliance.gate.inspection import Gate, GateRules
-from appliance.gate.patients import PatientIndex
+from appliance.gate.patients.index import PatientIndex
 from appliance.gate.policy import load_phi_policy
 from appliance.gate.vocabulary import load_terms
 from appliance.records.clock import Clock

@@ -7,7 +7,7 @@ from typing import Final
 
 from appliance.clinical.vault.store import Vault
 from appliance.errors import BadInput
-from appliance.gate.patients import write_index
+from appliance.gate.patients.writing import write_index
 from appliance.records.identifiers import NoteId
 from appliance.settings.keys import Purpose
 from appliance.workflows.ingest import opened_vault
@@ -112,5 +112,5 @@ def _renew_index(site: Site, vault: Vault) -> None:
     path = site.paths.vault / INDEX
     if path.exists():
         patients = vault.read_patients_identified("patient-index")
-        identifiers = (item for patient in patients for item in patient.identifiers)
+        identifiers = (patient.identifiers for patient in patients)
         write_index(path, identifiers, site.keys.key(Purpose.PATIENT_INDEX))

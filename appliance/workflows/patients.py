@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from appliance.clinical.intake.registry import read_registry
-from appliance.gate.patients import write_index
+from appliance.gate.patients.writing import write_index
 from appliance.records.notes import SourcePatient
 from appliance.records.progress import Progress
 from appliance.settings.keys import Purpose
@@ -65,7 +65,7 @@ def register(site: Site, patients: Sequence[SourcePatient], progress: Progress) 
         known = vault.read_patients_identified(_REASON)
         indexed = write_index(
             site.paths.vault / INDEX,
-            (item for patient in known for item in patient.identifiers),
+            (patient.identifiers for patient in known),
             site.keys.key(Purpose.PATIENT_INDEX),
         )
     progress.end(f"{indexed} identifiers")
