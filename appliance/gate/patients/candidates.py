@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from appliance.gate.patients.codes import canonical, find_streets
 from appliance.gate.patients.dates import find_days
 from appliance.gate.patients.names import is_ordinary
-from appliance.gate.patients.views import Unit
+from appliance.gate.patients.views import ROT13, Unit
 
 _ATOM: Final = re.compile(r"[^\W\d_]+|\d+")
 _CHUNK: Final = re.compile(r"(?=\S{8})\S*[@/.:_=]\S*")
@@ -134,6 +134,8 @@ def _codes_from(text: str, atoms: "list[re.Match[str]]", at: int) -> Iterator[Ca
         if form is not None and any(map(str.isdecimal, joined)):
             yield Candidate(start, end, f"c|{form}")
             yield Candidate(start, end, f"c|{canonical(joined[::-1])}")
+            if not joined.isdecimal():
+                yield Candidate(start, end, f"c|{canonical(joined.translate(ROT13))}")
 
 
 def _stands_alone(written: str) -> bool:

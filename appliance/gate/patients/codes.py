@@ -30,7 +30,7 @@ def canonical(value: str) -> str | None:
     >>> canonical("MR-00 4417"), canonical("0012 34567"), canonical("12-3")
     ('mr004417', '1234567', None)
     """
-    joined = "".join(_ALNUM.findall(value)).lower()
+    joined = (value if value.isalnum() else "".join(_ALNUM.findall(value))).lower()
     if joined.isdecimal():
         bare = joined.lstrip("0")
         joined = bare if len(bare) >= _MIN_DIGITS else joined
@@ -43,7 +43,10 @@ def canonical(value: str) -> str | None:
 
 def code_forms(value: str) -> Iterator[str]:
     """The canonical forms under which a number, code, address on the net or file is known."""
-    for written in dict.fromkeys((value, _SCHEME.sub("", value), _ENDING.sub("", value))):
+    forms = [value]
+    if "." in value or "/" in value:
+        forms += [_SCHEME.sub("", value), _ENDING.sub("", value)]
+    for written in dict.fromkeys(forms):
         form = canonical(written)
         if form is not None:
             yield form

@@ -28,6 +28,7 @@ _NUMBERS: Final = re.compile(
     r"(?<!\d)(\d{1,4})\s?([/.,_\s-])\s?(\d{1,2}|[ivx]{1,4})\s?([/.,_\s-])\s?(\d{4}|\d{1,2})(?!\d)",
     re.IGNORECASE,
 )
+_ISO: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _COMPACT: Final = re.compile(r"(?<!\d)(\d{8})(?!\d)")
 _SHORT_BIRTH: Final = re.compile(
     r"(?:dob|d\.o\.b\.?|born|birth\w*)\W{0,4}(?:date|day|on|of|is)?\W{0,4}(\d{6})(?!\d)",
@@ -41,6 +42,9 @@ def find_days(text: str) -> Iterator[tuple[int, int, str]]:
     >>> [day for _, _, day in find_days("born 3/4/1957")]
     ['1957-03-04', '1957-04-03']
     """
+    if _ISO.fullmatch(text):
+        yield from ((0, len(text), day) for day in _days([text[:4]], [text[5:7]], [text[8:]]))
+        return
     lower = text.lower()
     if any(name in lower for name in _NAMES):
         yield from _find_named(text)

@@ -12,7 +12,7 @@ from appliance.gate.patients.candidates import find_candidates, is_sure
 from appliance.gate.patients.hashing import Hasher, to_hashes
 from appliance.gate.patients.people import Evidence, People
 from appliance.gate.patients.table import HashTable, read_table
-from appliance.gate.patients.views import words_of
+from appliance.gate.patients.views import Unit, undisguised, words_of
 from appliance.records.verdicts import Hit
 
 _MENDING: Final = "Run `appliance patients import FILE` again."
@@ -55,6 +55,17 @@ class PatientIndex:
 
     def _find(self, text: str) -> list[Hit]:
         words = words_of(text)
+        found = self._evidence(text, words)
+        for other in undisguised(text, words):
+            # Where in the disguised text it stands does not matter: all of it is denied.
+            if _is_enough(self._evidence(other, words_of(other))):
+                found.add(Evidence(0, len(text), is_sure=True))
+        if not _is_enough(found):
+            return []
+        spans = sorted({(one.start, one.end) for one in found})
+        return [Hit(start, end, "PATIENT", 1.0, self.name) for start, end in spans]
+
+    def _evidence(self, text: str, words: list[Unit]) -> set[Evidence]:
         found = set(self._people.find(text, words))
         candidates = list(find_candidates(text, words))
         hashes = to_hashes([self._hasher.once(candidate.form) for candidate in candidates])
@@ -62,10 +73,7 @@ class PatientIndex:
             if is_known:
                 start, end, form = candidate
                 found.add(Evidence(start, end, is_sure(text, candidate), form[0]))
-        if not _is_enough(found):
-            return []
-        spans = sorted({(one.start, one.end) for one in found})
-        return [Hit(start, end, "PATIENT", 1.0, self.name) for start, end in spans]
+        return found
 
 
 def _is_enough(found: set[Evidence]) -> bool:

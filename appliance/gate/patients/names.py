@@ -17,8 +17,11 @@ _TITLES: Final = frozenset(
 _NICKNAMES: Final = Path(__file__).with_name("nicknames.tsv")
 _MIN_NICKNAMES: Final = 200
 _PART: Final = 4
+PARTICLES: Final = frozenset(
+    "al bin da das de del den der di do dos du el la las le los o st ten ter van von zu".split()
+)
 # A slip in a shorter name makes it another name.
-MIN_FUZZY: Final = 5
+MIN_FUZZY: Final = 4
 
 
 def split_name(value: str) -> tuple[str, ...]:
@@ -30,7 +33,8 @@ def split_name(value: str) -> tuple[str, ...]:
     if "," in value:
         family, _, given = value.partition(",")
         value = f"{given} {family}"
-    words = ("".join(_WORD.findall(part)).lower() for part in _APART.split(value))
+    parts = value.lower().split() if ";" not in value else _APART.split(value.lower())
+    words = (part if part.isalpha() else "".join(_WORD.findall(part)) for part in parts)
     return tuple(word for word in words if word and word not in _TITLES)
 
 
@@ -59,6 +63,8 @@ def family_forms(words: tuple[str, ...], value: str = "") -> tuple[str, ...]:
 
 def double_parts(value: str, word: str) -> tuple[str, ...]:
     """The parts of a word that its owner writes with a hyphen or an apostrophe."""
+    if value.isalnum() or not any(sign in value for sign in "-'"):
+        return ()
     for part in _APART.split(value):
         pieces = tuple(piece.lower() for piece in _WORD.findall(part))
         if len(pieces) > 1 and "".join(pieces) == word:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from appliance.gate.patients.hashing import Hasher, to_hashes
-from appliance.gate.patients.names import MIN_FUZZY, roots, slips
+from appliance.gate.patients.names import MIN_FUZZY, PARTICLES, roots, slips
 from appliance.gate.patients.table import HashTable
 from appliance.gate.patients.views import Unit, disguised, runs_of
 
@@ -20,9 +20,6 @@ _BEFORE: Final = 24
 # Between given and family name stand a middle name, an initial, the key of a column.
 _REACH: Final = 3
 _WORD: Final = re.compile(r"[^\W\d_]+")
-_PARTICLES: Final = frozenset(
-    "al bin da das de del den der di do dos du el la las le los st ten ter van von zu".split()  # noqa: SIM905
-)
 _MIN_JOINED: Final = 7
 
 
@@ -74,7 +71,7 @@ class People:
         for view in disguised(text, words):
             yield from self._pairs(text, view, has_case, exact_only=True)
         yield from self._in_one_run([*words, *joined])
-        yield from self._with_initial(text, words)
+        yield from self._with_initial(text, words, [*words, *joined])
 
     def _pairs(
         self, text: str, units: list[Unit], has_case: bool, *, exact_only: bool
@@ -144,22 +141,21 @@ class People:
             if is_known:
                 yield Evidence(unit.start, unit.end, is_sure=True)
 
-    def _with_initial(self, text: str, words: list[Unit]) -> Iterator[Evidence]:
+    def _with_initial(self, text: str, words: list[Unit], units: list[Unit]) -> Iterator[Evidence]:
         """An initial beside a family name: "Z. Quackenbush"."""
+        initials = {unit.first: unit for unit in words if len(unit.word) == 1}
         found = [
-            (min(one.start, two.start), max(one.end, two.end), f"i|{one.word}{two.word}")
-            for at, one in enumerate(words)
-            if len(one.word) == 1
-            for two in (*words[max(0, at - 1) : at], *words[at + 1 : at + 2])
-            if not two.is_ordinary
-            and _BEFORE
-            > len(text[min(one.end, two.end) : max(one.start, two.start)].strip(" .,"))
-            == 0
+            (initial, unit)
+            for unit in units
+            for initial in (initials.get(unit.first - 1), initials.get(unit.last + 1))
+            if initial is not None and len(unit.word) > 1 and _is_beside(text, initial, unit)
         ]
-        hashes = to_hashes([self._hasher.word(form) for _, _, form in found])
-        for (start, end, _), is_known in zip(found, self._table.contains(hashes), strict=True):
+        hashes = to_hashes([self._hasher.word(f"i|{one.word}{two.word}") for one, two in found])
+        for (one, two), is_known in zip(found, self._table.contains(hashes), strict=True):
             if is_known:
-                yield Evidence(start, end, is_sure=True)
+                start = min(one.start, two.start)
+                is_sure = not two.is_ordinary or _has_cue(text, start)
+                yield Evidence(start, max(one.end, two.end), is_sure)
 
 
 class _Neighbours:
@@ -193,7 +189,7 @@ def _is_sure(text: str, pair: _Pair, has_case: bool) -> bool:
     one, two = pair.first, pair.second
     ordinary = [unit for unit in (one, two) if unit.is_ordinary]
     between = _WORD.findall(text, min(one.end, two.end), max(one.start, two.start))
-    gap = sum(len(word) > 1 and word.lower() not in _PARTICLES for word in between)
+    gap = sum(len(word) > 1 and word.lower() not in PARTICLES for word in between)
     is_written = has_case and all(unit.is_capital for unit in (one, two))
     if pair.is_fuzzy and ordinary:
         return is_written and gap == 0
@@ -201,5 +197,12 @@ def _is_sure(text: str, pair: _Pair, has_case: bool) -> bool:
         return True
     if len(ordinary) == 1:
         return gap <= 1 and (is_written or not has_case)
-    before = text[max(0, min(one.start, two.start) - _BEFORE) : min(one.start, two.start)]
-    return gap <= 1 and (is_written or bool(_CUE.search(before)))
+    return gap <= 1 and (is_written or _has_cue(text, min(one.start, two.start)))
+
+
+def _has_cue(text: str, start: int) -> bool:
+    return bool(_CUE.search(text[max(0, start - _BEFORE) : start]))
+
+
+def _is_beside(text: str, one: Unit, two: Unit) -> bool:
+    return not text[min(one.end, two.end) : max(one.start, two.start)].strip(" .,")

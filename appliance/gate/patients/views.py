@@ -4,15 +4,22 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
-from appliance.gate.patients.names import is_ordinary
+from appliance.gate.lexicon import family_names, given_names, is_known_word
+from appliance.gate.patients.names import PARTICLES, is_ordinary
 from appliance.gate.unwrapping.spelling import leet_forms
 
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _LEET: Final = re.compile(r"[A-Za-z0-9@$!|+]{3,24}")
 _CAMEL: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _ALPHABET: Final = "abcdefghijklmnopqrstuvwxyz"
-_ROT13: Final = str.maketrans(_ALPHABET, _ALPHABET[13:] + _ALPHABET[:13])
-_ATBASH: Final = str.maketrans(_ALPHABET, _ALPHABET[::-1])
+_CAPITALS: Final = _ALPHABET.upper()
+ROT13: Final = str.maketrans(
+    _ALPHABET + _CAPITALS,
+    _ALPHABET[13:] + _ALPHABET[:13] + _CAPITALS[13:] + _CAPITALS[:13],
+)
+_ATBASH: Final = str.maketrans(_ALPHABET + _CAPITALS, _ALPHABET[::-1] + _CAPITALS[::-1])
+_APART: Final = re.compile(r"\S+")
+_TELLING: Final = 4
 _RUN: Final = 5
 _LONGEST: Final = 30
 _GAP: Final = 3
@@ -60,7 +67,8 @@ def runs_of(words: list[Unit]) -> Iterator[Unit]:
     """Up to five neighbours as one word, where at least one of them means nothing by itself."""
     for at, unit in enumerate(words):
         # Two ordinary words do not begin a name that was taken apart.
-        if unit.is_ordinary and (at + 1 == len(words) or words[at + 1].is_ordinary):
+        is_plain = unit.is_ordinary and unit.word not in PARTICLES
+        if is_plain and (at + 1 == len(words) or words[at + 1].is_ordinary):
             continue
         joined, is_odd = unit.word, not unit.is_ordinary
         for last in range(at + 1, min(at + _RUN, len(words))):
@@ -81,6 +89,18 @@ def disguised(text: str, words: list[Unit]) -> Iterator[list[Unit]]:
     yield from _camels(text)
     if any(map(str.isdigit, text)) or any(sign in text for sign in "@$!|"):
         yield from _leet(text)
+
+
+def undisguised(text: str, words: list[Unit]) -> Iterator[str]:
+    """The whole text without a disguise, for each that some odd word of it makes likely."""
+    odd = [unit.word for unit in words if not unit.is_ordinary and len(unit.word) >= _TELLING]
+    for change, change_all in _WHOLE:
+        if any(_is_listed(change(word)) for word in odd):
+            yield change_all(text)
+
+
+def _is_listed(word: str) -> bool:
+    return is_known_word(word) or word in given_names().clear or word in family_names().clear
 
 
 def _camels(text: str) -> Iterator[list[Unit]]:
@@ -118,9 +138,20 @@ def _undoubled(word: str) -> str:
     return word[::2] if word[::2] == word[1::2] else ""
 
 
+def _reversed_words(text: str) -> str:
+    return _APART.sub(lambda match: match.group()[::-1], text)
+
+
+# Each with the text as a whole undisguised: order may change, length never does.
 _DISGUISES: Final[tuple[Callable[[str], str], ...]] = (
     lambda word: word[::-1],
-    lambda word: word.translate(_ROT13),
+    lambda word: word.translate(ROT13),
     lambda word: word.translate(_ATBASH),
     _undoubled,
+)
+_WHOLE: Final[tuple[tuple[Callable[[str], str], Callable[[str], str]], ...]] = (
+    (_DISGUISES[0], lambda text: text[::-1]),
+    (_DISGUISES[0], _reversed_words),
+    (_DISGUISES[1], _DISGUISES[1]),
+    (_DISGUISES[2], _DISGUISES[2]),
 )

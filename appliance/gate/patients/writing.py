@@ -16,12 +16,11 @@ from appliance.gate.patients.names import (
     MIN_FUZZY,
     family_forms,
     given_forms,
-    is_ordinary,
     roots,
     slips,
     split_name,
 )
-from appliance.gate.patients.table import write_table
+from appliance.gate.patients.table import distinct, write_table
 from appliance.records.notes import PatientIdentifier
 
 _CHUNK: Final = 1 << 22
@@ -123,8 +122,7 @@ class _Entries:
                 self._second.append(hashed(f"f|{words[-1]}"))
         for family in families:
             self._words.append(hashed(f"F|{family}"))
-            if not is_ordinary(family) and len(family) > 2:  # noqa: PLR2004 - "A. Le"
-                self._words.append(self._hasher.once(f"i|{words[0][0]}{family}"))
+            self._words.append(self._hasher.once(f"i|{words[0][0]}{family}"))
         self._add_words("j|", _joined(words))
 
     def _add_pair(self, given: str, family: str) -> None:
@@ -149,7 +147,7 @@ class _Entries:
             for side in (self._first, self._second)
         )
         words = np.frombuffer(self._words, np.uint64) if self._words else first[:0]
-        self._done.append(np.unique(np.concatenate([self._hasher.pairs(first, second), words])))
+        self._done.append(distinct(np.concatenate([self._hasher.pairs(first, second), words])))
         self._words, self._first, self._second = array("Q"), array("Q"), array("Q")
 
 

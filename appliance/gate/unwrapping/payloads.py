@@ -26,7 +26,9 @@ _SHORT_WORD: Final = 16
 _DELETE: Final = 0x7F
 
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{8,}(?:\r?\n[A-Za-z0-9+/_-]{4,})*={0,2}")
-_BASE32: Final = re.compile(r"(?<![A-Za-z0-9])(?:[A-Z2-7]{8}){2,}(?:[A-Z2-7]{2,7}=*)?(?![a-z0-9])")
+_BASE32: Final = re.compile(
+    r"(?<![A-Za-z0-9])(?:(?:[A-Z2-7]{8}){2,}(?:[A-Z2-7]{2,7}=*)?|[A-Z2-7]{8,15}={1,6})(?![a-z0-9])"
+)
 _ASCII85: Final = re.compile(r"<~[!-uz\s]{5,}?~>")
 _HEX_RUN: Final = re.compile(r"(?<![0-9A-Za-z])(?:0[xX])?(?:[0-9A-Fa-f]{2}){4,}(?![0-9A-Za-z])")
 _HEX_PAIRS: Final = re.compile(
@@ -167,5 +169,5 @@ def _decimal(written: str) -> str | None:
     """Codes of letters, digits and blanks only: a row of vital signs seldom is."""
     codes = [int(code) for code in re.findall(r"\d+", written)]
     text = "".join(map(chr, codes)) if all(code < _DELETE for code in codes) else ""
-    is_word = bool(text) and all(c.isalnum() or c in " ,.-@/'" for c in text)
+    is_word = bool(text) and all(c.isalnum() or c in " ,.-@/':_" for c in text)
     return text if is_word else None

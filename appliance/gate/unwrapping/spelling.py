@@ -9,11 +9,11 @@ from appliance.gate import lexicon
 from appliance.gate.normalisation import Reading
 from appliance.gate.unwrapping.rewriting import drop, replace
 
-_SEPARATOR: Final = r"[ ._*|/\\~+,:;=>-]"
-_SPACED: Final = re.compile(rf"(?<![^\W_])[^\W_](?:{_SEPARATOR}{{1,4}}[^\W_](?![^\W_])){{3,}}")
+_SEPARATOR: Final = r"[ ._*|/\\~+,:;=>@'()#-]"
+_SPACED: Final = re.compile(rf"(?<![^\W_])[^\W_](?:{_SEPARATOR}{{1,8}}[^\W_](?![^\W_])){{3,}}")
 _USUAL_SHARE: Final = 0.6
 _GAP: Final = re.compile(rf"{_SEPARATOR}+")
-_HYPHENATED: Final = re.compile(r"(?<=[^\W\d_])-[ ]*\r?\n[ ]*(?=[^\W\d_])")
+_HYPHENATED: Final = re.compile(r"(?<=[^\s])-[ ]*\r?\n[ ]*(?=[^\s])")
 _BROKEN_NUMBER: Final = re.compile(r"(?<=\d)[ ]*[\\-]?[ ]*\r?\n[ ]*(?=\d)")
 _DIGITS: Final = dict(
     zip(
@@ -135,12 +135,17 @@ def leet_forms(word: str) -> tuple[str, ...]:
 
 
 def _joined(written: str) -> str | None:
-    """The commonest gap goes; any other is a blank between words: "1.2 x 0.8 x 0.5" has none."""
+    """The commonest gap goes, what else stands between stays: "1.2 x 0.8 x 0.5" has none."""
     gaps = Counter(_GAP.findall(written))
     usual = min(gaps, key=lambda gap: (-gaps[gap], len(gap)))
     if gaps[usual] < _USUAL_SHARE * gaps.total():
         return None
-    return _GAP.sub(lambda match: "" if match.group() == usual else " ", written)
+
+    def close(match: re.Match[str]) -> str:
+        gap = match.group()
+        return "" if gap == usual else gap.replace(usual, "") or " "
+
+    return _GAP.sub(close, written)
 
 
 def _digits(written: str) -> str:
@@ -181,8 +186,12 @@ def _ordinal(written: str) -> str:
 
 
 def _alphabet(written: str) -> str:
-    parts = [part.lower() for part in _NATO_PART.findall(written)]
-    return "".join(part if part.isdigit() else _DIGITS.get(part, part[0]) for part in parts)
+    words = re.split(r"\s*[/,;]\s*", written.lower())
+    return " ".join("".join(map(_letter, _NATO_PART.findall(word))) for word in words)
+
+
+def _letter(part: str) -> str:
+    return part if part.isdigit() else _DIGITS.get(part, part[0])
 
 
 def _morse(written: str) -> str:

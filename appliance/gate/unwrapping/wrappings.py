@@ -15,11 +15,18 @@ _QUOTED: Final = re.compile(r"(?:=[0-9A-F]{2}){2,}|=\r?\n")
 _ESCAPE: Final = re.compile(
     r"(?:\\u\{?[0-9a-fA-F]{4,6}\}?|\\U[0-9a-fA-F]{8}|\\x[0-9a-fA-F]{2}|%u[0-9a-fA-F]{4}|U\+[0-9a-fA-F]{4,6}[ ,]?|\\[0-7]{3}|\\[nrt\"/])"
 )
-_KEY: Final = re.compile(r"""["'][\w .-]{1,40}["']\s*[:=]\s*""")
-_BRACKETS: Final = re.compile(r"""["\[\]{}]+|,(?=\s*["\[{])""")
-_TAG_IN_WORD: Final = re.compile(r"(?<=\w)(?:</?[A-Za-z][^<>]{0,80}>|<!--.*?-->)+(?=\w)", re.DOTALL)
+_KEY: Final = re.compile(r"""["'][\w .-]{1,40}["']\s*[:=]""")
+_AROUND: Final = re.compile(
+    r"""["',\s\[\]{}]*["'][\w .-]{1,40}["']\s*[:=][\s"'\[{]*|["\]}]+|["'],?\s*["']"""
+)
+_TAG_IN_WORD: Final = re.compile(
+    r"</?(?:a|abbr|b|bdi|bdo|em|font|i|mark|s|small|span|strong|sub|sup|u|wbr)\b[^<>]{0,80}>|<!--.*?-->",
+    re.DOTALL | re.IGNORECASE,
+)
 _TAG: Final = re.compile(r"</?[A-Za-z][^<>]{0,80}>|<!--.*?-->", re.DOTALL)
-_MARK_IN_WORD: Final = re.compile(r"(?<=[^\W_])(?:\*{1,3}|`{1,3}|~~|__|\|\|)(?=[^\W_])")
+_MARK_IN_WORD: Final = re.compile(
+    r"(?<=[^\W_])[*`](?=[^\W_])|(?<=\S)(?:\*{2,3}|`{3}|~~|__|\|\|)(?=\S)"
+)
 _SURROGATE: Final = range(0xD800, 0xE000)
 _LAST_CODE: Final = 0x10FFFF
 _PLAIN: Final = {"\\n": "\n", "\\r": "\n", "\\t": " ", '\\"': '"', "\\/": "/"}
@@ -46,7 +53,7 @@ def take_values(reading: Reading) -> Reading:
     if "<" in text:
         reading = replace(drop(reading, _TAG_IN_WORD), _TAG, lambda _: " ")
     if _KEY.search(text):
-        reading = replace(replace(reading, _KEY, lambda _: " "), _BRACKETS, lambda _: " ")
+        reading = replace(reading, _AROUND, lambda _: " ")
     if any(mark in text for mark in "*`~_|"):
         reading = drop(reading, _MARK_IN_WORD)
     return reading
