@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test check format clean bench-gate bench-learning bench-ledger
+.PHONY: install demo test check format clean bench-gate bench-gate-evasion bench-gate-index bench-learning bench-ledger
 
 install: $(STAMP)
 
@@ -38,6 +38,13 @@ check: install
 # Benchmarks need the public corpora: APPLIANCE_CORPORA=DIR.
 bench-gate: install
 	$(BIN)/python -m tests.benchmarks.bench_gate
+
+# Ten thousand disguised identifiers of the invented hospital; exit code 1 if one passes.
+bench-gate-evasion: install
+	$(BIN)/python -m tests.benchmarks.bench_gate_evasion
+
+bench-gate-index: install
+	$(BIN)/python -m tests.benchmarks.bench_gate_index
 
 bench-learning: install
 	$(BIN)/python -m pytest -s tests/benchmarks/bench_learning.py

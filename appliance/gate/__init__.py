@@ -6,6 +6,6 @@ Never here: a way around it, a network, a download, the text itself in an error,
 
 The path of a text: `normalisation` (one plain reading, with offsets back to the input),
 `unwrapping` (further readings, where something is encoded), `legibility` (can it be read at all?),
-detectors behind one Protocol (`presidio`, `tagger`, `patients`), `knowledge` (which alarms does a
-named medical rule lift?), `ruling` (pure), `clearance` (stamp).
+detectors behind one Protocol (`presidio`, `tagger`, `patients`, `overlap`), `knowledge` (which
+alarms does a named medical rule lift?), `ruling` (pure), `clearance` (stamp).
 """

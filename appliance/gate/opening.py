@@ -7,6 +7,8 @@ from appliance.errors import DetectorFailed
 from appliance.gate.clearance import ClearanceChecker
 from appliance.gate.detecting import Detector
 from appliance.gate.inspection import Gate, GateRules
+from appliance.gate.overlap.detector import NoteOverlap, read_public_texts
+from appliance.gate.overlap.fingerprints import FILE
 from appliance.gate.patients.index import PatientIndex
 from appliance.gate.policy import load_phi_policy
 from appliance.gate.vocabulary import load_terms
@@ -23,17 +25,20 @@ def open_gate(policies: Path, index: Path, keys: KeyProvider, clock: Clock) -> G
 
     Args:
         policies: Directory of the policies in force; `phi.toml` is read from it.
-        index: The patient index; where there is none, no patient is registered.
+        index: The patient index; where there is none, no patient is registered. The fingerprints
+            of the notes lie beside it.
         keys: Keys of the patient index and of the stamps.
         clock: The time.
 
     Raises:
         BadInput: The policy does not parse.
-        DetectorFailed: A detector does not load.
-        KeyMismatch: The patient index was written under another key.
+        DetectorFailed: A detector does not load, or notes are in the vault that it can't know.
+        KeyMismatch: Patient index or fingerprints were written under another key.
     """
     policy = load_phi_policy(policies / "phi.toml")
-    patients = PatientIndex.load(index, keys.key(Purpose.PATIENT_INDEX))
+    key = keys.key(Purpose.PATIENT_INDEX)
+    patients = PatientIndex.load(index, key)
+    notes = NoteOverlap.load(index.with_name(FILE), key, read_public_texts(policies / "labels"))
     is_empty = policy.require_patient_index and not len(patients)
     rules = GateRules(
         policy,
@@ -41,7 +46,7 @@ def open_gate(policies: Path, index: Path, keys: KeyProvider, clock: Clock) -> G
         load_terms(policies / "labels"),
         "patient-index-empty" if is_empty else "",
     )
-    detectors = [_load(name, patients) for name in policy.detectors]
+    detectors = [_load(name, patients, notes) for name in policy.detectors]
     return Gate(rules, detectors, keys.key(Purpose.CLEARANCE), clock)
 
 
@@ -50,9 +55,10 @@ def open_checker(keys: KeyProvider, clock: Clock, policy_digest: Digest) -> Clea
     return ClearanceChecker(keys.key(Purpose.CLEARANCE), clock, policy_digest, _LONGEST_LIFE)
 
 
-def _load(name: str, patients: PatientIndex) -> Detector:
-    if name == PatientIndex.name:
-        return patients
+def _load(name: str, patients: PatientIndex, notes: NoteOverlap) -> Detector:
+    for loaded in (patients, notes):
+        if name == loaded.name:
+            return loaded
     if name == "presidio":
         from appliance.gate.presidio import load_presidio
         from appliance.gate.recognizers.catalogue import finders

@@ -11,6 +11,7 @@ from appliance.gate.patients.writing import write_index
 from appliance.records.notes import SourcePatient
 from appliance.records.progress import Progress
 from appliance.settings.keys import Purpose
+from appliance.workflows.fingerprints import ensure_fingerprints
 from appliance.workflows.ingest import opened_vault
 from appliance.workflows.site import Site, open_site
 
@@ -62,6 +63,7 @@ def register(site: Site, patients: Sequence[SourcePatient], progress: Progress) 
     progress.begin("Writing the patient index")
     with opened_vault(site) as vault:
         vault.register(patients)
+        ensure_fingerprints(site, vault)
         known = vault.read_patients_identified(_REASON)
         indexed = write_index(
             site.paths.vault / INDEX,

@@ -23,6 +23,9 @@ _CUE: Final = re.compile(
 )
 _NET_ADDRESS: Final = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _GROUPED: Final = re.compile(r"\d{1,3}(?:,\d{3})+")
+_DATE_DIGITS: Final = 8
+# A blank somewhere within a day that is written with signs.
+_BROKEN_DAY: Final = re.compile(r"(?=.*\d[./-]\d)[\d ./-]+")
 _MAX_ATOMS: Final = 20
 _MAX_JOINED: Final = 24
 _LONG_WORD: Final = 8
@@ -124,12 +127,19 @@ def _codes_from(text: str, atoms: "list[re.Match[str]]", at: int) -> Iterator[Ca
     for atom in atoms[at : at + _MAX_ATOMS]:
         word = atom.group()
         gap = text[end : atom.start()]
-        if joined and (len(gap) > _MAX_GAP or (len(word) > _LONG_WORD and gap.isspace())):
+        if joined and (
+            len(gap) > _MAX_GAP or (len(word) > _LONG_WORD and word.isalpha() and gap.isspace())
+        ):
             return
         joined += word
         end = atom.end()
         if len(joined) > _MAX_JOINED:
             return
+        # Streets too, with blanks in odd places.
+        if joined[0].isdecimal() and not joined.isdecimal():
+            yield Candidate(start, end, f"a|{joined.lower()}")
+        if len(joined) == _DATE_DIGITS and _BROKEN_DAY.fullmatch(text, start, end):
+            yield from (Candidate(start, end, f"d|{day}") for _, _, day in find_days(joined))
         form = canonical(joined)
         if form is not None and any(map(str.isdecimal, joined)):
             yield Candidate(start, end, f"c|{form}")

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from appliance.gate.hashed.hashing import Hasher, to_hashes
+from appliance.gate.hashed.table import HashTable, read_table
 from appliance.gate.patients.candidates import find_candidates, is_sure
-from appliance.gate.patients.hashing import Hasher, to_hashes
 from appliance.gate.patients.people import Evidence, People
-from appliance.gate.patients.table import HashTable, read_table
 from appliance.gate.patients.views import Unit, undisguised, words_of
+from appliance.gate.patients.writing import USE
 from appliance.records.verdicts import Hit
 
 _MENDING: Final = "Run `appliance patients import FILE` again."
@@ -29,7 +30,7 @@ class PatientIndex:
     name = "patient-index"
 
     def __init__(self, key: bytes, table: HashTable) -> None:
-        self._hasher = Hasher(key)
+        self._hasher = Hasher(key, USE)
         self._table = table
         self._people = People(self._hasher, table)
 

@@ -55,7 +55,7 @@ def given_forms(words: tuple[str, ...], value: str = "") -> tuple[str, ...]:
 def family_forms(words: tuple[str, ...], value: str = "") -> tuple[str, ...]:
     """Under which family names: the last word, what a particle or a double name makes of it."""
     forms = {words[-1], "".join(words[1:]), "".join(words[-2:]) if len(words) > 2 else words[-1]}  # noqa: PLR2004
-    if len(words) > 3:  # noqa: PLR2004
+    if len(words) > 3 and words[-2] not in PARTICLES:  # noqa: PLR2004
         forms.add(words[-2])
     forms.update(part for part in double_parts(value, words[-1]) if len(part) >= _PART)
     return tuple(sorted(form for form in forms if len(form) > 1))

@@ -6,14 +6,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from appliance.gate.patients.hashing import Hasher, to_hashes
+from appliance.gate.hashed.hashing import Hasher, to_hashes
+from appliance.gate.hashed.table import HashTable
 from appliance.gate.patients.names import MIN_FUZZY, PARTICLES, roots, slips
-from appliance.gate.patients.table import HashTable
 from appliance.gate.patients.views import Unit, disguised, runs_of
 
 _TITLE: Final = re.compile(r"(?:\b(?:mr|mrs|ms|miss|mx|patient|pt))\.?\s{1,2}$", re.IGNORECASE)
 _CUE: Final = re.compile(
     r"\b(?:mr|mrs|ms|miss|mx|patient|pt|names?|named|called|dob|born|mrn|ssn)\b[\W_]*(?:is|was|name|initials)?[\W_]*$",
+    re.IGNORECASE,
+)
+_LETTERED: Final = re.compile(
+    r"(?:vitamin|hepatitis|type|grade|class|group|stage|factor|protein|influenza|virus|category|panel|figure|part|arm)\s$",
     re.IGNORECASE,
 )
 _BEFORE: Final = 24
@@ -154,7 +158,7 @@ class People:
         for (one, two), is_known in zip(found, self._table.contains(hashes), strict=True):
             if is_known:
                 start = min(one.start, two.start)
-                is_sure = not two.is_ordinary or _has_cue(text, start)
+                is_sure = not two.is_ordinary or _has_cue(text, start) or _is_signed(text, one, two)
                 yield Evidence(start, max(one.end, two.end), is_sure)
 
 
@@ -202,6 +206,13 @@ def _is_sure(text: str, pair: _Pair, has_case: bool) -> bool:
 
 def _has_cue(text: str, start: int) -> bool:
     return bool(_CUE.search(text[max(0, start - _BEFORE) : start]))
+
+
+def _is_signed(text: str, one: Unit, two: Unit) -> bool:
+    """Written as an initial is: "D. Long", but not in "vitamin D. Long-term"."""
+    is_written = one.is_capital and two.is_capital and text[one.end : one.end + 1] == "."
+    before = text[max(0, one.start - _BEFORE) : one.start]
+    return is_written and not _LETTERED.search(before)
 
 
 def _is_beside(text: str, one: Unit, two: Unit) -> bool:

@@ -19,7 +19,7 @@ ROT13: Final = str.maketrans(
 )
 _ATBASH: Final = str.maketrans(_ALPHABET + _CAPITALS, _ALPHABET[::-1] + _CAPITALS[::-1])
 _APART: Final = re.compile(r"\S+")
-_TELLING: Final = 4
+_TELLING: Final = 5
 _RUN: Final = 5
 _LONGEST: Final = 30
 _GAP: Final = 3
@@ -78,7 +78,8 @@ def runs_of(words: list[Unit]) -> Iterator[Unit]:
             if other.start - words[last - 1].end > _GAP or len(joined) > _LONGEST:
                 break
             if is_odd:
-                yield Unit(unit.first, last, unit.start, other.end, joined, False, unit.is_capital)
+                is_capital = unit.is_capital or other.is_capital
+                yield Unit(unit.first, last, unit.start, other.end, joined, False, is_capital)
 
 
 def disguised(text: str, words: list[Unit]) -> Iterator[list[Unit]]:

@@ -8,10 +8,11 @@ from typing import Final
 
 import numpy as np
 
+from appliance.gate.hashed.hashing import Hasher, Hashes
+from appliance.gate.hashed.table import HashTable, distinct, write_table
 from appliance.gate.normalisation import normalise
 from appliance.gate.patients.codes import code_forms, phone_forms, street_forms
 from appliance.gate.patients.dates import find_days
-from appliance.gate.patients.hashing import Hasher, Hashes
 from appliance.gate.patients.names import (
     MIN_FUZZY,
     family_forms,
@@ -20,9 +21,9 @@ from appliance.gate.patients.names import (
     slips,
     split_name,
 )
-from appliance.gate.patients.table import distinct, write_table
 from appliance.records.notes import PatientIdentifier
 
+USE: Final = b"patients"
 _CHUNK: Final = 1 << 22
 _GIVEN: Final = frozenset({"given", "given-name", "first-name", "nickname", "preferred-name"})
 _FAMILY: Final = frozenset({"family", "family-name", "last-name", "surname", "maiden-name"})
@@ -47,9 +48,9 @@ def write_index(path: Path, patients: Iterable[Sequence[PatientIdentifier]], key
     Raises:
         NoSpace: The disk is full; the index is as it was.
     """
-    entries = _Entries(Hasher(key))
+    entries = _Entries(Hasher(key, USE))
     count = sum(entries.add_patient(identifiers) for identifiers in patients)
-    write_table(path, entries.finish(), key)
+    write_table(path, HashTable(distinct(entries.finish())), key)
     return count
 
 
@@ -79,7 +80,8 @@ class _Entries:
     def finish(self) -> Hashes:
         """All hashes, unsorted."""
         self._flush()
-        return np.concatenate(self._done)
+        done, self._done = self._done, []
+        return np.concatenate(done)
 
     def _add(self, kind: str, value: str) -> bool:
         before = len(self._words)

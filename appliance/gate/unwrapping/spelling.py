@@ -108,7 +108,7 @@ def read_spelled(reading: Reading) -> Reading:
 
 def read_leet(reading: Reading) -> Reading:
     """The reading with letters for the digits and signs that stand for them within words."""
-    return replace(reading, _LEET_WORD, lambda match: unleet(match.group()))
+    return replace(reading, _LEET_WORD, lambda match: _unleeted(match.group()))
 
 
 def unleet(word: str) -> str | None:
@@ -132,6 +132,11 @@ def leet_forms(word: str) -> tuple[str, ...]:
     """What a word with digits and signs for letters may mean, "1" once as i and once as l."""
     lower = word.lower()
     return tuple(dict.fromkeys((lower.translate(_LEET), lower.replace("1", "l").translate(_LEET))))
+
+
+def _unleeted(written: str) -> str | None:
+    plain = unleet(written)
+    return plain.title() if plain and not written[0].islower() else plain
 
 
 def _joined(written: str) -> str | None:
@@ -187,7 +192,8 @@ def _ordinal(written: str) -> str:
 
 def _alphabet(written: str) -> str:
     words = re.split(r"\s*[/,;]\s*", written.lower())
-    return " ".join("".join(map(_letter, _NATO_PART.findall(word))) for word in words)
+    # Names are spelled, and a name is written with a capital.
+    return " ".join("".join(map(_letter, _NATO_PART.findall(word))) for word in words).title()
 
 
 def _letter(part: str) -> str:
@@ -196,7 +202,9 @@ def _letter(part: str) -> str:
 
 def _morse(written: str) -> str:
     words = re.split(r" {2,}|/", written)
-    return " ".join("".join(_MORSE.get(sign, "?") for sign in word.split()) for word in words)
+    return " ".join(
+        "".join(_MORSE.get(sign, "?") for sign in word.split()) for word in words
+    ).title()
 
 
 def _point(written: str) -> str:

@@ -25,7 +25,7 @@ _TAG_IN_WORD: Final = re.compile(
 )
 _TAG: Final = re.compile(r"</?[A-Za-z][^<>]{0,80}>|<!--.*?-->", re.DOTALL)
 _MARK_IN_WORD: Final = re.compile(
-    r"(?<=[^\W_])[*`](?=[^\W_])|(?<=\S)(?:\*{2,3}|`{3}|~~|__|\|\|)(?=\S)"
+    r"(?<=\S)\*|\*(?=\S)|(?<=[^\W_])`(?=[^\W_])|(?<=\S)(?:\*{2,3}|`{3}|~~|__|\|\|)(?=\S)"
 )
 _SURROGATE: Final = range(0xD800, 0xE000)
 _LAST_CODE: Final = 0x10FFFF

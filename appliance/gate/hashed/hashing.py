@@ -1,7 +1,7 @@
 """Hashes under the site's key: without it nothing can be read from them or tried against them.
 
 A word is hashed with keyed BLAKE2b; a pair of words with SipHash-2-4 over the words' hashes, which
-numpy computes for millions at a time. Neither a word's own hash nor its key is ever stored.
+numpy computes for millions at a time.
 """
 
 import hashlib
@@ -23,11 +23,12 @@ class Hasher:
 
     Args:
         key: 32 bytes.
+        use: What they are for; hashes for different uses have nothing to do with each other.
     """
 
-    def __init__(self, key: bytes) -> None:
-        words = hashlib.blake2b(b"words", digest_size=32, key=key, person=b"patients").digest()
-        pairs = hashlib.blake2b(b"pairs", digest_size=16, key=key, person=b"patients").digest()
+    def __init__(self, key: bytes, use: bytes) -> None:
+        words = hashlib.blake2b(b"words", digest_size=32, key=key, person=use).digest()
+        pairs = hashlib.blake2b(b"pairs", digest_size=16, key=key, person=use).digest()
         self._base = hashlib.blake2b(digest_size=8, key=words)
         self._pair_key = (int.from_bytes(pairs[:8], "big"), int.from_bytes(pairs[8:], "big"))
         self.word = lru_cache(_REMEMBERED)(self.once)
