@@ -5,7 +5,9 @@ import pytest
 
 from appliance.errors import DetectorFailed, KeyMismatch
 from appliance.gate.hashed.hashing import Hasher
+from appliance.gate.hashed.table import HashTable
 from appliance.gate.normalisation import normalise
+from appliance.gate.patients import names
 from appliance.gate.patients.index import PatientIndex
 from appliance.gate.patients.writing import write_index
 from appliance.records.notes import PatientIdentifier
@@ -134,6 +136,7 @@ def test_no_file_is_an_empty_index(tmp_path):
         "1957 Mar 4",
         "born 7591-30-40",
         "born 19 57-03-04",
+        "at 415-5550-142 today",
         "MRN: 7144 00 rm, read MR 004417",
         "7144-00-RM",
         "id mr004417x",
@@ -175,6 +178,8 @@ COMMON = [
         PatientIdentifier("zip", "40210"),
         PatientIdentifier("plate", "KGM 5097"),
         PatientIdentifier("mrn", "123456"),
+        PatientIdentifier("account", "44170012"),
+        PatientIdentifier("phone", "415 555 0199"),
         PatientIdentifier("ip", "192.0.2.7"),
     ),
     (
@@ -213,6 +218,8 @@ def common(tmp_path):
         "OH 40210",
         "zip code 40210-1234",
         "id 123456",
+        "44-17-00-12",
+        "415/555/0199",
         "from 192.0.2.7",
         "grace de la cruz near 40210",
         "Grace de la Cruz",
@@ -242,6 +249,7 @@ def test_common_words_count_with_a_second_identifier(common, text):
         "pinnacle, ferry",
         "in good grace the cruz",
         "Cher, cher",
+        "a laminar tneitap flow",
     ],
 )
 def test_common_words_alone_do_not_count(common, text):
@@ -256,6 +264,23 @@ def test_an_empty_index_finds_nothing(tmp_path):
 
     assert len(index) == 0
     assert index.detect(["Zebulon Quackenbush"]) == [[]]
+
+
+def test_an_empty_table_has_nothing():
+    """Whatever is looked for."""
+    table = HashTable(np.zeros(0, np.uint64))
+
+    assert not table.contains(np.array([0, 1], np.uint64)).any()
+
+
+def test_what_tells_nothing_is_not_stored(tmp_path):
+    """Numbers of few digits, a name of one word, a note without a letter: no entry."""
+    useless = [("phone", "12"), ("fax", "-"), ("mrn", "17"), ("address", "Mill"), ("date", "May")]
+    count = write_index(
+        tmp_path / "a", [[PatientIdentifier(kind, value) for kind, value in useless]], KEY
+    )
+
+    assert count == 0
 
 
 def test_a_changed_index_is_refused(tmp_path):
@@ -302,3 +327,54 @@ def test_the_index_says_nothing_without_its_key(tmp_path):
     hashes = {first[at : at + 8] for at in range(0, len(first), 8)}
     assert len(first) == len(second)
     assert not hashes & {second[at : at + 8] for at in range(0, len(second), 8)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Will Yuong was here",
+        "see w. young",
+        "W. Young was here",
+        "Young, W. was here",
+        "patient w young",
+        "id: abc123",
+        "took 12, 34 and 56",
+    ],
+)
+def test_how_a_name_is_written_decides(common, text):
+    """A slip or an initial beside a common word needs capitals, a point or a word before it."""
+    is_written = text.startswith(("Will Y", "W. Y", "Young", "patient"))
+
+    assert bool(find(common, text)) is is_written
+
+
+def test_vitamins_are_no_initials(tmp_path):
+    """Nobody is named by "vitamin D. Long-term", though a D. Long is registered."""
+    write_index(tmp_path / "a", [[PatientIdentifier("name", "Dawn Long")]], KEY)
+    index = PatientIndex.load(tmp_path / "a", KEY)
+
+    assert find(index, "On vitamin D. Long-term use is safe.") == []
+    assert find(index, "Seen by D. Long today.")
+
+
+def test_a_large_registry_is_gathered_in_parts(tmp_path, monkeypatch):
+    """However many hashes are computed at a time, the file is the same."""
+    write_index(tmp_path / "a", [PATIENT, *COMMON], KEY)
+    monkeypatch.setattr("appliance.gate.patients.writing._CHUNK", 3)
+    write_index(tmp_path / "b", [PATIENT, *COMMON], KEY)
+
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_a_list_of_nicknames_that_is_cut_short_is_an_error(tmp_path, monkeypatch):
+    """A detector without its words would pass what it should stop."""
+    for missing in (False, True):
+        path = tmp_path / "names.tsv"
+        path.write_text("# head\nzebulon\tzeb\n", encoding="utf-8")
+        if missing:
+            path.unlink()
+        monkeypatch.setattr("appliance.gate.patients.names._NICKNAMES", path)
+        names._nicknames.cache_clear()
+        with pytest.raises(DetectorFailed):
+            names.roots("zeb")
+    names._nicknames.cache_clear()

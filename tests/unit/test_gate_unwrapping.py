@@ -183,6 +183,7 @@ def test_a_text_that_says_how_else_to_read_it_is_denied(text):
         "Placed in reverse Trendelenburg; sutures removed; two digits amputated",
         "The initial word finding was slow; reads letters on the right",
         "Anorexia; base deficit 4; latin dance injury",
+        "Given a β-blocker and TNF-α",
     ],
 )
 def test_examinations_are_no_instructions(text):
@@ -225,3 +226,21 @@ def test_hidden_characters_are_denied():
     assert find_doubt(bits, ["fever"]) == "hidden-text"
     assert find_doubt("fe\u200bver", ["fever"]) is None
     assert find_doubt("fever", ["fever"]) is None
+
+
+def test_text_that_begins_like_packed_bytes_is_text():
+    """Some packed bytes begin with "x^", as people write a square."""
+    assert to_text(b"x^2 of Zebulon") == "x^2 of Zebulon"
+
+
+@pytest.mark.parametrize("cut", range(1, 8))
+def test_an_end_that_is_cut_off_hides_nothing(cut):
+    """Base64 and base32 without their last signs are read as far as they go."""
+    for encoded in (base64.b64encode(BYTES), base64.b32encode(BYTES)):
+        kept = encoded.decode().rstrip("=")[:-cut]
+        assert any("Quackenbush, MRN" in reading.text for reading in readings(kept))
+
+
+def test_bytes_of_another_alphabet_are_read():
+    """Percent escapes that are no UTF-8 are taken for Latin-1."""
+    assert [reading.text for reading in readings("caf%E9 Zo%EB")][1] == "cafe Zoe"

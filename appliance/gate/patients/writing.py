@@ -3,6 +3,7 @@
 
 from array import array
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -85,22 +86,24 @@ class _Entries:
 
     def _add(self, kind: str, value: str) -> bool:
         before = len(self._words)
-        if kind in _GIVEN or kind in _FAMILY:
-            return bool(value)
-        if kind in _PEOPLE or kind.endswith("name"):
-            self._add_name(value)
-        elif kind.endswith("date") or kind in {"dob", "birthday", "born"}:
-            self._words.extend(self._hasher.word(f"d|{day}") for _, _, day in find_days(value))
-        elif kind in _PLACES:
-            self._add_words("p|", ["".join(split_name(value))])
-        elif kind in {"zip", "postcode", "postal-code", "zip-code"}:
-            self._add_words("z|", [value.strip()[:_ZIP_DIGITS].lower()])
-        elif "phone" in kind or kind in {"fax", "mobile"}:
-            self._add_words("c|", phone_forms(value))
-        else:
-            if "address" in kind or "street" in kind:
+        match _group(kind):
+            case "part":
+                return bool(value)
+            case "person":
+                self._add_name(value)
+            case "day":
+                self._words.extend(self._hasher.word(f"d|{day}") for _, _, day in find_days(value))
+            case "place":
+                self._add_words("p|", ["".join(split_name(value))])
+            case "zip":
+                self._add_words("z|", [value.strip()[:_ZIP_DIGITS].lower()])
+            case "phone":
+                self._add_words("c|", phone_forms(value))
+            case "street":
                 self._add_words("a|", street_forms(value))
-            self._add_words("c|", code_forms(value))
+                self._add_words("c|", code_forms(value))
+            case _:
+                self._add_words("c|", code_forms(value))
         return len(self._words) > before
 
     def _add_words(self, tag: str, forms: Iterable[str]) -> None:
@@ -151,6 +154,22 @@ class _Entries:
         words = np.frombuffer(self._words, np.uint64) if self._words else first[:0]
         self._done.append(distinct(np.concatenate([self._hasher.pairs(first, second), words])))
         self._words, self._first, self._second = array("Q"), array("Q"), array("Q")
+
+
+@cache
+def _group(kind: str) -> str:
+    """What the registry's word for an identifier means here."""
+    if kind in _GIVEN or kind in _FAMILY:
+        return "part"
+    groups = {
+        "person": kind in _PEOPLE or kind.endswith("name"),
+        "day": kind.endswith("date") or kind in {"dob", "birthday", "born"},
+        "place": kind in _PLACES,
+        "zip": kind in {"zip", "postcode", "postal-code", "zip-code"},
+        "phone": "phone" in kind or kind in {"fax", "mobile"},
+        "street": "address" in kind or "street" in kind,
+    }
+    return next((group for group, is_so in groups.items() if is_so), "code")
 
 
 def _joined(words: tuple[str, ...]) -> set[str]:

@@ -2,7 +2,6 @@
 """Bytes written as text: base64, base32, hex, binary and decimal codes, packed or not."""
 
 import base64
-import binascii
 import bz2
 import lzma
 import re
@@ -23,6 +22,7 @@ _MAX_UNPACKED: Final = 200_000
 _PRINTABLE_SHARE: Final = 0.9
 _LONG: Final = 40
 _SHORT_WORD: Final = 16
+_NO_BASE32_END: Final = (1, 3, 6)
 _DELETE: Final = 0x7F
 
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{8,}(?:\r?\n[A-Za-z0-9+/_-]{4,})*={0,2}")
@@ -70,12 +70,12 @@ def to_text(data: bytes) -> str | None:
     for magic, unpack in _PACKED:
         if data.startswith(magic):
             try:
-                data = unpack(data)
+                unpacked = unpack(data)
             except (zlib.error, OSError, lzma.LZMAError, EOFError, ValueError):
-                return UNOPENED
-            if len(data) > _MAX_UNPACKED:
-                return UNOPENED
-            return _decoded(data) or UNOPENED
+                # A plain text may begin like a packed one.
+                return _decoded(data) or UNOPENED
+            too_long = len(unpacked) > _MAX_UNPACKED
+            return UNOPENED if too_long else _decoded(unpacked) or UNOPENED
     return _decoded(data)
 
 
@@ -111,15 +111,9 @@ def _base64(written: str) -> str | None:
     if joined.isalpha() and is_known_word(joined):
         return None
     standard = joined.replace("-", "+").replace("_", "/")
-    data = b""
     # One sign too many can't be base64; people cut ends off.
-    for end in (len(standard), len(standard) - 1):
-        body = standard[:end]
-        try:
-            data = base64.b64decode(body + "=" * (-len(body) % 4), validate=True)
-        except (binascii.Error, ValueError):
-            continue
-        break
+    body = standard[: len(standard) - (len(standard) % 4 == 1)]
+    data = base64.b64decode(body + "=" * (-len(body) % 4))
     text = to_text(data)
     if text is not None:
         return text
@@ -135,11 +129,9 @@ def _is_opaque(joined: str) -> bool:
 
 def _base32(written: str) -> str | None:
     body = written.rstrip("=")
-    try:
-        data = base64.b32decode(body + "=" * (-len(body) % 8))
-    except (binascii.Error, ValueError):
-        return None
-    return to_text(data)
+    # Ends of another length are no bytes; what stands before them is read.
+    body = body[: len(body) - (len(body) % 8 in _NO_BASE32_END)]
+    return to_text(base64.b32decode(body + "=" * (-len(body) % 8)))
 
 
 def _ascii85(written: str) -> str:
