@@ -8,7 +8,9 @@ from appliance.errors import ApplianceError, DetectorFailed
 from appliance.gate.clearance import ClearanceChecker
 from appliance.gate.detecting import Detector
 from appliance.gate.inspection import Gate, GateRules
-from appliance.gate.patients import PatientIndex
+from appliance.gate.overlap.detector import NoteOverlap, read_public_texts
+from appliance.gate.overlap.fingerprints import FILE
+from appliance.gate.patients.index import PatientIndex
 from appliance.gate.policy import check_strict, load_phi_policy
 from appliance.gate.skimming import Skimmer
 from appliance.gate.vocabulary import load_terms
@@ -33,15 +35,17 @@ def open_gate(
 
     Args:
         policies: Directory of the policies in force; `phi.toml` is read from it.
-        index: The patient index; where there is none, no patient is registered.
+        index: The patient index; where there is none, no patient is registered. The fingerprints
+            of the notes lie beside it.
         keys: Keys of the patient index and of the stamps.
         clock: The time.
         recorder: Told of every draft that is denied, and of a gate that does not open.
 
     Raises:
         BadInput: The policy does not parse, or is looser than the product's own.
-        DetectorFailed: A detector does not load, or finds nothing where it must.
-        KeyMismatch: The patient index was written under another key.
+        DetectorFailed: A detector does not load, finds nothing where it must, or there are notes in
+            the vault that it can't know.
+        KeyMismatch: Patient index or fingerprints were written under another key.
     """
     try:
         return _open(policies, index, keys, clock, recorder)
@@ -53,7 +57,9 @@ def open_gate(
 def _open(policies: Path, index: Path, keys: KeyProvider, clock: Clock, recorder: Recorder) -> Gate:
     policy = load_phi_policy(policies / "phi.toml")
     check_strict(policy, load_phi_policy(shipped_policies() / "phi.toml"))
-    patients = PatientIndex.load(index, keys.key(Purpose.PATIENT_INDEX))
+    key = keys.key(Purpose.PATIENT_INDEX)
+    patients = PatientIndex.load(index, key)
+    notes = NoteOverlap.load(index.with_name(FILE), key, read_public_texts(policies / "labels"))
     is_empty = policy.require_patient_index and not len(patients)
     rules = GateRules(
         policy,
@@ -61,10 +67,10 @@ def _open(policies: Path, index: Path, keys: KeyProvider, clock: Clock, recorder
         load_terms(policies / "labels"),
         "patient-index-empty" if is_empty else "",
     )
-    detectors: list[Detector] = [patients]
+    local: dict[str, Detector] = {patients.name: patients, notes.name: notes}
+    detectors: list[Detector] = []
     for name in policy.detectors:
-        if name != PatientIndex.name:
-            detectors += _load(name)
+        detectors += [local[name]] if name in local else _load(name)
     # Cheap ones first: a text that one of them denies costs nothing more.
     detectors.sort(key=lambda detector: isinstance(detector, Skimmer))
     return Gate(rules, detectors, keys.key(Purpose.CLEARANCE), clock, recorder)

@@ -16,9 +16,9 @@ _MAX_THRESHOLD: Final = 0.9
 _MAX_TIMEOUT_S: Final = 600.0
 _MAX_CLEARANCE_MINUTES: Final = 24 * 60
 _COVERED_LANGUAGES: Final = frozenset({"en"})
-_DETECTORS: Final = frozenset({"presidio", "tagger", "patient-index"})
+_DETECTORS: Final = frozenset({"presidio", "tagger", "patient-index", "note-overlap"})
 # A policy may add a detector; it can't do without these.
-_NEEDED: Final = frozenset({"presidio", "patient-index"})
+_NEEDED: Final = frozenset({"presidio", "patient-index", "note-overlap"})
 _MENDING: Final = "Mend that line; the shipped policies/phi.toml shows every key."
 
 
