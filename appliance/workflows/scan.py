@@ -13,7 +13,7 @@ from appliance.gate.opening import open_gate
 from appliance.records.progress import Progress
 from appliance.records.verdicts import Decision, Verdict
 from appliance.settings.keys import Purpose, pseudonym
-from appliance.workflows.site import Site, open_site
+from appliance.workflows.site import Site, check_kept, open_site
 
 STDIN: Final = Path("-")
 INDEX: Final = "patients.index"
@@ -66,8 +66,14 @@ class ScanRow:
 
 
 def open_site_gate(site: Site) -> Gate:
-    """The gate of an open site."""
+    """The gate of an open site.
+
+    Raises:
+        IntegrityError: The index of its patients is gone.
+        DetectorFailed: A detector does not load.
+    """
     index = site.paths.vault / INDEX
+    check_kept(site, index, "patients.imported", "patients")
     return open_gate(site.paths.policies, index, site.keys, site.clock, site.ledger)
 
 
@@ -177,7 +183,7 @@ def _read_lines(source: Path, stdin: BinaryIO) -> Iterator[InputText]:
             if text.strip():
                 yield _parse_line(text, source, number)
     except OSError as error:
-        raise BadInput(f"{source} can't be read: {error.strerror}.") from None
+        raise _unreadable(source, error) from None
     finally:
         if source != STDIN:
             lines.close()
@@ -217,8 +223,14 @@ def _read_bytes(source: Path, stdin: BinaryIO) -> bytes:
         return file.read()
 
 
+def _unreadable(source: Path, error: OSError) -> BadInput:
+    return BadInput(
+        f"{source} can't be read: {error.strerror}.", "Name a file that this user may read."
+    )
+
+
 def _open(source: Path) -> BinaryIO:
     try:
         return source.open("rb")
     except OSError as error:
-        raise BadInput(f"{source} can't be read: {error.strerror}.") from None
+        raise _unreadable(source, error) from None
