@@ -13,6 +13,7 @@ from appliance.gate.overlap.fingerprints import FILE
 from appliance.gate.patients.index import PatientIndex
 from appliance.gate.policy import check_strict, load_phi_policy
 from appliance.gate.skimming import Skimmer
+from appliance.gate.spending import SpentStamps
 from appliance.gate.vocabulary import load_terms
 from appliance.records.clock import Clock
 from appliance.records.events import Recorder
@@ -76,9 +77,11 @@ def _open(policies: Path, index: Path, keys: KeyProvider, clock: Clock, recorder
     return Gate(rules, detectors, keys.key(Purpose.CLEARANCE), clock, recorder)
 
 
-def open_checker(keys: KeyProvider, clock: Clock, policy_digest: Digest) -> ClearanceChecker:
+def open_checker(
+    keys: KeyProvider, clock: Clock, policy_digest: Digest, spent: SpentStamps
+) -> ClearanceChecker:
     """The sender's side of the stamp; loads no detector."""
-    return ClearanceChecker(keys.key(Purpose.CLEARANCE), clock, policy_digest, _LONGEST_LIFE)
+    return ClearanceChecker(keys.key(Purpose.CLEARANCE), clock, policy_digest, _LONGEST_LIFE, spent)
 
 
 def _load(name: str) -> list[Detector]:
