@@ -20,18 +20,14 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from appliance.gate.inspection import Gate, GateRules
+from appliance.gate.inspection import Gate
 from appliance.gate.normalisation import normalise
 from appliance.gate.opening import open_gate
-from appliance.gate.patients.index import PatientIndex
-from appliance.gate.patients.writing import write_index
-from appliance.gate.policy import load_phi_policy
-from appliance.gate.vocabulary import load_terms
 from appliance.records.verdicts import Decision
 from appliance.settings.clock import SystemClock
-from appliance.settings.keys import Purpose
-from appliance.settings.policies import digest_policies, shipped_policies
+from appliance.settings.policies import shipped_policies
 from tests.benchmarks.bench_gate import Keys
+from tests.benchmarks.bench_gate_clean import load_hospital, open_narrow_gate
 from tests.lib.invented_hospital import hospital
 
 COUNT = 10_000
@@ -329,13 +325,9 @@ def main(arguments: list[str]) -> int:
     numbers = [int(argument) for argument in arguments if argument.isdigit()]
     made = payloads(numbers[0] if numbers else COUNT)
     with tempfile.TemporaryDirectory() as directory:
+        load_hospital(Path(directory))
         path = Path(directory) / "patients.index"
-        write_index(
-            path,
-            [one.identifiers for one in hospital().patients],
-            Keys().key(Purpose.PATIENT_INDEX),
-        )
-        gates = {"index alone": _index_gate(path)}
+        gates = {"index alone": open_narrow_gate(path)}
         if not index_only:
             gates["the gate"] = open_gate(shipped_policies(), path, Keys(), SystemClock())
         texts = [text for _, _, text in made]
@@ -357,18 +349,6 @@ def main(arguments: list[str]) -> int:
         if "--show" in arguments:
             sys.stdout.writelines(f"    {way} | {kind} | {text!r}\n" for way, kind, text in passed)
     return int(not all(denied[list(gates)[-1]]))
-
-
-def _index_gate(path: Path) -> Gate:
-    """A gate with the patient index alone: what the other layers would have to catch."""
-    policies = shipped_policies()
-    rules = GateRules(
-        load_phi_policy(policies / "phi.toml"),
-        digest_policies(policies),
-        load_terms(policies / "labels"),
-    )
-    index = PatientIndex.load(path, Keys().key(Purpose.PATIENT_INDEX))
-    return Gate(rules, [index], b"s" * 32, SystemClock())
 
 
 def _denied(gate: Gate, texts: list[str]) -> list[bool]:

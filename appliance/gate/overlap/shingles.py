@@ -14,6 +14,8 @@ SHINGLE: Final = 8
 _WINDOW: Final = 4
 GUARANTEED: Final = SHINGLE + _WINDOW - 1
 """A run of so many words that a text shares with a note is always found."""
+# Odd, so that no place of a word in the sum is lost (Knuth, MMIX).
+_FACTOR: Final = np.uint64(6364136223846793005)
 _WORD: Final = re.compile(r"[^\W_]+")
 
 
@@ -29,11 +31,12 @@ def shingles(hasher: Hasher, text: str) -> tuple[Hashes, list[tuple[int, int]]]:
     if len(words) < SHINGLE:
         return to_hashes([]), spans
     hashes = to_hashes([hasher.word(word) for _, _, word in words])
-    reach = 1
-    while reach < SHINGLE:
-        hashes = hasher.pairs(hashes[:-reach], hashes[reach:])
-        reach *= 2
-    return hashes, spans
+    count = len(words) - SHINGLE + 1
+    mixed = np.zeros(count, np.uint64)
+    for place in range(SHINGLE):
+        mixed = mixed * _FACTOR + hashes[place : place + count]
+    # The sum alone would tell two shingles that share words from two that do not.
+    return hasher.pairs(mixed, mixed), spans
 
 
 def fingerprint(hasher: Hasher, text: str) -> Hashes:

@@ -9,6 +9,7 @@ _MIN_DIGITS: Final = 5
 _MIN_LETTERS: Final = 5
 _MIN_MIXED: Final = 3
 _NATIONAL: Final = 10
+_DIGIT: Final = re.compile(r"\d")
 _ALNUM: Final = re.compile(r"[^\W_]+")
 _SCHEME: Final = re.compile(r"^(?:h(?:tt|xx)ps?:?/{0,2})?(?:www\.)?", re.IGNORECASE)
 _ENDING: Final = re.compile(r"\.[A-Za-z]{2,4}$")
@@ -34,10 +35,11 @@ def canonical(value: str) -> str | None:
     if joined.isdecimal():
         bare = joined.lstrip("0")
         joined = bare if len(bare) >= _MIN_DIGITS else joined
-    digits = sum(map(str.isdecimal, joined))
+        return joined if len(joined) >= _MIN_DIGITS else None
+    digits = len(_DIGIT.findall(joined))
     is_telling = digits >= _MIN_DIGITS or len(joined) >= _MIN_LETTERS + digits
     # A number plate: three letters and four digits.
-    is_mixed = digits >= _MIN_MIXED and len(joined) > digits and len(joined) > _MIN_DIGITS
+    is_mixed = digits >= _MIN_MIXED and len(joined) > _MIN_DIGITS
     return joined if is_telling or is_mixed else None
 
 

@@ -45,6 +45,8 @@ def given_forms(words: tuple[str, ...], value: str = "") -> tuple[str, ...]:
         words: As `split_name` gives them.
         value: The name as written, where a hyphen parts a double given name.
     """
+    if len(words) <= 3 and not _is_double(value):  # noqa: PLR2004
+        return (words[0], *roots(words[0]))
     parts = {words[0]}
     if len(words) > 3:  # noqa: PLR2004 - "Maria Jose Garcia Marquez"
         parts.add(words[0] + words[1])
@@ -54,6 +56,8 @@ def given_forms(words: tuple[str, ...], value: str = "") -> tuple[str, ...]:
 
 def family_forms(words: tuple[str, ...], value: str = "") -> tuple[str, ...]:
     """Under which family names: the last word, what a particle or a double name makes of it."""
+    if len(words) == 2 and not _is_double(value):  # noqa: PLR2004 - nearly everybody
+        return words[1:]
     forms = {words[-1], "".join(words[1:]), "".join(words[-2:]) if len(words) > 2 else words[-1]}  # noqa: PLR2004
     if len(words) > 3 and words[-2] not in PARTICLES:  # noqa: PLR2004
         forms.add(words[-2])
@@ -61,10 +65,12 @@ def family_forms(words: tuple[str, ...], value: str = "") -> tuple[str, ...]:
     return tuple(sorted(form for form in forms if len(form) > 1))
 
 
+def _is_double(value: str) -> bool:
+    return "-" in value or "'" in value
+
+
 def double_parts(value: str, word: str) -> tuple[str, ...]:
     """The parts of a word that its owner writes with a hyphen or an apostrophe."""
-    if value.isalnum() or not any(sign in value for sign in "-'"):
-        return ()
     for part in _APART.split(value):
         pieces = tuple(piece.lower() for piece in _WORD.findall(part))
         if len(pieces) > 1 and "".join(pieces) == word:

@@ -94,9 +94,9 @@ class _Entries:
             case "day":
                 self._words.extend(self._hasher.word(f"d|{day}") for _, _, day in find_days(value))
             case "place":
-                self._add_words("p|", ["".join(split_name(value))])
+                self._add_words("p|", filter(None, ["".join(split_name(value))]))
             case "zip":
-                self._add_words("z|", [value.strip()[:_ZIP_DIGITS].lower()])
+                self._add_words("z|", filter(None, [value.strip()[:_ZIP_DIGITS].lower()]))
             case "phone":
                 self._add_words("c|", phone_forms(value))
             case "street":
@@ -108,26 +108,27 @@ class _Entries:
 
     def _add_words(self, tag: str, forms: Iterable[str]) -> None:
         once = self._hasher.once
-        self._words.extend([once(tag + form) for form in forms if form])
+        for form in forms:
+            self._words.append(once(tag + form))
 
     def _add_name(self, value: str) -> None:
         words = split_name(value)
         if len(words) < 2:  # noqa: PLR2004 - half of all family names are words
             return
-        hashed = self._hasher.word
+        hashed, add = self._hasher.word, self._words.append
         families = family_forms(words, value)
         for given in given_forms(words, value):
-            self._words.append(hashed(f"G|{given}"))
+            add(hashed(f"G|{given}"))
             for family in families:
                 self._add_pair(given, family)
         if len(words) > 2:  # noqa: PLR2004 - people who go by their middle name
             for middle in (words[1], *roots(words[1])):
-                self._words.append(hashed(f"G|{middle}"))
+                add(hashed(f"G|{middle}"))
                 self._first.append(hashed(f"g|{middle}"))
                 self._second.append(hashed(f"f|{words[-1]}"))
         for family in families:
-            self._words.append(hashed(f"F|{family}"))
-            self._words.append(self._hasher.once(f"i|{words[0][0]}{family}"))
+            add(hashed(f"F|{family}"))
+            add(self._hasher.word(f"i|{words[0][0]}{family}"))
         self._add_words("j|", _joined(words))
 
     def _add_pair(self, given: str, family: str) -> None:
