@@ -135,7 +135,7 @@ class Gate:
         counted: list[Hit] = []
         lifted: list[Hit] = []
         for hit in hits:
-            rule_name = find_lift(reading.text, hit, self._rules.terms)
+            rule_name = find_lift(reading.text, hit, self._rules.terms, hits)
             if rule_name is None:
                 counted.append(_to_input(reading, hit, hit.detector))
             else:

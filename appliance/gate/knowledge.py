@@ -8,13 +8,15 @@ lifts a hit only where every word of the hit is explained: a name beside an epon
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
 from appliance.gate import lexicon
+from appliance.gate.casing import recase
 from appliance.gate.recognizers.words import uses_capitals
+from appliance.gate.spelling import is_spelled_like_a_word
 from appliance.gate.vocabulary import Terms
 from appliance.records.verdicts import Hit
 
@@ -25,6 +27,10 @@ _LISTED: Final = frozenset(
 )
 _KINDS: Final = frozenset({"PERSON", "LOCATION", "ORGANIZATION"})
 _MIN_DIGITS: Final = 4
+# A model that is this sure is not overruled by spelling alone.
+_SURE: Final = 0.9
+# Four digits or more that are no year.
+_HOUSE_NUMBER: Final = re.compile(r"(?<![\d.,])(?!(?:19|20)\d\d(?!\d))\d{4,6}(?![\d.,])")
 _HEADS: Final = (
     r"(?:diseases?|syndromes?|disorders?|signs?|tests?|scores?|scales?|index|indices|criteri(?:a|on)|"
     r"class(?:ification)?s?|stag(?:e|ing)|grad(?:e|ing)|reflex(?:es)?|maneuvers?|manoeuvres?|"
@@ -50,6 +56,8 @@ _HEADS: Final = (
     r"elbow|depth|thickness|level|class|type|group|phase|category|guidelines?|protocols?|regimens?|"
     r"therapy|treatment|diets?|exercises?|technique|anastomosis|pouch|stoma|pouches|biopsy|"
     r"degeneration|dystrophies|cirrhosis|insufficiency|crisis|coma|psychosis|amnesia|delusion|hand|"
+    r"fasciae?|reservoirs?|dilators?|dissectors?|scissors|elevators?|rongeurs?|curett?es?|speculums?|"
+    r"trocars?|cannulas?|blades?|dynamomet(?:er|ry)|pickups|recipe|solution|projection|gene|"
     r"risk|factor|antigen|antibod(?:y|ies)|protein|gene|mutation|phenotype|variant|inhibitors?)"
 )
 _SUFFIXED: Final = (
@@ -60,7 +68,7 @@ _HEAD: Final = rf"(?:{_HEADS}|{_SUFFIXED})"
 _BETWEEN: Final = r"(?:[a-z-]+(?:ic|al|ous|ary|oid|ar|ive|tic|form|type|cell|optic|risk|motor|muscular|severity|activity|modified)[\s-]+){0,3}"
 _AFTER: Final = re.compile(rf"(?:'s|s'|')?[\s-]+{_BETWEEN}{_HEAD}(?![\w])", re.IGNORECASE)
 _ET_AL: Final = re.compile(r"(?:\set\sal\b|'s\s(?:principle|theorem|law)\b)", re.IGNORECASE)
-_POSSESSIVE: Final = re.compile(r"(?:'s|s')(?!\w)")
+_POSSESSIVE: Final = re.compile(r"(?:'s|s')(?!\w)", re.IGNORECASE)
 _DOSE: Final = re.compile(
     r"[\s(]{1,2}(?:[\w-]+\s){0,2}?\d[\d.,/-]*\s?(?:mg|mcg|ug|g|ml|units?|iu|meq|%|puffs?|tabs?)\b",
     re.IGNORECASE,
@@ -84,6 +92,7 @@ _MEDICAL: Final = re.compile(
     r"pulmonary|intestinal|gastric|hepatic|renal|cortical|somatic|cerebral|lateral|immune|viral)"
 )
 _TOKEN: Final = re.compile(r"[A-Za-z0-9]+(?:[.'-]?[A-Za-z0-9]+)*")
+_SENTENCE_START: Final = re.compile(r"(?:^|[.?!:;/\n-]\s*)$")
 _IS_HEAD: Final = re.compile(_HEAD, re.IGNORECASE)
 _ROMAN: Final = frozenset("i ii iii iv v vi vii viii ix x xi xii".split())
 _ABBREVIATION: Final = re.compile(r"[A-Z][A-Z0-9/&+.-]{0,6}s?")
@@ -92,10 +101,12 @@ _SYMBOL: Final = re.compile(
     r"(?!Mc|Mac|De|Di|La|Le|O')(?:[a-z]{1,4}[A-Z][A-Za-z0-9]{0,8}|[A-Z][a-z]?[A-Z]+[A-Za-z0-9]{0,6}|[A-Za-z]{1,6}\d{1,3}[A-Za-z]{0,4}\d{0,3}|\d{1,3}[A-Za-z]{1,3})"
 )
 _CODE: Final = re.compile(
-    r"(?:ICD|CPT|LOINC|SNOMED|DSM|HCPCS|ATC|OMIM|MIM|NCT|PMID|RRID)[\s:#-]*(?:CT|CM|10|9|IV|V|5)?"
+    r"\b(?:ICD|CPT|LOINC|SNOMED|DSM|HCPCS|ATC|OMIM|MIM|NCT|PMID|RRID)[\s:#-]*(?:CT|CM|10|9|IV|V|5)?"
     r"[\s:#-]*[A-Z]?\d[\w.-]*",
     re.IGNORECASE,
 )
+# Room for the name of a code system before its code.
+_CODE_NAME: Final = 16
 _LETTERS: Final = 4
 _CONNECTORS: Final = frozenset("and of the von de la van den du des".split())
 
@@ -127,43 +138,122 @@ class _Case:
     @property
     def rest(self) -> str:
         """What follows the core; a possessive ending that it swallowed is given back."""
-        start = self.end - 2 if self.core.endswith(("'s", "s'")) else self.end
+        start = self.end - 2 if self.core.lower().endswith(("'s", "s'")) else self.end
         return self.text[start : start + 80]
 
 
-def find_lift(text: str, hit: Hit, terms: Terms) -> str | None:
+def find_lift(text: str, hit: Hit, terms: Terms, others: Sequence[Hit] = ()) -> str | None:
     """The name of the rule that lifts `hit`, or None where it stands.
 
     Args:
         text: The normalised text.
         hit: One alarm, offsets in `text`.
         terms: Public terms of the site's label sheets.
+        others: All alarms of the text; one that overlaps can only keep `hit` standing.
     """
     is_guess, is_listed = hit.detector in _GUESSING, hit.detector in _LISTED
+    if hit.detector == "spacy":
+        text = recase(text)
     if not (is_guess or is_listed):
         return None
     if is_guess and hit.entity not in _KINDS:
         return _find_number_lift(text, hit)
-    case = _make_case(text, hit)
+    if _is_code(text, hit):
+        return "public-code"
+    return _find_word_lift(_make_case(text, hit), terms, others)
+
+
+def _find_word_lift(case: _Case, terms: Terms, others: Sequence[Hit]) -> str | None:
+    text, hit, is_guess = case.text, case.hit, case.hit.detector in _GUESSING
+    if hit.entity == "LOCATION" and _HOUSE_NUMBER.search(text, hit.start, hit.end):
+        return None
     rules = _RULES if is_guess else _RULES_FOR_LISTED
     name = next((name for name, explains in rules if explains(case)), None)
     if name is None and terms.covers(text, hit.start, hit.end):
         return "vocabulary"
+    is_weak = is_guess and hit.score < _SURE
+    if name is None and is_weak and not _has_witness(hit, others):
+        return next((rule for rule, explains in _RULES_ALONE if explains(case)), None)
     return name
 
 
+def _has_witness(hit: Hit, others: Sequence[Hit]) -> bool:
+    """Whether another detector alarms at the same place."""
+    return any(
+        other.detector != hit.detector and other.start < hit.end and hit.start < other.end
+        for other in others
+    )
+
+
+def _is_spelled_so(case: _Case) -> bool:
+    """Every word that is left is in no list of names and is spelled like a word."""
+    parts = [part for word in case.words for part in word.split("-") if part]
+    return bool(parts) and all(
+        _is_ordinary(part) or (not _is_listed(part) and is_spelled_like_a_word(part))
+        for part in parts
+    )
+
+
+def _is_few_letters(case: _Case) -> bool:
+    """Where all is in one case, a short word in no list of names is a short form: "osa"."""
+    return (
+        case.hit.detector == "spacy"
+        and not uses_capitals(case.text)
+        and len(case.words) == 1
+        and len(case.words[0]) <= _LETTERS
+        and not _is_listed(case.words[0])
+    )
+
+
+def _is_listed(word: str) -> bool:
+    """A name of a person or a town, clear or not."""
+    return (
+        word in lexicon.given_names()
+        or word in lexicon.family_names()
+        or word in lexicon.places("city")
+    )
+
+
 def _make_case(text: str, hit: Hit) -> _Case:
-    matches = list(_TOKEN.finditer(text, hit.start, hit.end))
-    words = [_bare(match.group()).lower() for match in matches]
     has_capitals = uses_capitals(text)
-    while words and (_IS_HEAD.fullmatch(words[-1]) or _is_ordinary(words[-1])):
-        words.pop()
+    matches = _whole_words(text, hit)
+    while matches and (
+        _IS_HEAD.fullmatch(_bare(matches[-1].group()))
+        or _is_explained(text, matches[-1], hit, has_capitals=has_capitals)
+    ):
         matches.pop()
-    while words and _is_ordinary(words[0]):
-        words.pop(0)
+    while matches and _is_explained(text, matches[0], hit, has_capitals=has_capitals):
         matches.pop(0)
+    words = [_bare(match.group()).lower() for match in matches]
     start, end = (matches[0].start(), matches[-1].end()) if matches else (hit.start, hit.end)
     return _Case(text, start, end, tuple(words), hit, has_capitals)
+
+
+def _whole_words(text: str, hit: Hit) -> list[re.Match[str]]:
+    """The words that the hit touches; a model may have marked half of "Stevens-Johnson"."""
+    start, end = hit.start, hit.end
+    while start > 0 and (text[start - 1].isalnum() or _is_joint(text, start - 1)):
+        start -= 1
+    while end < len(text) and (text[end].isalnum() or _is_joint(text, end)):
+        end += 1
+    return list(_TOKEN.finditer(text, start, end))
+
+
+def _is_joint(text: str, at: int) -> bool:
+    """A hyphen or apostrophe within a word."""
+    return text[at] in "-'" and text[at - 1 : at].isalpha() and text[at + 1 : at + 2].isalpha()
+
+
+def _is_explained(text: str, match: re.Match[str], hit: Hit, *, has_capitals: bool) -> bool:
+    """Ordinary, and not written as the name that it is as well: "discussed with Baker"."""
+    word = _bare(match.group())
+    if not _is_ordinary(word.lower()):
+        return False
+    if hit.entity != "PERSON" or not has_capitals or not word.istitle():
+        return True
+    is_name = word.lower() in lexicon.family_names() and word.lower() not in lexicon.eponyms()
+    is_first = bool(_SENTENCE_START.search(text, max(0, match.start() - 4), match.start()))
+    return is_first or not is_name or word.lower() in lexicon.medical_words()
 
 
 def _find_number_lift(text: str, hit: Hit) -> str | None:
@@ -244,13 +334,17 @@ def _is_small(case: _Case) -> bool:
     )
 
 
-def _is_drug(case: _Case) -> bool:
-    """One word with the ending of a drug, or with a dose after it."""
-    if len(case.words) != 1 or _is_personal(case.words[0]):
+def _has_dose(case: _Case) -> bool:
+    """One word with a dose after it."""
+    is_alone = len(case.words) == 1 and not _is_personal(case.words[0])
+    return is_alone and bool(_DOSE.match(case.text[case.end : case.end + 40]))
+
+
+def _ends_like_a_drug(case: _Case) -> bool:
+    """One word with an ending that drugs have."""
+    if len(case.words) != 1 or _is_listed(case.words[0]):
         return False
-    word = case.words[0]
-    has_ending = bool(_DRUG.fullmatch(word)) and word not in lexicon.family_names()
-    return has_ending or bool(_DOSE.match(case.text[case.end : case.end + 40]))
+    return bool(_DRUG.fullmatch(case.words[0]))
 
 
 def _is_symbol(case: _Case) -> bool:
@@ -259,19 +353,30 @@ def _is_symbol(case: _Case) -> bool:
     if not case.has_capitals:
         return bool(case.words) and all(word in lexicon.medical_words() for word in case.words)
     parts = [_bare(part).strip("()[].,;:") for part in re.split(r"[\s/]+", surface)]
-    return all(
-        _ABBREVIATION.fullmatch(part)
-        or _SYMBOL.fullmatch(part)
-        or not any(map(str.isalpha, part))
-        or _is_ordinary(part.lower())
-        for part in parts
-        if part
+    return all(_is_short_form(part) or _is_ordinary(part.lower()) for part in parts if part)
+
+
+def _is_short_form(part: str) -> bool:
+    """Few capitals, or letters mixed with digits; "SMITH" and "TYSTBERGA" are none."""
+    if not any(map(str.isalpha, part)):
+        return True
+    if not (_ABBREVIATION.fullmatch(part) or _SYMBOL.fullmatch(part)):
+        return False
+    if not part.isalpha():
+        return True
+    is_listed = part.lower() in lexicon.given_names().clear or (
+        part.lower() in lexicon.family_names().clear and len(part) >= _LETTERS
     )
+    return not is_listed and (len(part) <= _LETTERS + 1 or not part.isupper())
 
 
-def _is_code(case: _Case) -> bool:
-    """A code of a public code system, named as such."""
-    return bool(_CODE.fullmatch(case.text[case.hit.start : case.hit.end].strip()))
+def _is_code(text: str, hit: Hit) -> bool:
+    """A code of a public code system, named as such just before it."""
+    start = max(0, hit.start - _CODE_NAME)
+    return any(
+        match.start() <= hit.start and hit.end <= match.end()
+        for match in _CODE.finditer(text, start, hit.end)
+    )
 
 
 def _is_citation(case: _Case) -> bool:
@@ -285,10 +390,15 @@ _RULES: Final[tuple[tuple[str, Callable[[_Case], bool]], ...]] = (
     ("plain-eponym", _is_plain_eponym),
     ("named-measure", _is_named_measure),
     ("small-letters", _is_small),
-    ("drug", _is_drug),
+    ("dose", _has_dose),
     ("symbol", _is_symbol),
-    ("public-code", _is_code),
     ("citation", _is_citation),
+)
+# These are weak: another detector's alarm at the same place keeps the hit standing.
+_RULES_ALONE: Final[tuple[tuple[str, Callable[[_Case], bool]], ...]] = (
+    ("drug-ending", _ends_like_a_drug),
+    ("spelled-like-a-word", _is_spelled_so),
+    ("few-letters", _is_few_letters),
 )
 _RULES_FOR_LISTED: Final[tuple[tuple[str, Callable[[_Case], bool]], ...]] = (
     ("eponym", _is_eponym_phrase),

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from appliance.errors import DetectorFailed
+from appliance.gate.casing import recase
 from appliance.records.verdicts import Hit
 
 Finder = Callable[[str], Iterable[Hit]]
@@ -45,9 +46,9 @@ class PresidioDetector:
         self._analyzer = analyzer
 
     def detect(self, texts: Sequence[str]) -> list[list[Hit]]:
-        """What Presidio finds; spaCy reads all texts in one pass."""
+        """What Presidio finds; spaCy reads all texts in one pass, with capitals that tell."""
         engine = self._analyzer.nlp_engine
-        read = engine.process_batch(list(texts), language=_LANGUAGE, batch_size=_BATCH)
+        read = engine.process_batch(list(map(recase, texts)), language=_LANGUAGE, batch_size=_BATCH)
         return [
             [_to_hit(result) for result in self._analyze(text, artifacts)]
             for text, artifacts in read
