@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from appliance.errors import BadInput
+from appliance.gate.denials import denial_facts
 from appliance.gate.inspection import Gate
 from appliance.gate.opening import open_gate
 from appliance.records.progress import Progress
 from appliance.records.verdicts import Decision, Verdict
+from appliance.settings.keys import Purpose, pseudonym
 from appliance.workflows.site import Site, open_site
 
 STDIN: Final = Path("-")
@@ -65,13 +67,20 @@ class ScanRow:
 
 def open_site_gate(site: Site) -> Gate:
     """The gate of an open site."""
-    return open_gate(site.paths.policies, site.paths.vault / INDEX, site.keys, site.clock)
+    index = site.paths.vault / INDEX
+    return open_gate(site.paths.policies, index, site.keys, site.clock, site.ledger)
 
 
 def scan(
-    root: Path, sources: Sequence[Path], stdin: BinaryIO, progress: Progress, *, jsonl: bool
+    root: Path,
+    sources: Sequence[Path],
+    stdin: BinaryIO,
+    progress: Progress,
+    *,
+    jsonl: bool,
+    only_decide: bool = False,
 ) -> Iterator[ScanRow]:
-    """Each input's verdict, as soon as its batch is done.
+    """Each input's verdict, as soon as its batch is done and the ledger has its denials.
 
     Args:
         root: The site.
@@ -79,6 +88,7 @@ def scan(
         stdin: Bytes of standard input.
         progress: Where to report.
         jsonl: Each line of each source is one input with "id" and "text"; else each source is one.
+        only_decide: End the work on an input with the first finding that denies it.
 
     Raises:
         BadInput: A source can't be read, is not UTF-8, or has a malformed line; what was ruled
@@ -92,7 +102,8 @@ def scan(
     progress.begin("inspecting")
     try:
         for batch in _batches(inputs):
-            verdicts = gate.inspect_many([one.text for one in batch])
+            verdicts = gate.inspect_many([one.text for one in batch], only_decide=only_decide)
+            _record_denials(site, batch, verdicts)
             for one, verdict in zip(batch, verdicts, strict=True):
                 counts[verdict.decision] += 1
                 yield ScanRow(one.id, verdict)
@@ -103,6 +114,19 @@ def scan(
             "gate.scanned",
             {"allowed": counts[Decision.ALLOW], "denied": counts[Decision.DENY]},
         )
+
+
+def text_id(site: Site, input_id: str) -> str:
+    """What the ledger knows an input by: ids and names of files may name a patient."""
+    return f"t-{pseudonym(site.keys.key(Purpose.PSEUDONYM), 'text', input_id)}"
+
+
+def _record_denials(site: Site, batch: Sequence[InputText], verdicts: Sequence[Verdict]) -> None:
+    site.ledger.record_many(
+        ("text.denied", {"text": text_id(site, one.id)} | denial_facts(verdict))
+        for one, verdict in zip(batch, verdicts, strict=True)
+        if verdict.decision is Decision.DENY
+    )
 
 
 def _batches(inputs: Iterator[InputText]) -> Iterator[list[InputText]]:

@@ -11,7 +11,7 @@ from typing import Final
 
 from appliance.artifacts.manifest import is_finished, read_manifest
 from appliance.errors import BackendUnavailable, BadInput
-from appliance.gate.opening import open_checker, open_gate
+from appliance.gate.opening import open_checker
 from appliance.learning.basemodels.store import ModelStore
 from appliance.records.cards import CorpusCard
 from appliance.records.events import Fact, Recorder
@@ -28,6 +28,7 @@ from appliance.synthesis.prompting.stream import drafts
 from appliance.synthesis.routing.choice import narrow
 from appliance.synthesis.routing.policy import RoutingPolicy, load_routing
 from appliance.workflows.generation import Generation, Inspector, Rooms, Tally
+from appliance.workflows.scan import open_site_gate
 from appliance.workflows.site import Site, open_site
 from appliance.workflows.supply import EngineSupply, Supply
 
@@ -129,9 +130,7 @@ def synthesize(root: Path, order: Order, progress: Progress | None = None) -> Sy
     finished = _find_finished(site, order, prepared)
     if finished is not None:
         return finished
-    index = site.paths.vault / "patients.index"
-    gate = open_gate(site.paths.policies, index, site.keys, site.clock)
-    return synthesize_in(site, gate, order, progress or Silent())
+    return synthesize_in(site, open_site_gate(site), order, progress or Silent())
 
 
 def synthesize_in(site: Site, gate: Inspector, order: Order, progress: Progress) -> Synthesis:

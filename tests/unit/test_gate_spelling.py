@@ -3,7 +3,7 @@
 import pytest
 
 from appliance.gate import lexicon
-from appliance.gate.knowledge import find_lift
+from appliance.gate.knowledge import find_lift, find_witnessed
 from appliance.gate.spelling import is_spelled_like_a_word
 from appliance.gate.vocabulary import Terms
 from appliance.records.verdicts import Hit
@@ -40,7 +40,7 @@ def test_the_words_are_unseen():
 
 def _lift(score, *others):
     hit = Hit(10, 24, "ORGANIZATION", score, "spacy")
-    return find_lift(TEXT, hit, Terms([]), [hit, *others])
+    return find_lift(TEXT, hit, Terms([]), has_witness=hit in find_witnessed([hit, *others]))
 
 
 def test_spelling_lifts_a_lonely_alarm():

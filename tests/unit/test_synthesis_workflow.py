@@ -151,7 +151,7 @@ def test_a_useless_model_ends_in_a_count_of_reasons(site, gate):
 
 def test_a_gate_that_denies_all_ends_the_run_soon(site):
     """Denied drafts are counted and in the ledger; nothing is sent."""
-    gate = StampingGate(SystemClock(), site.policy_digest, denied_word="Register")
+    gate = StampingGate(SystemClock(), site.policy_digest, "Register", site.ledger)
     supply = Supply(gate)
 
     with pytest.raises(Exhausted, match=r"0 of 600 .*denied \d+[.]"):
