@@ -160,5 +160,5 @@ def is_proud(word: str) -> bool:
 
 def is_symbolic(part: str) -> bool:
     """A short form, a symbol, something without letters or an ordinary word."""
-    plain = bare(part).strip("()[].,;:")
+    plain = bare(part).strip("()[].,;:'")
     return not plain or is_short_form(plain) or is_ordinary(plain.lower())

@@ -32,11 +32,10 @@ def test_the_shipped_file_has_no_format_and_says_how():
 def test_a_site_s_number_is_found_without_any_cue(policy, text):
     policy.write_text(FORMAT)
 
-    hits = list(finders(load_site_rules(policy))["site-formats"](text))
+    found = finders(load_site_rules(policy))["hospital-numbers"](text)
+    hits = [hit for hit in found if hit.detector == "site-our-mrn"]
 
-    assert [(hit.entity, hit.detector) for hit in hits] == [
-        ("MEDICAL_RECORD_NUMBER", "site-our-mrn")
-    ]
+    assert [hit.entity for hit in hits] == ["MEDICAL_RECORD_NUMBER"]
     assert hits[0].score > 0.9
 
 
@@ -44,7 +43,9 @@ def test_a_site_s_number_is_found_without_any_cue(policy, text):
 def test_it_must_stand_alone(policy, text):
     policy.write_text(FORMAT)
 
-    assert not list(finders(load_site_rules(policy))["site-formats"](text))
+    (rule,) = load_site_rules(policy)
+
+    assert not list(rule.find(text))
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,9 @@ def finders(site_rules: Sequence[Rule] = ()) -> dict[str, Finder]:
         site_rules: Formats of the site's own numbers.
     """
     return {
-        "hospital-numbers": lambda text: find_all(numbers.RULES, text),
+        "hospital-numbers": lambda text: find_all((*numbers.RULES, *site_rules), text),
         "hospital-contacts": lambda text: find_all(contacts.RULES, text),
         "hospital-dates": lambda text: find_all(dates.RULES, text),
         "hospital-places": places.find,
         "hospital-names": names.find,
-        "site-formats": lambda text: find_all(site_rules, text),
     }
