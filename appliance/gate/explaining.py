@@ -25,7 +25,7 @@ def is_explained(stretch: str, *, has_capitals: bool, with_numbers: bool) -> boo
     """
     if with_numbers and _has_numbers(stretch):
         return False
-    if medicine.HOUSE_NUMBER.search(stretch):
+    if medicine.has_house_number(stretch):
         return False
     shown = recase(stretch)
     has_capitals = has_capitals and shown == stretch

@@ -10,7 +10,7 @@ that can only keep the hit standing, so one more hit never helps a text pass.
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import pairwise
 from typing import Final
@@ -18,7 +18,7 @@ from typing import Final
 from appliance.gate import lexicon, medicine
 from appliance.gate.casing import recase
 from appliance.gate.recognizers.words import uses_capitals
-from appliance.gate.spelling import is_spelled_like_a_word
+from appliance.gate.spelling import CLEARLY, RATHER, is_spelled_like_a_word
 from appliance.gate.vocabulary import Terms
 from appliance.records.verdicts import Hit
 
@@ -43,6 +43,7 @@ class _Case:
         words: Words of the core, possessive endings off, lower case.
         hit: The hit.
         has_capitals: Whether capitals tell something in this text.
+        is_recased: Whether they are ours and not the writer's.
     """
 
     text: str = field(repr=False)
@@ -51,6 +52,7 @@ class _Case:
     words: tuple[str, ...] = field(repr=False)
     hit: Hit
     has_capitals: bool
+    is_recased: bool = False
 
     @property
     def core(self) -> str:
@@ -75,18 +77,18 @@ def find_lift(text: str, hit: Hit, terms: Terms, *, has_witness: bool = False) -
     is_guess = hit.detector in _GUESSING
     if not (is_guess or hit.detector in _LISTED):
         return None
-    if hit.detector == "spacy":
-        text = _as_shown(text)
+    shown = _as_shown(text) if hit.detector == "spacy" else text
     if is_guess and hit.entity not in _KINDS:
         return _find_number_lift(text, hit)
     if _is_code(text, hit):
         return "public-code"
-    return _find_word_lift(_make_case(text, hit), terms, has_witness=has_witness)
+    case = replace(_make_case(shown, hit), is_recased=shown != text)
+    return _find_word_lift(case, terms, has_witness=has_witness)
 
 
 def _find_word_lift(case: _Case, terms: Terms, *, has_witness: bool) -> str | None:
     text, hit, is_guess = case.text, case.hit, case.hit.detector in _GUESSING
-    if hit.entity == "LOCATION" and medicine.HOUSE_NUMBER.search(text, hit.start, hit.end):
+    if hit.entity == "LOCATION" and medicine.has_house_number(text[hit.start : hit.end]):
         return None
     rules = _RULES if is_guess else _RULES_FOR_LISTED
     name = next((name for name, explains in rules if explains(case)), None)
@@ -113,9 +115,11 @@ def find_witnessed(hits: Iterable[Hit]) -> frozenset[Hit]:
 def _is_spelled_so(case: _Case) -> bool:
     """Every word that is left is in no list of names and is spelled like a word."""
     parts = [part for word in case.words for part in word.split("-") if part]
+    # A capital that only our lists gave says less than one that the writer gave.
+    log_odds = RATHER if case.is_recased else CLEARLY
     return bool(parts) and all(
         medicine.is_ordinary(part)
-        or (not medicine.is_listed(part) and is_spelled_like_a_word(part))
+        or (not medicine.is_listed(part) and is_spelled_like_a_word(part, log_odds))
         for part in parts
     )
 
@@ -123,11 +127,10 @@ def _is_spelled_so(case: _Case) -> bool:
 def _is_few_letters(case: _Case) -> bool:
     """Where all is in one case, a short word in no list of names is a short form: "osa"."""
     return (
-        case.hit.detector == "spacy"
-        and not case.has_capitals
-        and len(case.words) == 1
-        and len(case.words[0]) <= medicine.LETTERS
-        and not medicine.is_listed(case.words[0])
+        case.is_recased
+        and 0 < len(case.words) <= 2  # noqa: PLR2004 - two short forms at most
+        and all(len(word) <= medicine.LETTERS for word in case.words)
+        and not any(map(medicine.is_listed, case.words))
     )
 
 
@@ -272,7 +275,7 @@ def _is_symbol(case: _Case) -> bool:
     """Short forms in capitals and gene symbols, in a text that has small letters."""
     surface = case.text[case.hit.start : case.hit.end]
     if not case.has_capitals:
-        return bool(case.words) and all(word in lexicon.medical_words() for word in case.words)
+        return bool(case.words) and all(map(medicine.is_level, case.words))
     return all(map(medicine.is_symbolic, re.split(r"[\s/]+", surface)))
 
 

@@ -11,8 +11,9 @@ from typing import Final
 from appliance.gate import lexicon
 
 MIN_DIGITS: Final = 4
+_ZIP_DIGITS: Final = 5
 # Four digits or more that are no year.
-HOUSE_NUMBER: Final = re.compile(r"(?<![\d.,])(?!(?:19|20)\d\d(?!\d))\d{4,6}(?![\d.,])")
+_HOUSE_NUMBER: Final = re.compile(r"(?<![\d.,])(?!(?:19|20)\d\d(?!\d))\d{4,6}(?![\d.,])")
 _HEADS: Final = (
     r"(?:diseases?|syndromes?|disorders?|signs?|tests?|scores?|scales?|index|indices|criteri(?:a|on)|"
     r"class(?:ification)?s?|stag(?:e|ing)|grad(?:e|ing)|reflex(?:es)?|maneuvers?|manoeuvres?|"
@@ -83,6 +84,7 @@ _ABBREVIATION: Final = re.compile(r"[A-Z][A-Z0-9/&+.-]{0,6}s?")
 _SYMBOL: Final = re.compile(
     r"(?!Mc|Mac|De|Di|La|Le|O')(?:[a-z]{1,4}[A-Z][A-Za-z0-9]{0,8}|[A-Z][a-z]?[A-Z]+[A-Za-z0-9]{0,6}|[A-Za-z]{1,6}\d{1,3}[A-Za-z]{0,4}\d{0,3}|\d{1,3}[A-Za-z]{1,3})"
 )
+_LEVEL: Final = re.compile(r"[a-z]{0,2}\d{1,2}(?:[.-][a-z]?\d{1,2})?(?:mm|cm|dm)?")
 CODE: Final = re.compile(
     r"\b(?:ICD|CPT|LOINC|SNOMED|DSM|HCPCS|ATC|OMIM|MIM|NCT|PMID|RRID)[\s:#-]*(?:CT|CM|10|9|IV|V|5)?"
     r"[\s:#-]*[A-Z]?\d[\w.-]*",
@@ -145,6 +147,17 @@ def is_short_form(part: str) -> bool:
         part.lower() in lexicon.family_names().clear and len(part) >= LETTERS
     )
     return not is_listed and (len(part) <= LETTERS + 1 or not part.isupper())
+
+
+def has_house_number(text: str) -> bool:
+    """Four digits that are no year, and words beside them: "Box 8158"; or five: a ZIP code."""
+    number = _HOUSE_NUMBER.search(text)
+    return number is not None and (len(number[0]) == _ZIP_DIGITS or any(map(str.isalpha, text)))
+
+
+def is_level(word: str) -> bool:
+    """A medical word, or a level of the spine and the like: "c5-6", "t2dm"."""
+    return word in lexicon.medical_words() or bool(_LEVEL.fullmatch(word))
 
 
 def is_proud(word: str) -> bool:
