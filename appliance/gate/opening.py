@@ -1,5 +1,6 @@
 """Opening the gate of a site: policy read, detectors loaded, keys fetched. No network."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -10,6 +11,8 @@ from appliance.gate.detecting import Detector
 from appliance.gate.inspection import Gate, GateRules
 from appliance.gate.patients import PatientIndex
 from appliance.gate.policy import check_strict, load_phi_policy
+from appliance.gate.recognizers.rules import Rule
+from appliance.gate.recognizers.site import load_site_rules
 from appliance.gate.skimming import Skimmer
 from appliance.gate.spending import SpentStamps
 from appliance.gate.vocabulary import load_terms
@@ -33,7 +36,8 @@ def open_gate(
     """The gate of a site, every detector that its policy names loaded and awake.
 
     Args:
-        policies: Directory of the policies in force; `phi.toml` is read from it.
+        policies: Directory of the policies in force; `phi.toml` and `identifiers.toml` are read
+            from it.
         index: The patient index; where there is none, no patient is registered.
         keys: Keys of the patient index and of the stamps.
         clock: The time.
@@ -62,10 +66,11 @@ def _open(policies: Path, index: Path, keys: KeyProvider, clock: Clock, recorder
         load_terms(policies / "labels"),
         "patient-index-empty" if is_empty else "",
     )
+    site_rules = load_site_rules(policies / "identifiers.toml")
     detectors: list[Detector] = [patients]
     for name in policy.detectors:
         if name != PatientIndex.name:
-            detectors += _load(name)
+            detectors += _load(name, site_rules)
     # Cheap ones first: a text that one of them denies costs nothing more.
     detectors.sort(key=lambda detector: isinstance(detector, Skimmer))
     return Gate(rules, detectors, keys.key(Purpose.CLEARANCE), clock, recorder)
@@ -78,14 +83,14 @@ def open_checker(
     return ClearanceChecker(keys.key(Purpose.CLEARANCE), clock, policy_digest, _LONGEST_LIFE, spent)
 
 
-def _load(name: str) -> list[Detector]:
+def _load(name: str, site_rules: Sequence[Rule]) -> list[Detector]:
     """The detectors that one name of the policy stands for, each tried on a text it must find."""
     loaded: list[Detector] = []
     if name == "presidio":
         from appliance.gate.presidio import load_presidio
         from appliance.gate.recognizers.catalogue import finders
 
-        *rules, names = load_presidio(finders())
+        *rules, names = load_presidio(finders(site_rules))
         loaded = [*rules, Skimmer(names, guesses_numbers=False)]
     if name == "tagger":
         from appliance.gate.tagger import load_tagger

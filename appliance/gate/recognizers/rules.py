@@ -1,6 +1,6 @@
 """Rules: a pattern, what it finds, how sure it is, and a check that rejects chance finds."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -8,6 +8,8 @@ import regex  # type: ignore[import-untyped]  # ships no types
 
 from appliance.errors import DetectorFailed
 from appliance.records.verdicts import Hit
+
+Finder = Callable[[str], Iterable[Hit]]
 
 # Presidio skips a pattern that takes too long. Here it denies.
 _TIMEOUT_S: Final = 5.0
