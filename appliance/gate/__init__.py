@@ -6,6 +6,7 @@ Never here: a way around it, a network, a download, the text itself in an error,
 
 The path of a text: `normalisation` (one plain reading, with offsets back to the input),
 `unwrapping` (further readings, where something is encoded), `legibility` (can it be read at all?),
-detectors behind one Protocol (`presidio`, `tagger`, `patients`, `overlap`), `knowledge` (which
-alarms does a named medical rule lift?), `ruling` (pure), `clearance` (stamp).
+detectors behind one Protocol, cheap ones first (`patients` and `overlap`, then `presidio` and
+`tagger`, which see only what `skimming` leaves them), `knowledge` (which alarms does a named
+medical rule lift?), `ruling` (pure), `clearance` (stamp) or `denials` (ledger).
 """

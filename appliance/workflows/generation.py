@@ -42,7 +42,7 @@ class Inspector(Protocol):
     """The gate, as the accept-loop needs it."""
 
     def clear_many(self, drafts: Sequence[Draft]) -> list[ClearedPrompt | Verdict]:
-        """Each draft, in order: stamped, or the verdict that denies it."""
+        """Each draft, in order: stamped, or the verdict that denies it, which the ledger has."""
 
 
 @dataclass(slots=True)
@@ -153,9 +153,8 @@ class Generation:
         self._again.extendleft(reversed(batch))
         rulings = await asyncio.to_thread(self._rooms.gate.clear_many, [batch[at] for at in fresh])
         for at, ruling in zip(fresh, rulings, strict=True):
-            if isinstance(ruling, Verdict):
-                self._record_denial(batch[at], ruling)
-            else:
+            # The gate has told the ledger of those that it denied.
+            if isinstance(ruling, ClearedPrompt):
                 sending = self._send(backend, slots, ruling, keys[at])
                 answers[at] = asyncio.create_task(sending)
         for draft, answer in zip(batch, answers, strict=True):
@@ -199,12 +198,6 @@ class Generation:
             completion = await backend.complete(cleared, self._rooms.parameters)
             self._rooms.journal.finish(key, completion)
             return completion
-
-    def _record_denial(self, draft: Draft, verdict: Verdict) -> None:
-        # A reason may be a sentence; the ledger takes names.
-        rule = verdict.reason.partition(":")[0].replace(" ", "-")
-        facts: dict[str, Fact] = {"draft": draft.draft_id, "rule": rule, "hits": len(verdict.hits)}
-        self._rooms.recorder.record("prompt.denied", facts)
 
     def _judge(self, draft: Draft, completion: Completion | None) -> None:
         if completion is None:
