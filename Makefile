@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test check format clean bench-gate bench-gate-speed bench-learning bench-ledger
+.PHONY: install demo test check format clean bench-gate bench-gate-speed bench-gate-evasion bench-gate-index bench-learning bench-ledger
 
 install: $(STAMP)
 
@@ -41,6 +41,13 @@ bench-gate: install
 
 bench-gate-speed: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.bench_gate_speed
+
+# Ten thousand disguised identifiers of the invented hospital; exit code 1 if one passes.
+bench-gate-evasion: install
+	$(BIN)/python -m tests.benchmarks.bench_gate_evasion
+
+bench-gate-index: install
+	$(BIN)/python -m tests.benchmarks.bench_gate_index
 
 bench-learning: install
 	$(BIN)/python -m pytest -s tests/benchmarks/bench_learning.py

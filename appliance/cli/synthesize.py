@@ -55,6 +55,8 @@ def synthesize(
             ("assumed yield", f"{planned.assumed_yield:.0%}"),
         ]
         render.emit_table(f"Would write corpus {out}", ("what", "value"), rows)
+        if planned.is_there:
+            render.say(f"Corpus {out} is there already: nothing would be sent.")
         return
     done = workflow.synthesize(site, order, render.Bars())
     if as_json:
@@ -62,7 +64,9 @@ def synthesize(
         return
     card = done.card
     rows = [
-        ("examples", card.accepted),
+        ("written examples", card.accepted),
+        ("varied copies", card.varied),
+        ("composed texts", card.composed),
         *((f"  {name}", number) for name, number in card.splits.items()),
         ("without an entity", card.without_entity),
         *((f"spans: {label}", number) for label, number in card.entities.items()),

@@ -15,11 +15,12 @@ from appliance.gate.clearance import ClearedPrompt, Stamper
 from appliance.gate.denials import denial_facts
 from appliance.gate.detecting import Detector, GuardedDetector
 from appliance.gate.knowledge import find_lift, find_witnessed
-from appliance.gate.legibility import find_illegible
-from appliance.gate.normalisation import Reading, normalise
+from appliance.gate.legibility import find_doubt
+from appliance.gate.normalisation import Reading
 from appliance.gate.policy import PhiPolicy
 from appliance.gate.remembering import Hits, Memory
 from appliance.gate.ruling import counts, refuse, rule
+from appliance.gate.unwrapping.readings import readings
 from appliance.gate.vocabulary import Terms
 from appliance.records.clock import Clock
 from appliance.records.events import Recorder
@@ -154,11 +155,11 @@ class Gate:
         if refusal:
             return _Hearing((), refusal, is_over=True)
         try:
-            readings = (normalise(text),)
-            refusal = next(filter(None, (find_illegible(one.text) for one in readings)), "")
+            read = readings(text)
+            refusal = find_doubt(text, [one.text for one in read]) or ""
         except Exception:  # noqa: BLE001 - whatever keeps it from being read, it can't pass
             return _Hearing((), "unreadable", is_over=True)
-        hearing = _Hearing(readings, refusal, [[] for _ in readings], is_over=bool(refusal))
+        hearing = _Hearing(read, refusal, [[] for _ in read], is_over=bool(refusal))
         if not refusal:
             self._recall(hearing)
         return hearing

@@ -9,17 +9,20 @@ from appliance.errors import ApplianceError, DetectorFailed
 from appliance.gate.clearance import ClearanceChecker
 from appliance.gate.detecting import Detector
 from appliance.gate.inspection import Gate, GateRules
-from appliance.gate.patients import PatientIndex
-from appliance.gate.policy import load_phi_policy
+from appliance.gate.overlap.detector import NoteOverlap, read_public_texts
+from appliance.gate.overlap.fingerprints import FILE
+from appliance.gate.patients.index import PatientIndex
+from appliance.gate.policy import check_strict, load_phi_policy
 from appliance.gate.recognizers.rules import Rule
 from appliance.gate.recognizers.site import load_site_rules
 from appliance.gate.skimming import Skimmer
+from appliance.gate.spending import SpentStamps
 from appliance.gate.vocabulary import load_terms
 from appliance.records.clock import Clock
 from appliance.records.events import Recorder
 from appliance.records.identifiers import Digest
 from appliance.settings.keys import KeyProvider, Purpose
-from appliance.settings.policies import digest_policies
+from appliance.settings.policies import digest_policies, shipped_policies
 
 _LONGEST_LIFE: Final = timedelta(days=1)
 # Nobody, with an identifier of every kind: a detector that finds none of them is broken.
@@ -37,15 +40,17 @@ def open_gate(
     Args:
         policies: Directory of the policies in force; `phi.toml` and `identifiers.toml` are read
             from it.
-        index: The patient index; where there is none, no patient is registered.
+        index: The patient index; where there is none, no patient is registered. The fingerprints
+            of the notes lie beside it.
         keys: Keys of the patient index and of the stamps.
         clock: The time.
         recorder: Told of every draft that is denied, and of a gate that does not open.
 
     Raises:
         BadInput: The policy does not parse, or is looser than the product's own.
-        DetectorFailed: A detector does not load, or finds nothing where it must.
-        KeyMismatch: The patient index was written under another key.
+        DetectorFailed: A detector does not load, finds nothing where it must, or there are notes in
+            the vault that it can't know.
+        KeyMismatch: Patient index or fingerprints were written under another key.
     """
     try:
         return _open(policies, index, keys, clock, recorder)
@@ -56,7 +61,10 @@ def open_gate(
 
 def _open(policies: Path, index: Path, keys: KeyProvider, clock: Clock, recorder: Recorder) -> Gate:
     policy = load_phi_policy(policies / "phi.toml")
-    patients = PatientIndex.load(index, keys.key(Purpose.PATIENT_INDEX))
+    check_strict(policy, load_phi_policy(shipped_policies() / "phi.toml"))
+    key = keys.key(Purpose.PATIENT_INDEX)
+    patients = PatientIndex.load(index, key)
+    notes = NoteOverlap.load(index.with_name(FILE), key, read_public_texts(policies / "labels"))
     is_empty = policy.require_patient_index and not len(patients)
     rules = GateRules(
         policy,
@@ -65,18 +73,20 @@ def _open(policies: Path, index: Path, keys: KeyProvider, clock: Clock, recorder
         "patient-index-empty" if is_empty else "",
     )
     site_rules = load_site_rules(policies / "identifiers.toml")
-    detectors: list[Detector] = [patients]
+    local: dict[str, Detector] = {patients.name: patients, notes.name: notes}
+    detectors: list[Detector] = []
     for name in policy.detectors:
-        if name != PatientIndex.name:
-            detectors += _load(name, site_rules)
+        detectors += [local[name]] if name in local else _load(name, site_rules)
     # Cheap ones first: a text that one of them denies costs nothing more.
     detectors.sort(key=lambda detector: isinstance(detector, Skimmer))
     return Gate(rules, detectors, keys.key(Purpose.CLEARANCE), clock, recorder)
 
 
-def open_checker(keys: KeyProvider, clock: Clock, policy_digest: Digest) -> ClearanceChecker:
+def open_checker(
+    keys: KeyProvider, clock: Clock, policy_digest: Digest, spent: SpentStamps
+) -> ClearanceChecker:
     """The sender's side of the stamp; loads no detector."""
-    return ClearanceChecker(keys.key(Purpose.CLEARANCE), clock, policy_digest, _LONGEST_LIFE)
+    return ClearanceChecker(keys.key(Purpose.CLEARANCE), clock, policy_digest, _LONGEST_LIFE, spent)
 
 
 def _load(name: str, site_rules: Sequence[Rule]) -> list[Detector]:

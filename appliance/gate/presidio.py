@@ -5,14 +5,13 @@ engine gets a model that is already loaded, so that path is never taken.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from appliance.errors import DetectorFailed
 from appliance.gate.casing import recase
+from appliance.gate.recognizers.rules import Finder
 from appliance.records.verdicts import Hit
-
-Finder = Callable[[str], Iterable[Hit]]
 
 _LANGUAGE: Final = "en"
 # What spaCy calls a thing, and what the gate calls it. Dates, numbers and nations come from rules,

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from appliance.errors import BadInput
+from appliance.errors import BadInput, IntegrityError
 from appliance.gate.denials import denial_facts
 from appliance.gate.inspection import Gate
 from appliance.gate.opening import open_gate
 from appliance.records.progress import Progress
 from appliance.records.verdicts import Decision, Verdict
 from appliance.settings.keys import Purpose, pseudonym
-from appliance.workflows.site import Site, open_site
+from appliance.workflows.site import Site, check_kept, open_site
 
 STDIN: Final = Path("-")
 INDEX: Final = "patients.index"
@@ -66,8 +66,18 @@ class ScanRow:
 
 
 def open_site_gate(site: Site) -> Gate:
-    """The gate of an open site."""
+    """The gate of an open site.
+
+    Raises:
+        IntegrityError: The index of its patients is gone.
+        DetectorFailed: A detector does not load.
+    """
     index = site.paths.vault / INDEX
+    try:
+        check_kept(site, index, "patients.imported", "patients")
+    except IntegrityError as error:
+        site.ledger.record("gate.closed", {"error": type(error).__name__})
+        raise
     return open_gate(site.paths.policies, index, site.keys, site.clock, site.ledger)
 
 
@@ -96,7 +106,7 @@ def scan(
         DetectorFailed: A detector does not load.
     """
     site = open_site(root)
-    inputs = _read_inputs(sources, stdin, jsonl=jsonl)
+    inputs = read_inputs(sources, stdin, jsonl=jsonl)
     gate = open_site_gate(site)
     counts = {Decision.ALLOW: 0, Decision.DENY: 0}
     progress.begin("inspecting")
@@ -121,9 +131,18 @@ def text_id(site: Site, input_id: str) -> str:
     return f"t-{pseudonym(site.keys.key(Purpose.PSEUDONYM), 'text', input_id)}"
 
 
+def content_id(site: Site, text: str) -> str:
+    """What tells, with the site's key, whether a text is still the one that was ruled on."""
+    return pseudonym(site.keys.key(Purpose.PSEUDONYM), "content", text)
+
+
 def _record_denials(site: Site, batch: Sequence[InputText], verdicts: Sequence[Verdict]) -> None:
     site.ledger.record_many(
-        ("text.denied", {"text": text_id(site, one.id)} | denial_facts(verdict))
+        (
+            "text.denied",
+            {"text": text_id(site, one.id), "content": content_id(site, one.text)}
+            | denial_facts(verdict),
+        )
         for one, verdict in zip(batch, verdicts, strict=True)
         if verdict.decision is Decision.DENY
     )
@@ -146,7 +165,12 @@ def _batches(inputs: Iterator[InputText]) -> Iterator[list[InputText]]:
         yield batch
 
 
-def _read_inputs(sources: Sequence[Path], stdin: BinaryIO, *, jsonl: bool) -> Iterator[InputText]:
+def read_inputs(sources: Sequence[Path], stdin: BinaryIO, *, jsonl: bool) -> Iterator[InputText]:
+    """The inputs of all sources, in order; see `scan`.
+
+    Raises:
+        BadInput: A source can't be read, is not UTF-8, or has a malformed line.
+    """
     for source in sources or (STDIN,):
         if jsonl:
             yield from _read_lines(source, stdin)
@@ -163,7 +187,7 @@ def _read_lines(source: Path, stdin: BinaryIO) -> Iterator[InputText]:
             if text.strip():
                 yield _parse_line(text, source, number)
     except OSError as error:
-        raise BadInput(f"{source} can't be read: {error.strerror}.") from None
+        raise _unreadable(source, error) from None
     finally:
         if source != STDIN:
             lines.close()
@@ -203,8 +227,14 @@ def _read_bytes(source: Path, stdin: BinaryIO) -> bytes:
         return file.read()
 
 
+def _unreadable(source: Path, error: OSError) -> BadInput:
+    return BadInput(
+        f"{source} can't be read: {error.strerror}.", "Name a file that this user may read."
+    )
+
+
 def _open(source: Path) -> BinaryIO:
     try:
         return source.open("rb")
     except OSError as error:
-        raise BadInput(f"{source} can't be read: {error.strerror}.") from None
+        raise _unreadable(source, error) from None

@@ -2,8 +2,10 @@
 
 import asyncio
 import math
+import random
 import re
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -12,9 +14,11 @@ from typing import Final
 from appliance.artifacts.manifest import is_finished, read_manifest
 from appliance.errors import BackendUnavailable, BadInput
 from appliance.gate.opening import open_checker
+from appliance.gate.spending import SpentFile
 from appliance.learning.basemodels.store import ModelStore
 from appliance.records.cards import CorpusCard
 from appliance.records.events import Fact, Recorder
+from appliance.records.examples import Example, Origin
 from appliance.records.identifiers import Digest
 from appliance.records.progress import Progress, Silent
 from appliance.records.prompts import Route, SamplingParameters
@@ -22,8 +26,10 @@ from appliance.records.tasks import LabelSheet, Vocabulary
 from appliance.settings.tasks import load_task
 from appliance.synthesis.curation.corpus import KIND, read_card, write_corpus
 from appliance.synthesis.curation.curator import Curator
+from appliance.synthesis.curation.variation import Variation
 from appliance.synthesis.journal.lock import run_lock
 from appliance.synthesis.journal.store import Journal
+from appliance.synthesis.prompting.frames import lines
 from appliance.synthesis.prompting.stream import drafts
 from appliance.synthesis.routing.choice import narrow
 from appliance.synthesis.routing.policy import RoutingPolicy, load_routing
@@ -33,6 +39,8 @@ from appliance.workflows.site import Site, open_site
 from appliance.workflows.supply import EngineSupply, Supply
 
 RESTARTS: Final = 3
+# No corpus can be called so: its journal lies beside this file.
+STAMPS: Final = ".stamps.db"
 PARAMETERS: Final = SamplingParameters(temperature=0.7, max_tokens=64)
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 # Measured with Gemma 3 270M on the disease sheet; a plan says so.
@@ -40,6 +48,7 @@ _ASSUMED_YIELD: Final = 0.6
 _CHARACTERS_PER_TOKEN: Final = 4.8
 _TOKENS_PER_ANSWER: Final = 23
 _SAMPLE: Final = 256
+_TRIES_PER_LINE: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +97,7 @@ class Plan:
         prompt_tokens: In all of them, cached or not.
         completion_tokens: In all answers.
         assumed_yield: Share of answers that become examples, 0 to 1.
+        is_there: Whether this very corpus is finished already; nothing would be sent then.
     """
 
     order: Order
@@ -97,6 +107,7 @@ class Plan:
     prompt_tokens: int
     completion_tokens: int
     assumed_yield: float
+    is_there: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +151,8 @@ def synthesize_in(site: Site, gate: Inspector, order: Order, progress: Progress)
     if finished is not None:
         return finished
     model = ModelStore(site.paths.models).resolve(site.settings.vllm.model)
-    checker = open_checker(site.keys, site.clock, site.policy_digest)
+    spent = SpentFile(site.paths.journal / STAMPS)
+    checker = open_checker(site.keys, site.clock, site.policy_digest, spent)
     with EngineSupply(site, model, checker, progress) as supply:
         return synthesize_with(site, gate, supply, order, prepared, progress)
 
@@ -191,6 +203,7 @@ def plan(root: Path, order: Order) -> Plan:
         prompt_tokens=round(mean * wanted),
         completion_tokens=_TOKENS_PER_ANSWER * wanted,
         assumed_yield=_ASSUMED_YIELD,
+        is_there=_find_finished(site, order, prepared) is not None,
     )
 
 
@@ -215,8 +228,14 @@ def prepare(site: Site, order: Order) -> Prepared:
 
 def _find_finished(site: Site, order: Order, prepared: Prepared) -> Synthesis | None:
     directory = site.paths.corpora / order.out
-    if not is_finished(directory):
+    if not directory.exists():
         return None
+    if not is_finished(directory):
+        # Told now and not when everything has been generated.
+        raise BadInput(
+            f"Something that is no finished corpus stands at {directory}.",
+            "Move it away, or name another corpus with --out.",
+        )
     card = read_card(directory)
     if (card.sheet_digest, card.accepted) != (prepared.sheet.digest, order.count):
         raise BadInput(
@@ -245,22 +264,51 @@ def _finish(
     site: Site, order: Order, prepared: Prepared, tally: Tally, curator: Curator
 ) -> Synthesis:
     directory = site.paths.corpora / order.out
-    card = _make_card(site, order, prepared, tally, curator)
-    digest = write_corpus(directory, card, tally.examples)
+    examples = [*tally.examples, *enrich(prepared, order.seed, tally.examples, curator)]
+    card = _make_card(site, order, prepared, tally, curator, examples)
+    digest = write_corpus(directory, card, examples)
     facts: dict[str, Fact] = {
         "corpus": order.out,
         "digest": digest,
         "task": order.task,
         "accepted": card.accepted,
+        "varied": card.varied,
+        "composed": card.composed,
     }
     site.ledger.record("corpus.written", facts)
     return Synthesis(directory, digest, card, tally.from_journal)
 
 
+def enrich(
+    prepared: Prepared, seed: int, written: Sequence[Example], curator: Curator
+) -> Iterator[Example]:
+    """What the sheet wants beside the written examples: these varied, and lines composed.
+
+    The same examples, sheet and seed give the same.
+    """
+    composition = prepared.sheet.composition
+    variation = Variation(prepared.vocabulary.terms, random.Random(f"variants {seed}"))
+    for example in written:
+        for _ in range(composition.variants):
+            varied = curator.vary(example, variation)
+            if varied is not None:
+                yield varied
+    wanted = round(composition.lines * len(written))
+    composed = map(curator.take, lines(prepared.sheet, prepared.vocabulary, seed))
+    # A sheet of few frames has said all it can after a while.
+    tried = islice(composed, _TRIES_PER_LINE * wanted)
+    yield from islice((example for example in tried if example is not None), wanted)
+
+
 def _make_card(
-    site: Site, order: Order, prepared: Prepared, tally: Tally, curator: Curator
+    site: Site,
+    order: Order,
+    prepared: Prepared,
+    tally: Tally,
+    curator: Curator,
+    examples: Sequence[Example],
 ) -> CorpusCard:
-    examples = tally.examples
+    origins = Counter(example.origin for example in examples)
     return CorpusCard(
         name=order.out,
         task=order.task,
@@ -272,7 +320,9 @@ def _make_card(
         drafts=tally.completions + tally.denied,
         denied=tally.denied,
         completions=tally.completions,
-        accepted=len(examples),
+        accepted=len(tally.examples),
+        varied=origins[Origin.VARIED],
+        composed=origins[Origin.COMPOSED],
         dropped={reason.value: count for reason, count in sorted(curator.dropped.items())},
         splits=dict(Counter(example.split.value for example in examples)),
         entities=dict(Counter(span.label for example in examples for span in example.spans)),

@@ -21,7 +21,7 @@ from typing import Any
 
 from appliance.gate.inspection import Gate
 from appliance.gate.opening import open_gate
-from appliance.gate.patients import write_index
+from appliance.gate.patients.writing import write_index
 from appliance.records.notes import PatientIdentifier
 from appliance.records.verdicts import Decision
 from appliance.settings.clock import SystemClock

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from appliance.gate.presidio import Finder
 from appliance.gate.recognizers import contacts, dates, names, numbers, places
-from appliance.gate.recognizers.rules import Rule, find_all
+from appliance.gate.recognizers.rules import Finder, Rule, find_all
 
 
 def finders(site_rules: Sequence[Rule] = ()) -> dict[str, Finder]:
