@@ -65,6 +65,9 @@ def _is_proper_ward(text: str) -> bool:
     return not is_plain and (first in lexicon.family_names() or not lexicon.is_known_word(first))
 
 
+# "In acute rehabilitation" and "of peritoneal dialysis" name no place, "at acme rehabilitation" does.
+_TOWARDS: Final = frozenset("at from to near visited".split())
+
 _RULES: Final[tuple[Rule, ...]] = (
     rule("street-address", "LOCATION", 0.8, rf"(?<![\w./-])\d{{1,6}}[a-d]?(?:-\d{{1,4}})?\s+(?:{_NO_STREET}(?:[nsew]\.?|[nsew][ew]|[a-z][a-z.'-]{{1,20}}|\d{{1,3}}(?:st|nd|rd|th))\s+){{1,4}}{_STREET}\b\.?(?!\s?['\w]*\s(?:mg|ml)){_TAIL}"),
     rule("post-office-box", "LOCATION", 0.9, r"\bp\.?\s?o\.?\s?box\s?\#?\d+"),
@@ -177,7 +180,7 @@ def _names_a_place(words: list[Word], index: int, *, has_capitals: bool) -> bool
     if word.lower in _GENERIC or word.lower in lexicon.medical_words():
         return False
     # Without capitals an ordinary word names a place only directly after "at", "from", ...
-    is_placed = index > 0 and words[index - 1].lower in _PREPOSITION
+    is_placed = index > 0 and words[index - 1].lower in _TOWARDS
     return is_placed or not lexicon.is_known_word(word.lower)
 
 
