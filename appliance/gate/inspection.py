@@ -14,7 +14,7 @@ from appliance.errors import Denied, DetectorFailed
 from appliance.gate.clearance import ClearedPrompt, Stamper
 from appliance.gate.denials import denial_facts
 from appliance.gate.detecting import Detector, GuardedDetector
-from appliance.gate.knowledge import find_lift
+from appliance.gate.knowledge import find_lift, find_witnessed
 from appliance.gate.legibility import find_doubt
 from appliance.gate.normalisation import Reading
 from appliance.gate.policy import PhiPolicy
@@ -202,17 +202,23 @@ class Gate:
             self._take(hearing, [next(answers) for _ in hearing.readings])
 
     def _take(self, hearing: _Hearing, answers: Sequence[Hits]) -> None:
-        """What was found in each reading counts or is lifted, each hit by itself."""
+        """All that was found in each reading so far counts or is lifted.
+
+        A hit that was lifted while it was alone may stand now that another detector agrees.
+        """
+        hearing.counted.clear()
+        hearing.lifted.clear()
         try:
             for reading, found, hits in zip(hearing.readings, hearing.found, answers, strict=True):
                 found.extend(hits)
-                for hit in hits:
-                    self._weigh(hearing, reading, hit)
+                witnessed = find_witnessed(found)
+                for hit in found:
+                    self._weigh(hearing, reading, hit, has_witness=hit in witnessed)
         except Exception:  # noqa: BLE001 - a lift that can't be looked up leaves a doubt
             hearing.refusal = "not-ruled"
 
-    def _weigh(self, hearing: _Hearing, reading: Reading, hit: Hit) -> None:
-        rule_name = find_lift(reading.text, hit, self._rules.terms)
+    def _weigh(self, hearing: _Hearing, reading: Reading, hit: Hit, *, has_witness: bool) -> None:
+        rule_name = find_lift(reading.text, hit, self._rules.terms, has_witness=has_witness)
         if rule_name is not None:
             hearing.lifted.append(_to_input(reading, hit, f"{hit.detector}:{rule_name}"))
         elif counts(hit, self._rules.policy):

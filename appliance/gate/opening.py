@@ -1,5 +1,6 @@
 """Opening the gate of a site: policy read, detectors loaded, keys fetched. No network."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -12,7 +13,10 @@ from appliance.gate.overlap.detector import NoteOverlap, read_public_texts
 from appliance.gate.overlap.fingerprints import FILE
 from appliance.gate.patients.index import PatientIndex
 from appliance.gate.policy import check_strict, load_phi_policy
+from appliance.gate.recognizers.rules import Rule
+from appliance.gate.recognizers.site import load_site_rules
 from appliance.gate.skimming import Skimmer
+from appliance.gate.spending import SpentStamps
 from appliance.gate.vocabulary import load_terms
 from appliance.records.clock import Clock
 from appliance.records.events import Recorder
@@ -34,7 +38,8 @@ def open_gate(
     """The gate of a site, every detector that its policy names loaded and awake.
 
     Args:
-        policies: Directory of the policies in force; `phi.toml` is read from it.
+        policies: Directory of the policies in force; `phi.toml` and `identifiers.toml` are read
+            from it.
         index: The patient index; where there is none, no patient is registered. The fingerprints
             of the notes lie beside it.
         keys: Keys of the patient index and of the stamps.
@@ -43,8 +48,8 @@ def open_gate(
 
     Raises:
         BadInput: The policy does not parse, or is looser than the product's own.
-        DetectorFailed: A detector does not load, finds nothing where it must, or notes are in the
-            vault that it can't know.
+        DetectorFailed: A detector does not load, finds nothing where it must, or there are notes in
+            the vault that it can't know.
         KeyMismatch: Patient index or fingerprints were written under another key.
     """
     try:
@@ -67,28 +72,31 @@ def _open(policies: Path, index: Path, keys: KeyProvider, clock: Clock, recorder
         load_terms(policies / "labels"),
         "patient-index-empty" if is_empty else "",
     )
-    detectors: list[Detector] = [patients, notes]
+    site_rules = load_site_rules(policies / "identifiers.toml")
+    local: dict[str, Detector] = {patients.name: patients, notes.name: notes}
+    detectors: list[Detector] = []
     for name in policy.detectors:
-        if name not in {patients.name, notes.name}:
-            detectors += _load(name)
+        detectors += [local[name]] if name in local else _load(name, site_rules)
     # Cheap ones first: a text that one of them denies costs nothing more.
     detectors.sort(key=lambda detector: isinstance(detector, Skimmer))
     return Gate(rules, detectors, keys.key(Purpose.CLEARANCE), clock, recorder)
 
 
-def open_checker(keys: KeyProvider, clock: Clock, policy_digest: Digest) -> ClearanceChecker:
+def open_checker(
+    keys: KeyProvider, clock: Clock, policy_digest: Digest, spent: SpentStamps
+) -> ClearanceChecker:
     """The sender's side of the stamp; loads no detector."""
-    return ClearanceChecker(keys.key(Purpose.CLEARANCE), clock, policy_digest, _LONGEST_LIFE)
+    return ClearanceChecker(keys.key(Purpose.CLEARANCE), clock, policy_digest, _LONGEST_LIFE, spent)
 
 
-def _load(name: str) -> list[Detector]:
+def _load(name: str, site_rules: Sequence[Rule]) -> list[Detector]:
     """The detectors that one name of the policy stands for, each tried on a text it must find."""
     loaded: list[Detector] = []
     if name == "presidio":
         from appliance.gate.presidio import load_presidio
         from appliance.gate.recognizers.catalogue import finders
 
-        *rules, names = load_presidio(finders())
+        *rules, names = load_presidio(finders(site_rules))
         loaded = [*rules, Skimmer(names, guesses_numbers=False)]
     if name == "tagger":
         from appliance.gate.tagger import load_tagger

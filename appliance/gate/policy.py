@@ -63,7 +63,9 @@ def load_phi_policy(path: Path) -> PhiPolicy:
         content = path.read_bytes()
         raw = tomllib.loads(content.decode("utf-8"))
     except OSError as error:
-        raise BadInput(f"{path} can't be read: {error.strerror}.") from None
+        raise BadInput(
+            f"{path} can't be read: {error.strerror}.", "Copy the product's own back to that place."
+        ) from None
     except UnicodeDecodeError:
         raise BadInput(f"{path} is not UTF-8.", "Save it as UTF-8.") from None
     except tomllib.TOMLDecodeError as error:

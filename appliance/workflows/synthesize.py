@@ -14,6 +14,7 @@ from typing import Final
 from appliance.artifacts.manifest import is_finished, read_manifest
 from appliance.errors import BackendUnavailable, BadInput
 from appliance.gate.opening import open_checker
+from appliance.gate.spending import SpentFile
 from appliance.learning.basemodels.store import ModelStore
 from appliance.records.cards import CorpusCard
 from appliance.records.events import Fact, Recorder
@@ -38,6 +39,8 @@ from appliance.workflows.site import Site, open_site
 from appliance.workflows.supply import EngineSupply, Supply
 
 RESTARTS: Final = 3
+# No corpus can be called so: its journal lies beside this file.
+STAMPS: Final = ".stamps.db"
 PARAMETERS: Final = SamplingParameters(temperature=0.7, max_tokens=64)
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 # Measured with Gemma 3 270M on the disease sheet; a plan says so.
@@ -148,7 +151,8 @@ def synthesize_in(site: Site, gate: Inspector, order: Order, progress: Progress)
     if finished is not None:
         return finished
     model = ModelStore(site.paths.models).resolve(site.settings.vllm.model)
-    checker = open_checker(site.keys, site.clock, site.policy_digest)
+    spent = SpentFile(site.paths.journal / STAMPS)
+    checker = open_checker(site.keys, site.clock, site.policy_digest, spent)
     with EngineSupply(site, model, checker, progress) as supply:
         return synthesize_with(site, gate, supply, order, prepared, progress)
 

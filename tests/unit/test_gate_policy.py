@@ -38,6 +38,8 @@ def test_the_shipped_policy_parses():
         ("PERSON = 0.40", 'PERSON = "never"'),
         ("require_patient_index = false", "require_patient_index = 0"),
         ("[thresholds]", "[thresholds"),
+        ("[thresholds]", "thresholds = 1\n[others]"),
+        ('unsure = "deny"', "unsure = true"),
     ],
 )
 def test_a_policy_that_loosens_or_does_not_parse_is_refused(tmp_path, old, new):

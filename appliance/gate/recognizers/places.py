@@ -57,6 +57,14 @@ _PREPOSITION: Final = frozenset(
     "in at from near to outside around of resident lives living residing resides visited".split()
 )
 
+
+def _is_proper_ward(text: str) -> bool:
+    """So "Nightingale Ward" is, but neither "Surgical Ward" nor "North Wing"."""
+    first = text.split(maxsplit=1)[0].lower()
+    is_plain = first in _GENERIC or first in lexicon.medical_words()
+    return not is_plain and (first in lexicon.family_names() or not lexicon.is_known_word(first))
+
+
 _RULES: Final[tuple[Rule, ...]] = (
     rule("street-address", "LOCATION", 0.8, rf"(?<![\w./-])\d{{1,6}}[a-d]?(?:-\d{{1,4}})?\s+(?:{_NO_STREET}(?:[nsew]\.?|[nsew][ew]|[a-z][a-z.'-]{{1,20}}|\d{{1,3}}(?:st|nd|rd|th))\s+){{1,4}}{_STREET}\b\.?(?!\s?['\w]*\s(?:mg|ml)){_TAIL}"),
     rule("post-office-box", "LOCATION", 0.9, r"\bp\.?\s?o\.?\s?box\s?\#?\d+"),
@@ -71,6 +79,7 @@ _RULES: Final[tuple[Rule, ...]] = (
     rule("hospital-without-article", "LOCATION", 0.5, r"\b(?:at|to|from|in|visited|by)\s(?P<id>(?:general|memorial|city|county|central|regional|children'?s|veterans|university|cancer|heart)\s(?:hospital|medical\scenter|health|clinic|center\sin\s\w+(?:\s\w+)?))\b"),
     rule("hospital-in-capitals", "LOCATION", 0.5, r"(?<![.!?]\s)(?<!^)(?-i:\b(?:General|Memorial|City|County|Central|Regional|Children'?s|Veterans|University|Cancer|Heart|Community)\s(?:Hospital|Medical\sCenter|Health|Clinic|Center))\b"),
     rule("place-and-short-head", "LOCATION", 0.6, r"(?-i:\b(?:at|to|from|in|visited|by)\s(?P<id>(?:[A-Z][a-z'.]+\s){1,3}(?:General|Memorial|Med|Health|Regional|Presbyterian|Methodist|Baptist|Medical|Heart|Ortho|Cardiology|Oncology|Peds|Pediatrics|Office|Campus|Branch|Site|VA|ER|ED)))\b"),
+    rule("ward", "LOCATION", 0.5, r"(?-i:\b[A-Z][a-z]{3,}(?:\s[A-Z][a-z]+)?\s(?:Ward|Wing|Pavilion|Tower))\b", _is_proper_ward),
     rule("county", "LOCATION", 0.6, r"(?-i:\b[A-Z][a-z]+(?:\s[A-Z][a-z]+)?\s(?:County|Township|Parish|Borough|Village|Reservation)\b)"),
 )  # fmt: skip
 

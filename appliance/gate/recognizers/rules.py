@@ -1,6 +1,6 @@
 """Rules: a pattern, what it finds, how sure it is, and a check that rejects chance finds."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -11,6 +11,9 @@ from appliance.records.verdicts import Hit
 
 # Presidio skips a pattern that takes too long. Here it denies.
 _TIMEOUT_S: Final = 5.0
+
+Finder = Callable[[str], Iterable[Hit]]
+"""What a recognizer does: text in, hits out."""
 
 
 @dataclass(frozen=True, slots=True)
