@@ -20,6 +20,12 @@ from appliance.cli.options import dry_run_option, json_option, site_option
     show_default=True,
     help="Where prompts may go; the site's policy decides what is allowed.",
 )
+@click.option(
+    "--budget",
+    type=click.FloatRange(min=0),
+    metavar="USD",
+    help="Most that the corpus may cost at a provider, over all its runs.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the stream of prompts.")
 @dry_run_option
 @json_option
@@ -29,6 +35,7 @@ def synthesize(
     count: int,
     out: str,
     route: str,
+    budget: float | None,
     seed: int,
     dry_run: bool,
     as_json: bool,
@@ -40,7 +47,7 @@ def synthesize(
     """
     from appliance.workflows import synthesize as workflow
 
-    order = workflow.Order(task, count, out, route, seed)
+    order = workflow.Order(task, count, out, route, seed, budget)
     if dry_run:
         planned = workflow.plan(site, order)
         if as_json:
@@ -53,6 +60,8 @@ def synthesize(
             ("prompt tokens, about", planned.prompt_tokens),
             ("answer tokens, about", planned.completion_tokens),
             ("assumed yield", f"{planned.assumed_yield:.0%}"),
+            ("cost, about, USD", f"{planned.usd:.4f}"),
+            ("time, about, minutes", f"{planned.seconds / 60:.1f}"),
         ]
         render.emit_table(f"Would write corpus {out}", ("what", "value"), rows)
         return

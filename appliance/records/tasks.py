@@ -1,6 +1,7 @@
 """What a task asks for: its entity and relation types, rules, examples and vocabulary."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from appliance.records.identifiers import Digest
 
@@ -68,6 +69,13 @@ class DraftMix:
     none: float
 
 
+class Sensitivity(StrEnum):
+    """Whom the sheet, its vocabulary and what is made of them may be shown to."""
+
+    PUBLIC = "public"
+    INTERNAL = "internal"
+
+
 @dataclass(frozen=True, slots=True)
 class LabelSheet:
     """A task's definition, as read from `policies/labels/NAME.toml`.
@@ -83,6 +91,7 @@ class LabelSheet:
         mix: Target shares.
         vocabulary: File name beside the sheet.
         digest: SHA-256 over sheet and vocabulary bytes.
+        sensitivity: A sheet that does not say is the hospital's own business.
     """
 
     name: str
@@ -95,6 +104,7 @@ class LabelSheet:
     mix: DraftMix
     vocabulary: str
     digest: Digest
+    sensitivity: Sensitivity = Sensitivity.INTERNAL
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import io
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -23,6 +23,7 @@ from appliance.records.tasks import (
     EntityType,
     LabelSheet,
     RelationType,
+    Sensitivity,
     Term,
     Vocabulary,
 )
@@ -72,6 +73,7 @@ class _Sheet(_Strict):
     title: Text
     vocabulary: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+\.tsv$")]
     vocabulary_source: Text
+    sensitivity: Literal["public", "internal"] = "internal"
     registers: Annotated[tuple[Text, ...], Field(min_length=1)]
     topics: Annotated[tuple[Text, ...], Field(min_length=1)]
     mix: _Mix
@@ -205,4 +207,5 @@ def _to_sheet(name: str, parsed: _Sheet, digest: Digest) -> LabelSheet:
         mix=DraftMix(**parsed.mix.model_dump()),
         vocabulary=parsed.vocabulary,
         digest=digest,
+        sensitivity=Sensitivity(parsed.sensitivity),
     )

@@ -29,9 +29,9 @@ from appliance.settings.keys import Purpose
 from appliance.settings.secrets import read_provider_key
 from appliance.spending.purse import Purse
 from appliance.workflows.site import Site, open_site
+from appliance.workflows.supply import SOCKET
 
 POLICY: Final = "gateway.toml"
-SOCKET: Final = "gateway.sock"
 _LOCK: Final = "gateway.lock"
 _REASON: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _LONGEST_REASON: Final = 80

@@ -26,6 +26,7 @@ class Supply:
     def __init__(self, gate, script=tell, lives=()):
         self.gate, self.script, self.lives = gate, script, list(lives)
         self.given = []
+        self.model = "scripted@000000000000"
 
     def fresh(self):
         life = self.lives.pop(0) if self.lives else None
@@ -47,7 +48,7 @@ def run(site, gate, supply, count=30, out="first"):
     order = workflow.Order("disease", count, out)
     prepared = workflow.prepare(site, order)
     prepared = workflow.Prepared(prepared.sheet, prepared.vocabulary, SCRIPTED)
-    return workflow.synthesize_with(site, gate, supply, order, prepared, Silent())
+    return workflow.synthesize_with(site, gate, {Route.SCRIPTED: supply}, order, prepared, Silent())
 
 
 def ledger_text(site: Site) -> str:
