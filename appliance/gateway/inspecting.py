@@ -48,8 +48,17 @@ class Inspection:
         return await self._batcher.ask(views(texts))
 
     def _inspect(self, cases: list[tuple[str, ...]]) -> list[Finding]:
+        # The widest view first: what it already denies need not be read piece by piece.
+        widest = self._rule_on([case[-1:] for case in cases])
+        open_cases = [at for at, finding in enumerate(widest) if finding.is_clean]
+        rest = self._rule_on([cases[at][:-1] for at in open_cases])
+        for at, finding in zip(open_cases, rest, strict=True):
+            widest[at] = finding
+        return widest
+
+    def _rule_on(self, cases: list[tuple[str, ...]]) -> list[Finding]:
         different = list(dict.fromkeys(text for case in cases for text in case))
-        verdicts = self._gate.inspect_many(different)
+        verdicts = self._gate.inspect_many(different) if different else []
         ruled = dict(zip(different, verdicts, strict=True))
         return [_sum_up([ruled[text] for text in case]) for case in cases]
 

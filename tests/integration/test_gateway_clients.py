@@ -12,7 +12,7 @@ from appliance.errors import BadInput, Denied, KeyMismatch, SiteError
 from appliance.ledger.files import ENTRIES
 from appliance.workflows import gateway as workflow
 from appliance.workflows.site import init
-from tests.lib.provider_server import completion, running_provider
+from tests.lib.provider_server import completion, make_certificate, running_provider
 from tests.lib.running_gateway import CANARY, KEY, MODEL, WordGate, make_site, running_gateway
 
 HELLO = [{"role": "user", "content": "Write about a walk."}]
@@ -555,3 +555,25 @@ def test_bytes_that_are_no_http_do_no_harm(gateway):
         raw.recv(1024)
 
     assert gateway.http().get("/livez").status_code == 200
+
+
+def test_the_provider_must_show_a_certificate_that_the_policy_trusts(tmp_path, monkeypatch):
+    """An authority that the policy names is trusted; a stranger's, or another host's, is not."""
+    right = make_certificate(tmp_path / "right.pem")
+    other = make_certificate(tmp_path / "other.pem", "127.0.0.9")
+    # Whatever the environment says.
+    monkeypatch.setenv("SSL_CERT_FILE", str(right))
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    outcomes = []
+    for number, (shown, trusted) in enumerate(((right, right), (right, ""), (other, other))):
+        with running_provider(certificate=shown) as secure:
+            site = make_site(tmp_path / f"s{number}", secure.origin)
+            path = site.paths.policies / "gateway.toml"
+            path.write_text(path.read_text().replace('ca_file = ""', f'ca_file = "{trusted}"'))
+            with running_gateway(site, WordGate()) as gateway:
+                answer = gateway.http().post(
+                    "/v1/chat/completions", json={"model": MODEL, "messages": HELLO}
+                )
+            outcomes.append((answer.status_code, len(secure.bodies)))
+
+    assert outcomes == [(200, 1), (502, 0), (502, 0)]

@@ -8,9 +8,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import uvicorn
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -40,10 +46,12 @@ class ProviderServer:
     paths: list[str] = field(default_factory=list)
     arrived_at: list[float] = field(default_factory=list)
 
+    scheme: str = "http"
+
     @property
     def origin(self) -> str:
         """Where it is."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self.scheme}://127.0.0.1:{self.port}"
 
     def saw(self, text: str) -> bool:
         """Whether anything that reached it holds that text."""
@@ -84,15 +92,22 @@ def completion(text: str, prompt_tokens: int = 20) -> Response:
 
 
 @contextmanager
-def running_provider(**settings: Any) -> Iterator[ProviderServer]:
-    """The server runs on a free port."""
+def running_provider(certificate: Path | None = None, **settings: Any) -> Iterator[ProviderServer]:
+    """The server runs on a free port; over TLS, where there is a file with certificate and key."""
     provider = ProviderServer(**settings)
+    provider.scheme = "https" if certificate else "http"
     routes = [Route("/{path:path}", provider.handle, methods=["GET", "POST", "PUT"])]
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     provider.port = listener.getsockname()[1]
     config = uvicorn.Config(
-        Starlette(routes=routes), log_config=None, lifespan="off", ws="none", loop="asyncio"
+        Starlette(routes=routes),
+        log_config=None,
+        lifespan="off",
+        ws="none",
+        loop="asyncio",
+        ssl_certfile=certificate,
+        ssl_keyfile=certificate,
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
@@ -105,3 +120,29 @@ def running_provider(**settings: Any) -> Iterator[ProviderServer]:
         server.should_exit = True
         thread.join(10)
         listener.close()
+
+
+def make_certificate(path: Path, address: str = "127.0.0.1") -> Path:
+    """A file with a self-signed certificate for that address, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "invented provider")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))]), False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), True)
+        .sign(key, hashes.SHA256())
+    )
+    secret = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM) + secret)
+    return path
