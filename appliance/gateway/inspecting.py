@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from appliance.gateway.batching import Batcher
+from appliance.gateway.decoding import decode
 from appliance.records.verdicts import Decision, Verdict
 
 _MOST_TEXTS: int = 32
@@ -64,15 +65,17 @@ class Inspection:
 
 
 def views(texts: Sequence[str]) -> tuple[str, ...]:
-    """The texts, and all of them run together in two ways.
+    """The texts, all of them run together in two ways, and each of these decoded.
 
     An identifier that was cut in pieces, one piece to a message or a field, is whole again in one
-    of them.
+    of them; one that was encoded is plain.
     """
-    found = tuple(text for text in texts if text)
-    if len(found) < 2:  # noqa: PLR2004 - one text has nothing to be run together with
-        return found
-    return (*found, "".join(found), " ".join(found))
+    found = [text for text in texts if text]
+    if len(found) > 1:
+        found += ["".join(found), " ".join(found)]
+    # What is plain as it stands adds nothing; the widest view stays the last.
+    decoded = [plain for text in found if (plain := decode(text)) != text]
+    return tuple(dict.fromkeys([*decoded, *found]))
 
 
 def _sum_up(verdicts: Sequence[Verdict]) -> Finding:

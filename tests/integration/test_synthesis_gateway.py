@@ -1,9 +1,11 @@
 """Synthesize by way of the gateway: real client, real gateway, a real server for the provider."""
 
 import asyncio
-import hashlib
 import json
 import math
+import multiprocessing
+import random
+import sqlite3
 import sys
 import threading
 import time
@@ -30,28 +32,19 @@ from appliance.workflows import gateway as gateway_workflow
 from appliance.workflows import synthesize as workflow
 from appliance.workflows.site import open_site
 from appliance.workflows.supply import GatewaySupply
+from tests.lib.following_model import follow
+from tests.lib.killed_runs import make_corpus
 from tests.lib.provider_server import ProviderServer, completion, running_provider
 from tests.lib.running_gateway import MODEL, WordGate, make_site, running_gateway
-from tests.lib.scripted_backend import ScriptedBackend, tell
+from tests.lib.scripted_backend import ScriptedBackend
 from tests.lib.stamping_gate import StampingGate
 
 SEED = bytes(range(32))
 
 
-def write(body) -> str:
-    """What a model that does as it is told would say to the prompt."""
-    prompt = body["messages"][-1]["content"]
-    wanted = prompt.rpartition("Entities:")[2].partition("\n")[0]
-    names = [name.strip(" .") for name in wanted.split(";") if name.strip()]
-    opening = prompt.rpartition("\n")[2].partition(":")[2].strip()
-    number = int(hashlib.sha256(prompt.encode()).hexdigest()[:12], 16)
-    draft = make_draft("t", DraftKind.SINGLE, tuple(names), "note", prompt, opening)
-    return tell(draft) if number % 2 else tell(draft).strip()
-
-
 @pytest.fixture(scope="module")
 def provider():
-    with running_provider(script=write) as running:
+    with running_provider(script=follow) as running:
         yield running
 
 
@@ -404,3 +397,75 @@ def test_a_provider_that_limits_is_used_and_not_stormed(tmp_path, provider):
     )
     assert used >= 0.85
     assert limited.refused <= 0.1 * limited.allowed
+
+
+def answered(path) -> set[str]:
+    """Keys of the completions that a journal holds, read beside whoever writes it."""
+    if not path.exists():
+        return set()
+    journal = sqlite3.connect(path)
+    try:
+        return {key for (key,) in journal.execute("SELECT key FROM completion")}
+    except sqlite3.OperationalError:
+        return set()
+    finally:
+        journal.close()
+
+
+@pytest.mark.slow
+def test_fifty_kills_lose_nothing_and_change_nothing(tmp_path, provider):
+    """`kill -9` at 50 random moments of 300 completions: none lost, few repeated, same bytes."""
+    kills, count, at_once = 50, 300, 2
+    site = cloud_site(tmp_path / "s", provider.origin, max_concurrent=at_once, usd_per_month=100.0)
+    rng, context = random.Random(5), multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.lib.killed_runs"])
+    journal = site.paths.journal / "killed.db"
+
+    def start(name):
+        ours, theirs = context.Pipe()
+        arguments = (site.paths.root, name, count, theirs)
+        process = context.Process(target=make_corpus, args=arguments)
+        process.start()
+        assert ours.recv() == "ready"
+        return process
+
+    provider.delay_s = 0.03
+    try:
+        with running_gateway(site, WordGate()):
+            kept: set[str] = set()
+            for _ in range(kills):
+                process = start("killed")
+                # At once, or after a few more completions, and then at any moment.
+                enough = len(kept) + rng.choice((0, 1, 4, 8))
+                while len(answered(journal)) < enough:
+                    assert process.is_alive(), "it was done before it was killed often enough"
+                    time.sleep(0.01)
+                time.sleep(rng.uniform(0.0, 0.1))
+                assert process.is_alive(), "it was done before it was killed often enough"
+                process.kill()
+                process.join()
+                now = answered(journal)
+                assert kept <= now
+                kept = now
+            before_last = len(kept)
+            asked = [json.loads(raw)["messages"][-1]["content"] for raw in provider.bodies]
+            provider.delay_s = 0.0
+            last, whole = start("killed"), None
+            last.join(120)
+            whole = start("whole")
+            whole.join(120)
+    finally:
+        provider.delay_s = 0.0
+
+    assert (last.exitcode, whole.exitcode) == (0, 0)
+    assert kept <= answered(journal)
+    repeated = len(asked) - len(set(asked))
+    sys.stdout.write(
+        f"\n{kills} kills, {before_last} completions before the last run, none lost; "
+        f"{repeated} requests repeated\n"
+    )
+    assert before_last > 100
+    assert repeated <= kills * at_once
+    for name in ("train.parquet", "dev.parquet"):
+        one, other = (site.paths.corpora / corpus / name for corpus in ("killed", "whole"))
+        assert one.read_bytes() == other.read_bytes()

@@ -4,10 +4,12 @@ import json
 
 import pytest
 
+from appliance.gateway.decoding import decode
 from appliance.gateway.inspecting import views
 from appliance.gateway.reading import read_request
 from appliance.gateway.refusals import Refused, Rule
 from appliance.settings.gateway import ModelRule
+from tests.lib.phi_payloads import ENCODINGS
 
 MODELS = {"m-1": ModelRule("m-1", 1.0, 4.0, 100)}
 HELLO = [{"role": "user", "content": "Hello."}]
@@ -175,3 +177,28 @@ def test_pieces_are_whole_again_in_one_view():
     """An identifier cut over messages is found when they are run together."""
     assert views(("one",)) == ("one",)
     assert views(("", "Zebe", "dee Q.")) == ("Zebe", "dee Q.", "Zebedee Q.", "Zebe dee Q.")
+
+
+@pytest.mark.parametrize("name", sorted(ENCODINGS))
+@pytest.mark.parametrize("secret", ["00912345", "Ada Lovelace", "(202) 555-0143", "a@b.example"])
+def test_what_is_encoded_is_read_decoded(name, secret):
+    """Once or twice, alone or inside a sentence."""
+    encode = ENCODINGS[name]
+
+    assert decode(encode(secret)) == secret
+    assert decode(f"Who is {encode(secret)}?") == f"Who is {secret}?"
+    assert decode(encode(encode(secret))) == secret
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Immunosuppression after transplantation, 100% oxygen, 5%-10% of cases; A&E; AT&T.",
+        "HER2-positive, p.Val600Glu, CD4/CD8, c.35delG, TNF-alpha/interleukin-6 pathway",
+        "gastroesophageal-reflux Hypercholesterolaemia ELECTROCARDIOGRAPHY",
+        "1234 5678 90",
+    ],
+)
+def test_plain_medicine_is_not_decoded(text):
+    """Words, percentages and symbols of genes stay what they are."""
+    assert decode(text) == text
