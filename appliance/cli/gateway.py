@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def gateway() -> None:
-    """Serve the egress gateway, and open it again after it shut itself."""
+    """Serve the egress gateway, and see to what it stopped."""
 
 
 @gateway.command()
@@ -73,3 +73,19 @@ def open_(reason: str, site: Path, dry_run: bool, as_json: bool) -> None:
         return
     verb = "is shut" if dry_run else "was shut and is open now"
     render.say(f"The door {verb}; the rule: {opened.rule}.")
+
+
+@gateway.command()
+@click.argument("request_id", metavar="REQUEST")
+@click.option("--reason", required=True, help="A code, such as incident-review.")
+@site_option
+@json_option
+def incident(request_id: str, reason: str, site: Path, as_json: bool) -> None:
+    """Show a reply that was kept back because it held an identifier; the ledger says who looked."""
+    from appliance.workflows.gateway import show_incident
+
+    kept = show_incident(site, request_id, reason)
+    if as_json:
+        render.emit_json({"request": request_id, "texts": kept})
+        return
+    render.emit_table(f"Kept back from {request_id}", ("text",), [(text,) for text in kept])

@@ -21,6 +21,7 @@ from appliance.records.clock import Clock
 
 PATH: Final = "/v1/chat/completions"
 _LONGEST_WAIT_S: Final = 300.0
+_MAY_PASS: Final = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT)
 
 # At DEBUG these would write addresses and headers, the key among them.
 for _name in ("httpx2", "httpcore2"):
@@ -128,7 +129,10 @@ class Provider:
                 if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
                     raise Refused(Rule.PROVIDER_LIMIT, retry_after_s=self._wait(response))
                 if response.status_code != HTTPStatus.OK:
-                    raise Refused(Rule.PROVIDER, str(response.status_code))
+                    # A timeout or a fault there may pass; a refusal or a redirect won't.
+                    may_pass = response.is_server_error or response.status_code in _MAY_PASS
+                    rule = Rule.PROVIDER if may_pass else Rule.PROVIDER_REFUSED
+                    raise Refused(rule, str(response.status_code))
                 return Reply(await self._read(response))
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError):
             raise Refused(Rule.PROVIDER, "no-answer") from None

@@ -29,6 +29,7 @@ class Rule(StrEnum):
     LATCHED = "latched"
     RECORD = "not-recorded"
     PROVIDER = "provider-failed"
+    PROVIDER_REFUSED = "provider-refused"
     PROVIDER_LIMIT = "provider-limit"
     QUARANTINED = "reply-quarantined"
     BUG = "unforeseen"
@@ -54,6 +55,7 @@ _STATUS: Final = {
     Rule.LATCHED: HTTPStatus.SERVICE_UNAVAILABLE,
     Rule.RECORD: HTTPStatus.SERVICE_UNAVAILABLE,
     Rule.PROVIDER: HTTPStatus.BAD_GATEWAY,
+    Rule.PROVIDER_REFUSED: HTTPStatus.BAD_GATEWAY,
     Rule.PROVIDER_LIMIT: HTTPStatus.TOO_MANY_REQUESTS,
     Rule.QUARANTINED: HTTPStatus.BAD_GATEWAY,
     Rule.BUG: HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -78,6 +80,7 @@ _WORDS: Final = {
     Rule.LATCHED: "The door is shut: an administrator must run `appliance gateway open`.",
     Rule.RECORD: "The ledger could not take the request, so it was not sent.",
     Rule.PROVIDER: "The provider did not answer as it should.",
+    Rule.PROVIDER_REFUSED: "The provider refuses the request, or leads elsewhere.",
     Rule.PROVIDER_LIMIT: "The provider asks to wait.",
     Rule.QUARANTINED: "The reply held an identifier; it was kept back.",
     Rule.BUG: "The gateway failed; nothing more was sent.",

@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import json
 import os
 import re
 import threading
@@ -27,14 +28,17 @@ from appliance.records.egress import derive_seal_key
 from appliance.settings.gateway import OWN_USER, GatewayPolicy, load_gateway_policy
 from appliance.settings.keys import Purpose
 from appliance.settings.secrets import read_provider_key
+from appliance.settings.site import find_site
 from appliance.spending.purse import Purse
 from appliance.workflows.site import Site, open_site
 from appliance.workflows.supply import SOCKET
 
 POLICY: Final = "gateway.toml"
+INDEX: Final = "patients.index"
 _LOCK: Final = "gateway.lock"
 _REASON: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _LONGEST_REASON: Final = 80
+_REQUEST: Final = re.compile(r"chatcmpl-[0-9a-f]{24}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,9 @@ def serve(
         BadInput: The policy can't be used, or another gateway serves this site.
         SiteError, KeyMismatch: The provider's key is missing or readable by others.
     """
+    paths = find_site(root)
+    # Looked at before anything is loaded: a change in between must not go unnoticed.
+    freshness = Freshness(paths.policies, paths.vault / INDEX)
     site = open_site(root)
     if site.settings.profile != "cloud-allowed":
         raise Denied(
@@ -115,9 +122,9 @@ def serve(
     policy = load_gateway_policy(site.paths.policies / POLICY)
     key = read_provider_key(site.paths.keys)
     with _only_one(site.paths.run / _LOCK), ExitStack() as stack:
-        fittings, counts = _fit(site, policy, gate or _open_gate(site), stack)
+        fittings = _fit(site, policy, gate or _open_gate(site), freshness, stack)
         place = Place(socket_path or site.paths.run / SOCKET, port, stop or threading.Event())
-        asyncio.run(_serve(site, fittings, counts, key, announce, place))
+        asyncio.run(_serve(site, fittings, key, announce, place))
 
 
 def open_door(root: Path, reason: str, *, dry_run: bool = False) -> Opened:
@@ -131,11 +138,7 @@ def open_door(root: Path, reason: str, *, dry_run: bool = False) -> Opened:
     Raises:
         BadInput: The reason is no code.
     """
-    if not _REASON.fullmatch(reason) or len(reason) > _LONGEST_REASON:
-        raise BadInput(
-            "A reason is a code of small letters, digits and dashes, such as counted-by-hand.",
-            "Give another --reason.",
-        )
+    _check_reason(reason)
     site = open_site(root)
     latch = Latch(site.paths.run)
     if not latch.is_shut():
@@ -146,19 +149,46 @@ def open_door(root: Path, reason: str, *, dry_run: bool = False) -> Opened:
     return Opened(was_shut=True, rule=latch.open())
 
 
+def show_incident(root: Path, request_id: str, reason: str) -> tuple[str, ...]:
+    """What the provider said, and the gateway kept back; the ledger says who looked, and why.
+
+    Args:
+        root: The site.
+        request_id: As the ledger's event `egress.incident` has it.
+        reason: A code such as "incident-review".
+
+    Raises:
+        BadInput: The reason is no code, or nothing of that request is in quarantine.
+        KeyMismatch: It does not open.
+    """
+    _check_reason(reason)
+    if not _REQUEST.fullmatch(request_id):
+        raise BadInput("That is no request's id.", "It stands in the event egress.incident.")
+    site = open_site(root)
+    site.ledger.record("quarantine.read", {"request": request_id, "reason": reason})
+    kept: list[str] = json.loads(_quarantine_of(site).read_identified(request_id))
+    return tuple(kept)
+
+
+def _check_reason(reason: str) -> None:
+    if not _REASON.fullmatch(reason) or len(reason) > _LONGEST_REASON:
+        raise BadInput(
+            "A reason is a code of small letters, digits and dashes, such as counted-by-hand.",
+            "Give another --reason.",
+        )
+
+
+def _quarantine_of(site: Site) -> Quarantine:
+    return Quarantine(site.paths.gateway / "quarantine", site.keys.key(Purpose.GATEWAY))
+
+
 def _open_gate(site: Site) -> Inspector:
-    return open_gate(site.paths.policies, _index_of(site), site.keys, site.clock)
-
-
-def _index_of(site: Site) -> Path:
-    return site.paths.vault / "patients.index"
+    return open_gate(site.paths.policies, site.paths.vault / INDEX, site.keys, site.clock)
 
 
 def _fit(
-    site: Site, policy: GatewayPolicy, gate: Inspector, stack: ExitStack
-) -> tuple[Fittings, Counts]:
-    # Looked at before anything is loaded: a change in between must not go unnoticed.
-    freshness = Freshness(site.paths.policies, _index_of(site))
+    site: Site, policy: GatewayPolicy, gate: Inspector, freshness: Freshness, stack: ExitStack
+) -> Fittings:
     key = site.keys.key(Purpose.GATEWAY)
     purse = Purse.open(site.paths.gateway / "spending.db")
     stack.callback(purse.close)
@@ -171,19 +201,18 @@ def _fit(
         inspection=Inspection(gate),
         quotas=Quotas(purse, site.clock),
         recording=Recording(site.ledger, counts),
-        quarantine=Quarantine(site.paths.gateway / "quarantine", key),
+        quarantine=_quarantine_of(site),
         meters=Meters(policy.callers, policy.models),
         counts=counts,
         latch=Latch(site.paths.run),
         is_fresh=freshness.is_fresh,
         body_key=key,
-    ), counts
+    )
 
 
 async def _serve(
     site: Site,
     fittings: Fittings,
-    counts: Counts,
     key: str,
     announce: Callable[[Listening], None],
     place: Place,
@@ -193,7 +222,7 @@ async def _serve(
     from appliance.gateway.provider import Provider
     from appliance.gateway.readiness import Readiness
 
-    policy = fittings.policy
+    policy, counts = fittings.policy, fittings.counts
 
     def count() -> None:
         counts.sent += 1

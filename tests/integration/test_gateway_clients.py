@@ -218,8 +218,8 @@ def test_the_intent_is_on_record_before_a_byte_leaves(gateway, provider, site):
 @pytest.mark.parametrize(
     ("status", "headers", "code"),
     [
-        (302, {"location": "http://127.0.0.1:1/"}, "provider-failed"),
-        (401, {}, "provider-failed"),
+        (302, {"location": "http://127.0.0.1:1/"}, "provider-refused"),
+        (401, {}, "provider-refused"),
         (500, {}, "provider-failed"),
         (429, {"retry-after": "7"}, "provider-limit"),
     ],
@@ -266,6 +266,13 @@ def test_an_identifier_in_a_reply_is_an_incident(gateway, provider, site):
     sealed = (site.paths.gateway / "quarantine" / last["facts"]["request"]).read_bytes()
     assert SECRET.encode() not in sealed
     assert "appliance_gateway_incidents_total" in gateway.http().get("/metrics").text
+    root, request = site.paths.root, last["facts"]["request"]
+    assert workflow.show_incident(root, request, "incident-review") == (f"It was {SECRET}.",)
+    assert ledger_of(site)[-1]["facts"] == {"request": request, "reason": "incident-review"}
+    with pytest.raises(BadInput, match="quarantine"):
+        workflow.show_incident(root, f"chatcmpl-{'0' * 24}", "incident-review")
+    with pytest.raises(BadInput, match="no request"):
+        workflow.show_incident(root, "../../keys/ledger.key", "incident-review")
 
 
 def test_live_and_ready(gateway):

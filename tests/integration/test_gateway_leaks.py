@@ -61,6 +61,7 @@ def knock(gateway, requests, at_once=32):
                         through.append(payload)
                     else:
                         assert answer.status_code in {400, 403}, answer.status_code
+                        assert payload.secret not in answer.text
 
             await asyncio.gather(*(worker() for _ in range(at_once)))
 
@@ -74,8 +75,12 @@ def is_served(gateway):
     return bool(gateway.client().chat.completions.create(model=MODEL, messages=messages).choices)
 
 
-def test_registered_patients_do_not_pass_in_any_place_or_disguise(tmp_path):
-    """A few hundred requests at the real gate with the patient index alone: not one byte leaves."""
+def test_registered_patients_do_not_pass_in_any_place_or_disguise(tmp_path, caplog, capfd):
+    """Hundreds of requests at the real gate with the patient index alone: not one byte leaves.
+
+    Nor is a word of them in the ledger, a metric, a log, an answer or on a terminal.
+    """
+    caplog.set_level(0)
     with running_provider() as provider:
         site = make_site(tmp_path / "site", provider.origin)
         with running_gateway(site, index_gate(site)) as gateway:
@@ -84,10 +89,12 @@ def test_registered_patients_do_not_pass_in_any_place_or_disguise(tmp_path):
             assert Counter((one.place, one.disguise, one.kind) for one in through) == {}
             assert sum(map(len, provider.bodies)) == 0
             assert is_served(gateway)
-            ledger = (site.paths.ledger / ENTRIES).read_text()
+            told = (site.paths.ledger / ENTRIES).read_text()
+            told += gateway.http().get("/metrics").text + "".join(capfd.readouterr())
+            told += "".join(f"{one.getMessage()} {one.exc_text}" for one in caplog.records)
             for patient in patients():
                 for identifier in patient.identifiers():
-                    assert identifier.value not in ledger
+                    assert identifier.value not in told
 
 
 @pytest.mark.slow

@@ -62,6 +62,7 @@ class Payload:
     kind: str
     disguise: str
     place: str
+    secret: str = field(repr=False)
     body: bytes = field(repr=False)
 
 
@@ -168,4 +169,4 @@ def payloads(
             text = rng.choice(_FRAMES).format(text)
         fields = {"model": model} | _PLACES[place](text, rng)
         body = json.dumps(fields, ensure_ascii=rng.random() < 0.5).encode()
-        yield Payload(kind, way, place, body)
+        yield Payload(kind, way, place, value, body)

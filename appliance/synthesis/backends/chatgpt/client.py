@@ -190,6 +190,7 @@ _NEXT: Final = {
     "latched": "Run `appliance gateway open` once it is known why the counts did not agree.",
     "policies-changed": "Start the gateway again: policies or patient index changed.",
     "unknown-caller": "Add this user to a caller of gateway.toml.",
+    "provider-refused": "Check the provider's key, the model's name and the account.",
     "quota-spent": "Wait for tomorrow, or have the caller's quota in gateway.toml reviewed.",
     "model-not-listed": "List the model with its prices in gateway.toml.",
 }
