@@ -45,11 +45,12 @@ def synthesize(
     Every prompt passes the gate before it is sent. Run the same command again after an
     interruption: it goes on where it was.
     """
-    from appliance.workflows import synthesize as workflow
+    from appliance.workflows.orders import Order, plan
+    from appliance.workflows.synthesize import synthesize as make
 
-    order = workflow.Order(task, count, out, route, seed, budget)
+    order = Order(task, count, out, route, seed, budget)
     if dry_run:
-        planned = workflow.plan(site, order)
+        planned = plan(site, order)
         if as_json:
             render.emit_json(planned)
             return
@@ -65,7 +66,7 @@ def synthesize(
         ]
         render.emit_table(f"Would write corpus {out}", ("what", "value"), rows)
         return
-    done = workflow.synthesize(site, order, render.Bars())
+    done = make(site, order, render.Bars())
     if as_json:
         render.emit_json(done)
         return

@@ -29,6 +29,7 @@ from appliance.synthesis.backends.chatgpt.client import continue_opening
 from appliance.synthesis.curation.corpus import read_corpus
 from appliance.synthesis.prompting.stream import make_draft
 from appliance.workflows import gateway as gateway_workflow
+from appliance.workflows import orders
 from appliance.workflows import synthesize as workflow
 from appliance.workflows.site import open_site
 from appliance.workflows.supply import GatewaySupply
@@ -74,7 +75,7 @@ def site(tmp_path, provider):
     return cloud_site(tmp_path / "site", provider.origin)
 
 
-def make(site, count=12, route="chatgpt", out="first", budget=None, local=None, gate=None):
+def make(site, count=6, route="chatgpt", out="first", budget=None, local=None, gate=None):
     """A corpus by the route that is asked for; `local` stands for the engine."""
     order = workflow.Order("disease", count, out, route, budget_usd=budget)
     prepared = workflow.prepare(site, order)
@@ -113,11 +114,11 @@ def test_a_corpus_is_made_through_the_gateway(site, provider):
         done = make(site)
 
     card, examples = read_corpus(done.directory)
-    assert len(examples) == card.accepted == 12
+    assert len(examples) == card.accepted == 6
     assert card.routes == {"chatgpt": card.completions}
-    assert card.models == {MODEL: 12}
+    assert card.models == {MODEL: 6}
     intents, answers = events(site, "egress.intended"), events(site, "egress.answered")
-    assert len(intents) == len(answers) == len(provider.bodies) >= 12
+    assert len(intents) == len(answers) == len(provider.bodies) >= 6
     assert {facts["draft"] for facts in intents} == {
         facts["draft"] for facts in events(site, "prompt.sent")
     }
@@ -158,7 +159,7 @@ def test_a_provider_that_is_down_is_replaced_where_the_policy_says_so(site, prov
         done = make(site, local=local)
 
     card, _ = read_corpus(done.directory)
-    assert card.accepted == 12
+    assert card.accepted == 6
     assert set(card.routes) == {"vllm"} or set(card.routes) == {"scripted"}
     assert 5 <= len(provider.bodies) <= 40
 
@@ -168,14 +169,14 @@ def test_a_spent_budget_ends_the_run_or_reroutes(site, provider):
     with running_gateway(site, WordGate()):
         for _ in range(2):
             with pytest.raises(Exhausted, match="account corpus/first"):
-                make(site, count=200, budget=0.02)
+                make(site, count=200, budget=0.012)
         sent = len(provider.bodies)
         purse = Purse.open(site.paths.journal / "budget.purse")
         held = purse.held("corpus/first").microusd
         purse.close()
-        assert 0.5 * 20_000 < held <= 20_000
+        assert 0.5 * 12_000 < held <= 12_000
 
-        done = make(site, count=sent, budget=0.02, local=Local(site))
+        done = make(site, count=sent, budget=0.012, local=Local(site))
 
     assert len(provider.bodies) == sent
     assert done.card.accepted == sent
@@ -224,7 +225,7 @@ def test_an_answer_in_quarantine_is_an_answer_dropped(site, provider):
     with running_gateway(site, WordGate("Zyxwvutia")):
         done = make(site)
 
-    assert done.card.accepted == 12
+    assert done.card.accepted == 6
     assert 0 < done.card.dropped["length"] <= len(events(site, "egress.incident"))
     prompts = [json.loads(raw)["messages"][-1]["content"] for raw in provider.bodies]
     assert len(prompts) == len(set(prompts))
@@ -328,13 +329,13 @@ def test_a_latched_door_is_told_with_what_to_do(site):
 
 def test_a_plan_tells_tokens_cost_and_time(site):
     """Before a cent is spent."""
-    plan = workflow.plan(site.paths.root, workflow.Order("disease", 60, "x", "chatgpt"))
+    plan = orders.plan(site.paths.root, workflow.Order("disease", 60, "x", "chatgpt"))
 
     assert plan.route is Route.CHATGPT
     assert plan.model == MODEL
     assert plan.usd == pytest.approx((plan.prompt_tokens + 4 * plan.completion_tokens) / 1e6)
     assert plan.seconds > 0
-    local = workflow.plan(site.paths.root, workflow.Order("disease", 60, "x"))
+    local = orders.plan(site.paths.root, workflow.Order("disease", 60, "x"))
     assert (local.usd, local.route) == (0.0, Route.VLLM)
 
 

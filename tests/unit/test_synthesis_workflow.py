@@ -11,6 +11,7 @@ from appliance.records.prompts import Draft, Route
 from appliance.settings.clock import SystemClock
 from appliance.synthesis.curation.corpus import read_corpus
 from appliance.synthesis.routing.policy import RoutingPolicy
+from appliance.workflows import orders
 from appliance.workflows import synthesize as workflow
 from appliance.workflows.site import Site, init
 from tests.lib.frozen_clock import FrozenClock
@@ -205,7 +206,7 @@ def test_a_plan_starts_and_writes_nothing(site):
     """A dry run leaves the site as it was."""
     before = sorted(site.paths.root.rglob("*"))
 
-    planned = workflow.plan(site.paths.root, workflow.Order("disease", 600, "first"))
+    planned = orders.plan(site.paths.root, workflow.Order("disease", 600, "first"))
 
     assert planned.drafts >= 600
     assert planned.route is Route.VLLM
