@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test check format clean bench-gate bench-gateway bench-learning bench-ledger
+.PHONY: install demo test check format clean bench-gate bench-gate-speed bench-gateway bench-learning bench-ledger
 
 install: $(STAMP)
 
@@ -38,6 +38,9 @@ check: install
 # Benchmarks need the public corpora: APPLIANCE_CORPORA=DIR.
 bench-gate: install
 	$(BIN)/python -m tests.benchmarks.bench_gate
+
+bench-gate-speed: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.bench_gate_speed
 
 bench-learning: install
 	$(BIN)/python -m pytest -s tests/benchmarks/bench_learning.py

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -49,14 +49,24 @@ def digest_file(path: Path) -> Digest:
 
 def write_manifest(directory: Path, kind: str) -> Manifest:
     """The directory is finished: a manifest of every regular file in it is written last."""
-    files = {
-        path.relative_to(directory).as_posix(): FileEntry(path.stat().st_size, digest_file(path))
-        for path in sorted(directory.rglob("*"))
-        if path.is_file() and path.name != MANIFEST and not path.name.startswith(".")
-    }
+    files = _entries(
+        directory,
+        (path.relative_to(directory) for path in sorted(directory.rglob("*")) if path.is_file()),
+    )
     manifest = Manifest(kind, files, _digest(kind, files))
     write_atomically(directory / MANIFEST, _encode(manifest))
     return manifest
+
+
+def foresee_manifest(directory: Path, files: Iterable[Path], kind: str) -> Digest:
+    """The digest of the manifest that a directory with these files would get.
+
+    Args:
+        directory: Where the files are now.
+        files: Relative to it.
+        kind: See `Manifest`.
+    """
+    return _digest(kind, _entries(directory, files))
 
 
 def read_manifest(directory: Path, kind: str, *, check: bool = True) -> Manifest:
@@ -100,10 +110,24 @@ def _load(directory: Path, kind: str) -> Manifest:
             "Make it (again) with the command that writes it.",
         ) from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        raise ManifestMismatch(f"{directory.name}: its manifest is unreadable.") from None
+        raise ManifestMismatch(
+            f"{directory.name}: its manifest is unreadable.",
+            "Remove the directory and make it again.",
+        ) from None
     if manifest.kind != kind or manifest.digest != _digest(kind, files):
-        raise ManifestMismatch(f"{directory.name}: its manifest is not that of a {kind}.")
+        raise ManifestMismatch(
+            f"{directory.name}: its manifest is not that of a {kind}.",
+            "Make it again, and find out who changed it.",
+        )
     return manifest
+
+
+def _entries(directory: Path, files: Iterable[Path]) -> dict[str, FileEntry]:
+    return {
+        file.as_posix(): FileEntry((directory / file).stat().st_size, digest_file(directory / file))
+        for file in files
+        if file.name != MANIFEST and not file.name.startswith(".")
+    }
 
 
 def _digest(kind: str, files: Mapping[str, FileEntry]) -> Digest:

@@ -28,7 +28,22 @@ def disk_errors(path: Path) -> Iterator[None]:
                 f"No space left for {path}.",
                 "Free some space and run the same command again; what was finished is kept.",
             ) from None
-        raise BadInput(f"{path} can't be written: {error.strerror or 'I/O error'}.") from None
+        raise BadInput(
+            f"{path} can't be written: {error.strerror or 'I/O error'}.",
+            "Name a place in a directory that exists and that this user may write to.",
+        ) from None
+
+
+def check_writable(path: Path) -> None:
+    """`write_atomically` can make `path`, as far as can be told without trying.
+
+    Raises:
+        BadInput: Its directory is not there, or this user may not write to it.
+    """
+    with disk_errors(path):
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            missing = errno.EACCES if path.parent.is_dir() else errno.ENOENT
+            raise OSError(missing, os.strerror(missing))
 
 
 def write_atomically(path: Path, content: bytes, mode: int = 0o600) -> None:

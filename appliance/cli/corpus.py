@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from appliance.cli import render
-from appliance.cli.options import dry_run_option, json_option, site_option
+from appliance.cli.options import PathType, dry_run_option, json_option, site_option
 
 
 @click.group()
@@ -48,7 +48,7 @@ def show(name: str, first: int, site: Path, as_json: bool) -> None:
 @click.option(
     "--out",
     "target",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=PathType(dir_okay=False),
     help="File to write; stdout where it is left out.",
 )
 @site_option
@@ -57,14 +57,19 @@ def show(name: str, first: int, site: Path, as_json: bool) -> None:
 def export(
     name: str, form: str, target: Path | None, site: Path, dry_run: bool, as_json: bool
 ) -> None:
-    """Write corpus NAME as JSON lines or CoNLL (IOB2)."""
-    from appliance.workflows.corpus import export_corpus, show_corpus
+    """Write corpus NAME as JSON lines or CoNLL (IOB2).
 
-    if dry_run:
-        count = show_corpus(site, name, 0).card.accepted
-        render.say(f"Would write {count} examples as {form} to {target or 'stdout'}.")
+    With --json, stdout holds one document, with the lines in it where no file was named.
+    """
+    from appliance.workflows.corpus import document_export, export_corpus
+
+    if dry_run or as_json:
+        document = document_export(site, name, form, target, dry_run=dry_run)
+        if dry_run:
+            place = target or "stdout"
+            render.say(f"Would write {document.examples} examples as {form} to {place}.")
+        if as_json:
+            render.emit_json(document)
         return
     for line in export_corpus(site, name, form, target):
         click.echo(line)
-    if target is not None and as_json:
-        render.emit_json({"corpus": name, "format": form, "file": target})

@@ -5,14 +5,14 @@ from pathlib import Path
 import click
 
 from appliance.cli import render
-from appliance.cli.options import json_option
+from appliance.cli.options import PathType, json_option
 
 
 @click.command()
 @click.option(
     "--site",
     envvar="APPLIANCE_SITE",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=PathType(file_okay=False),
     default="demo-site",
     show_default=True,
     show_envvar=True,
@@ -23,12 +23,12 @@ from appliance.cli.options import json_option
 )
 @click.option(
     "--gold",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    type=PathType(dir_okay=False, exists=True),
     help="Score on this file too (CoNLL/IOB2 or JSONL).",
 )
 @click.option(
     "--export-hospital",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=PathType(file_okay=False),
     help="Only write the invented hospital's files into this directory, for trying each step.",
 )
 @json_option
@@ -60,7 +60,7 @@ def demo(
     render.emit_table(
         "What was done",
         ("step", "outcome", "seconds"),
-        [(step.name, step.outcome, f"{step.seconds:.1f}") for step in result.steps],
+        [(step.name, step.outcome, step.duration) for step in result.steps],
     )
     rows = []
     for card in result.evaluations:

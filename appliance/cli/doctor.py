@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from appliance.cli import render
-from appliance.cli.options import json_option
+from appliance.cli.options import PathType, json_option
 from appliance.workflows import doctor as workflow
 
 
@@ -13,7 +13,7 @@ from appliance.workflows import doctor as workflow
 @click.option(
     "--site",
     envvar="APPLIANCE_SITE",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=PathType(file_okay=False),
     help="The site's directory; without it only the machine is looked at.",
     show_envvar=True,
 )

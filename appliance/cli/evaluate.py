@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from appliance.cli import render
-from appliance.cli.options import json_option, site_option
+from appliance.cli.options import PathType, json_option, site_option
 
 if TYPE_CHECKING:
     from appliance.records.scores import Score
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 @click.option(
     "--gold",
     required=True,
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=PathType(dir_okay=False),
     help="Texts that people annotated: CoNLL/IOB2 (.tsv, .conll, .iob) or JSONL.",
 )
 @click.option(
     "--vocabulary",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=PathType(dir_okay=False),
     help="Names for the dictionary baseline (TSV); the task's own without it.",
 )
 @site_option

@@ -39,6 +39,8 @@ def extract(
         else:
             rows = [("adapter", plan.adapter), ("notes", plan.notes), ("plan", plan.digest)]
             render.emit_table("Would be extracted", ("", ""), rows)
+        if plan.is_there:
+            render.say(f"Findings {out} are there already, of these notes and this adapter.")
         return
     card = workflow.extract(
         site, adapter=adapter, out=out, output_format=output_format, progress=render.Bars()

@@ -6,13 +6,13 @@ from typing import get_args
 import click
 
 from appliance.cli import render
-from appliance.cli.options import dry_run_option, json_option
+from appliance.cli.options import PathType, dry_run_option, json_option
 from appliance.settings.site_file import Profile
 from appliance.workflows import site as workflow
 
 
 @click.command()
-@click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("directory", type=PathType(file_okay=False))
 @click.option(
     "--profile",
     type=click.Choice(get_args(Profile)),

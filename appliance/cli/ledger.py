@@ -5,11 +5,11 @@ from pathlib import Path
 import click
 
 from appliance.cli import render
-from appliance.cli.options import json_option, site_option
+from appliance.cli.options import PathType, json_option, site_option
 from appliance.errors import LedgerBroken
 from appliance.workflows import ledger as workflow
 
-FILE = click.Path(path_type=Path, dir_okay=False)
+FILE = PathType(dir_okay=False)
 
 
 @click.group()

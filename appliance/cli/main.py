@@ -1,5 +1,6 @@
 """The command tree, loaded lazily, and the one place where errors become exit codes."""
 
+import errno
 import os
 import sys
 import traceback
@@ -11,7 +12,14 @@ from typing import Any, Final
 import click
 
 from appliance.cli import render
-from appliance.errors import EXIT_INTERRUPTED, EXIT_OK, ApplianceError
+from appliance.errors import EXIT_INTERRUPTED, EXIT_OK, ApplianceError, NoSpace, OperatorError
+
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+# What an operator can mend: owners and modes, mounts, names, limits.
+_NO_BUG: Final = (
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR),
+    *(errno.ELOOP, errno.EMFILE, errno.ENFILE, errno.EIO, errno.ESTALE),
+)
 
 # Command, module and attribute, first line of help: read without importing the module.
 COMMANDS: Final = {
@@ -96,9 +104,27 @@ def run(arguments: list[str] | None = None) -> int:
         render.complain(str(error))
         return error.exit_code
     except Exception as error:  # noqa: BLE001 - the last door: a message of a library may hold text
-        render.complain(_locate(error))
-        return ApplianceError.exit_code
+        return _end_unforeseen(error)
     return outcome if isinstance(outcome, int) else EXIT_OK
+
+
+def _end_unforeseen(error: Exception) -> int:
+    """What no room translated: a bug, unless the system refused what an operator can mend.
+
+    The name of the file is left out: it may be a patient's.
+    """
+    number = error.errno if isinstance(error, OSError) else None
+    if number in _FULL:
+        render.complain("No space left. Free some and run the same command again.")
+        return NoSpace.exit_code
+    if number in _NO_BUG:
+        render.complain(
+            f"The operating system refused: {os.strerror(number)}. Check the names given, and the "
+            "owner and modes of the site's directory."
+        )
+        return OperatorError.exit_code
+    render.complain(_locate(error))
+    return ApplianceError.exit_code
 
 
 def _locate(error: Exception) -> str:

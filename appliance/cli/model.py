@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from appliance.cli import render
-from appliance.cli.options import dry_run_option, json_option, site_option
+from appliance.cli.options import PathType, dry_run_option, json_option, site_option
 
 if TYPE_CHECKING:
     from appliance.workflows.model import Serving
@@ -18,7 +18,7 @@ def model() -> None:
 
 
 @model.command("import")
-@click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("directory", type=PathType(file_okay=False))
 @click.option("--name", required=True, help="What to call it.")
 @site_option
 @dry_run_option

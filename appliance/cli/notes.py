@@ -1,11 +1,16 @@
-"""`appliance notes`: import, count, show, erase."""
+"""`appliance notes`: import, rejected, count, show, erase."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from appliance.cli import render
-from appliance.cli.options import dry_run_option, json_option, site_option
+from appliance.cli.options import PathType, dry_run_option, json_option, site_option
+from appliance.errors import BadInput
+
+if TYPE_CHECKING:
+    from appliance.workflows.ingest import RejectedItem
 
 
 @click.group()
@@ -14,24 +19,54 @@ def notes() -> None:
 
 
 @notes.command("import")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=PathType())
+@click.option("--show-names", is_flag=True, help="Name rejected files; a name can be a patient's.")
 @site_option
 @json_option
 @dry_run_option
-def import_(paths: tuple[Path, ...], site: Path, as_json: bool, dry_run: bool) -> None:
+def import_(
+    paths: tuple[Path, ...], show_names: bool, site: Path, as_json: bool, dry_run: bool
+) -> None:
     """Seal the notes of files and folders (.txt, .jsonl, .csv) in the vault.
 
     What is no note is counted by reason and stops nothing. The same note twice is one note.
+    Rejected items are told by number: the path as named here, the file below it in name order,
+    the line. Their names are kept in the vault: see `appliance notes rejected`.
     """
     from appliance.workflows.ingest import import_notes
 
-    report = import_notes(site, paths, render.Bars(), dry_run=dry_run)
+    report = import_notes(site, paths, render.Bars(), dry_run=dry_run, with_names=show_names)
+    for item in report.first_rejected:
+        render.say(f"rejected: {_place(item)}: {item.reason}")
+    if more := sum(report.rejected.values()) - len(report.first_rejected):
+        render.say(f"rejected: {more} more")
     if as_json:
         render.emit_json(report)
         return
     rows = [("new", report.new), ("changed", report.changed), ("known", report.known)]
     rows += [(f"rejected: {reason}", count) for reason, count in report.rejected.items()]
     render.emit_table("Would be imported" if dry_run else "Imported", ("notes", "count"), rows)
+
+
+@notes.command()
+@site_option
+@json_option
+def rejected(site: Path, as_json: bool) -> None:
+    """Show what the last import did not take in: file, line, reason. The ledger keeps the read.
+
+    A file's name can be a patient's; that is why it is shown here only.
+    """
+    from appliance.workflows.ingest import read_rejected
+
+    items = read_rejected(site)
+    if as_json:
+        render.emit_json(items)
+        return
+    if not items:
+        render.say("The last import rejected nothing, or there was none.")
+        return
+    rows = [(item.name, item.line or "", item.reason) for item in items]
+    render.emit_table("Rejected by the last import", ("file", "line", "reason"), rows)
 
 
 @notes.command()
@@ -80,14 +115,25 @@ def show(note_id: str, reason: str, show_text: bool, site: Path, as_json: bool) 
 @json_option
 @dry_run_option
 def erase(patient: str, yes: bool, site: Path, as_json: bool, dry_run: bool) -> None:
-    """Erase a patient's notes and identifiers for good; an event stays."""
+    """Erase a patient's notes and identifiers for good; an event stays.
+
+    Asks first. Any answer but yes, and none at all, erases nothing and ends with exit code 2: a
+    script that goes on after 0 must not take it for an erasure.
+    """
     from appliance.workflows.notes import erase as erase_patient
 
-    if not (yes or dry_run):
-        click.confirm("Erase this patient's notes for good?", abort=True, err=True)
+    if not (yes or dry_run or render.confirm("Erase this patient's notes for good?")):
+        raise BadInput("Not confirmed; nothing was erased.", "Answer y, or give --yes.")
     erased = erase_patient(site, patient, dry_run=dry_run)
     if as_json:
         render.emit_json(erased)
         return
     title = "Would be erased" if dry_run else "Erased"
     render.emit_table(title, ("patient", "notes"), [(erased.patient_id, erased.notes)])
+
+
+def _place(item: "RejectedItem") -> str:
+    """Where an item stands; by its file's name only where that was asked for."""
+    file = f", file {item.file}" if item.file else ""
+    line = f", line {item.line}" if item.line else ""
+    return (item.name or f"path {item.path}{file}") + line

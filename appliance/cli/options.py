@@ -9,12 +9,28 @@ import click
 Decorated = Callable[..., Any]
 
 
+class PathType(click.Path):
+    """A path that has to be one: "" is no way to say "here".
+
+    An empty shell variable must not import, or write into, whatever directory a script stands in.
+    """
+
+    def __init__(self, **rules: Any) -> None:
+        super().__init__(path_type=Path, **rules)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path, or a usage error."""
+        if not str(value):
+            self.fail("An empty path names nothing; is a variable of the shell unset?", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 def site_option(command: Decorated) -> Decorated:
     """`--site DIR`, or the variable APPLIANCE_SITE."""
     return click.option(
         "--site",
         envvar="APPLIANCE_SITE",
-        type=click.Path(path_type=Path, file_okay=False),
+        type=PathType(file_okay=False),
         required=True,
         help="The site's directory.",
         show_envvar=True,

@@ -21,6 +21,22 @@ def say(message: str) -> None:
     click.echo(message, err=True)
 
 
+def confirm(question: str) -> bool:
+    """Whether the operator said yes, asked on stderr; where nobody is there to ask, no.
+
+    Raises:
+        click.Abort: Ctrl-C.
+    """
+    try:
+        return click.confirm(question, err=True)
+    except click.Abort as abort:
+        # click makes one of Ctrl-C and of the end of the input.
+        if isinstance(abort.__context__, EOFError):
+            click.echo(err=True)
+            return False
+        raise
+
+
 def emit_json(document: object) -> None:
     """One JSON document on stdout."""
     click.echo(json.dumps(to_plain(document), ensure_ascii=False, indent=2))
@@ -51,7 +67,8 @@ def emit_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[objec
             raise BrokenPipeError
 
     width = None if sys.stdout.isatty() else 120
-    Plain(width=width, highlight=False).print(table)
+    # What is shown is data: "[b]" in it is no markup, ":pill:" is no picture.
+    Plain(width=width, highlight=False, markup=False, emoji=False).print(table)
 
 
 def to_plain(value: object) -> Any:

@@ -65,6 +65,8 @@ def synthesize(
             ("time, about, minutes", f"{planned.seconds / 60:.1f}"),
         ]
         render.emit_table(f"Would write corpus {out}", ("what", "value"), rows)
+        if planned.is_there:
+            render.say(f"Corpus {out} is there already: nothing would be sent.")
         return
     done = make(site, order, render.Bars())
     if as_json:
@@ -72,7 +74,9 @@ def synthesize(
         return
     card = done.card
     rows = [
-        ("examples", card.accepted),
+        ("written examples", card.accepted),
+        ("varied copies", card.varied),
+        ("composed texts", card.composed),
         *((f"  {name}", number) for name, number in card.splits.items()),
         ("without an entity", card.without_entity),
         *((f"spans: {label}", number) for label, number in card.entities.items()),

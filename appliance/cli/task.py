@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from appliance.cli import render
-from appliance.cli.options import json_option
+from appliance.cli.options import PathType, json_option
+from appliance.errors import BadInput
 from appliance.workflows import task as workflow
 
 
@@ -16,7 +17,7 @@ def _any_site_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--site",
         envvar="APPLIANCE_SITE",
-        type=click.Path(path_type=Path, file_okay=False),
+        type=PathType(file_okay=False),
         help="The site whose sheets are meant; without it, those that come with the product.",
         show_envvar=True,
     )(command)
@@ -51,19 +52,25 @@ def validate(sheet: str, site: Path | None, as_json: bool) -> None:
 @_any_site_option
 @json_option
 def list_command(site: Path | None, as_json: bool) -> None:
-    """List all label sheets.
+    """List all label sheets. Exit code 2 where one of them is broken.
 
     Example: appliance task list
     """
-    summaries = workflow.list_all(site)
+    listed = workflow.list_all(site)
     if as_json:
-        render.emit_json(summaries)
-        return
-    rows = [
-        (s.name, s.title, ", ".join(s.entities), ", ".join(s.relations), sum(s.terms.values()))
-        for s in summaries
-    ]
-    render.emit_table("Label sheets", ("name", "title", "entities", "relations", "terms"), rows)
+        render.emit_json(listed)
+    else:
+        rows = [
+            (s.name, s.title, ", ".join(s.entities), ", ".join(s.relations), sum(s.terms.values()))
+            for s in listed.sheets
+        ]
+        render.emit_table("Label sheets", ("name", "title", "entities", "relations", "terms"), rows)
+    if listed.broken:
+        faults = " ".join(f"{name}: {what}" for name, what in listed.broken.items())
+        raise BadInput(
+            f"{len(listed.broken)} label sheet(s) can't be used. {faults}",
+            "Mend them and run `appliance task validate NAME`.",
+        )
 
 
 @task.command()

@@ -41,6 +41,8 @@ def train(
             ("where", f"{planned.workers} worker(s), {planned.device}"),
         ]
         render.emit_table(f"Would train adapter {out}", ("what", "value"), rows)
+        if planned.is_there:
+            render.say(f"Adapter {out} is there already, made of these parts.")
         return
     card = workflow.train(
         site, task=task, corpus=corpus, base=base, out=out, progress=render.Bars()

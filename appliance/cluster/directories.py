@@ -136,4 +136,7 @@ def _disk_errors(path: Path) -> Iterator[None]:
             raise NoSpace(
                 f"No space left for {path}.", "Free some and run the same command again."
             ) from None
-        raise BadInput(f"{path} can't be written: {error.strerror or 'I/O error'}.") from None
+        raise BadInput(
+            f"{path} can't be written: {error.strerror or 'I/O error'}.",
+            "Give this user the site's directory.",
+        ) from None

@@ -5,6 +5,7 @@ Goes out: a `Verdict` on each text, and for a clean draft a `ClearedPrompt` that
 Never here: a way around it, a network, a download, the text itself in an error, a log or a repr.
 
 The path of a text: `legibility` (can it be read at all?), `normalisation` (one plain reading, with
-offsets back to the input), detectors behind one Protocol (`presidio`, `tagger`, `patients`),
-`knowledge` (which alarms does a named medical rule lift?), `ruling` (pure), `clearance` (stamp).
+offsets back to the input), detectors behind one Protocol, cheap ones first (`patients`, then
+`presidio` and `tagger`, which see only what `skimming` leaves them), `knowledge` (which alarms does
+a named medical rule lift?), `ruling` (pure), `clearance` (stamp) or `denials` (ledger).
 """

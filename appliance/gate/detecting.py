@@ -1,14 +1,14 @@
 """The seam behind which every detector stands, and the guard that lets none fail open."""
 
-import math
 import threading
+import weakref
 from collections.abc import Sequence
+from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from appliance.errors import DetectorFailed
+from appliance.gate.remembering import Hits
 from appliance.records.verdicts import Hit
-
-Hits = tuple[Hit, ...]
 
 
 class Detector(Protocol):
@@ -16,7 +16,7 @@ class Detector(Protocol):
 
     @property
     def name(self) -> str:
-        """What verdicts and events call it, e.g. "presidio"."""
+        """What verdicts and events call it, e.g. "spacy"."""
 
     def detect(self, texts: Sequence[str]) -> Sequence[Sequence[Hit]]:
         """The hits of each text, in order; offsets in code points of that text.
@@ -29,7 +29,9 @@ class Detector(Protocol):
 class GuardedDetector:
     """A detector of which nothing comes but well-formed hits or `DetectorFailed`.
 
-    One that hangs is given up for good: its thread can't be ended, and it may hold half an answer.
+    It works on a thread of its own, so that it can be given up. One that hangs is given up for
+    good: its thread can't be ended, and it may hold half an answer. One that hangs inside native
+    code without letting other threads run stops the process; nothing passes then either.
 
     Args:
         detector: The one to guard.
@@ -39,40 +41,48 @@ class GuardedDetector:
     def __init__(self, detector: Detector, timeout_s: float) -> None:
         self._detector = detector
         self._timeout_s = timeout_s
+        self._worker: _Worker | None = None
         self._is_stuck = False
+        self._turn = threading.Lock()
         self.name = detector.name
 
     def detect(self, texts: Sequence[str]) -> list[Hits]:
-        """The hits of each text, in order.
+        """The hits of each text, in order; callers on other threads wait for their turn.
 
         Raises:
             DetectorFailed: It raised, hung, or answered something that is no list of hits.
         """
-        if self._is_stuck:
-            raise self._failed("hung earlier")
-        call = _Call(self._detector, texts)
-        call.start()
-        call.join(self._timeout_s * max(1, len(texts)))
-        if call.is_alive():
-            self._is_stuck = True
-            raise self._failed("hung")
-        if call.answer is None:
-            raise self._failed(call.failure)
-        return self._check(call.answer, texts)
-
-    def _check(self, answer: Sequence[Sequence[Hit]], texts: Sequence[str]) -> list[Hits]:
-        try:
-            hits = [tuple(found) for found in answer]
-            is_good = len(hits) == len(texts) and all(
-                _is_well_formed(hit, len(text))
-                for found, text in zip(hits, texts, strict=True)
-                for hit in found
-            )
-        except Exception:  # noqa: BLE001 - garbage can raise anything; all of it denies
-            raise self._failed("answered garbage") from None
+        with self._turn:
+            hits = self._ask(texts)
+        is_good = len(hits) == len(texts) and all(
+            is_well_formed(hit, len(text))
+            for found, text in zip(hits, texts, strict=True)
+            for hit in found
+        )
         if not is_good:
             raise self._failed("answered garbage")
         return hits
+
+    def _ask(self, texts: Sequence[str]) -> list[Hits]:
+        if self._is_stuck:
+            raise self._failed("hung earlier")
+        answer = self._at_work().ask(texts, self._timeout_s * max(1, len(texts)))
+        if answer is None:
+            self._is_stuck = True
+            raise self._failed("hung")
+        if isinstance(answer, str):
+            raise self._failed(answer)
+        return answer
+
+    def _at_work(self) -> "_Worker":
+        if self._worker is None:
+            try:
+                self._worker = _Worker(self._detector)
+            except RuntimeError:
+                raise self._failed("got no thread") from None
+            # The thread ends when nobody can ask this detector any more.
+            weakref.finalize(self, self._worker.end)
+        return self._worker
 
     def _failed(self, how: str) -> DetectorFailed:
         return DetectorFailed(
@@ -81,26 +91,45 @@ class GuardedDetector:
         )
 
 
-class _Call(threading.Thread):
-    """One call of a detector on a thread of its own, so that it can be given up."""
+class _Worker:
+    """A detector's thread; a daemon, so that a hung detector keeps no process from ending."""
 
-    def __init__(self, detector: Detector, texts: Sequence[str]) -> None:
-        super().__init__(name=f"gate-{detector.name}", daemon=True)
+    def __init__(self, detector: Detector) -> None:
         self._detector = detector
-        self._texts = texts
-        self.answer: Sequence[Sequence[Hit]] | None = None
-        self.failure = "answered nothing"
+        self._questions: SimpleQueue[Sequence[str] | None] = SimpleQueue()
+        self._answers: SimpleQueue[list[Hits] | str] = SimpleQueue()
+        threading.Thread(target=self._work, name=f"gate-{detector.name}", daemon=True).start()
 
-    def run(self) -> None:
+    def ask(self, texts: Sequence[str], timeout_s: float) -> list[Hits] | str | None:
+        """The hits of each text; or how the detector failed; or None where it hung."""
+        self._questions.put(texts)
         try:
-            self.answer = self._detector.detect(self._texts)
+            return self._answers.get(timeout=timeout_s)
+        except Empty:
+            return None
+
+    def end(self) -> None:
+        """The thread ends as soon as it is free."""
+        self._questions.put(None)
+
+    def _work(self) -> None:
+        while (texts := self._questions.get()) is not None:
+            self._answers.put(self._answer(texts))
+
+    def _answer(self, texts: Sequence[str]) -> list[Hits] | str:
+        try:
+            # Read here to its end: an answer that never ends hangs this thread and no other.
+            return [tuple(found) for found in self._detector.detect(texts)]
         except BaseException as error:  # noqa: BLE001 - out of memory and SystemExit deny as well
             # The class only: a message could hold the text.
-            self.failure = f"raised {type(error).__name__}"
+            return f"raised {type(error).__name__}"
 
 
-def _is_well_formed(hit: object, length: int) -> bool:
-    if not isinstance(hit, Hit) or not isinstance(hit.entity, str):
+def is_well_formed(hit: object, length: int) -> bool:
+    """Whether it is a hit within a text of that length, with a score from 0 to 1."""
+    if not isinstance(hit, Hit):
         return False
-    in_text = 0 <= hit.start < hit.end <= length
-    return in_text and math.isfinite(hit.score) and 0.0 <= hit.score <= 1.0
+    kinds = ((hit.start, int), (hit.end, int), (hit.entity, str), (hit.score, int | float))
+    if not all(isinstance(value, kind) for value, kind in kinds):
+        return False
+    return 0 <= hit.start < hit.end <= length and 0.0 <= hit.score <= 1.0

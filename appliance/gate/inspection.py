@@ -1,22 +1,33 @@
-"""The gate itself: reads a text, asks every detector, rules, and stamps what passes."""
+"""The gate itself: reads a text, asks every detector, rules, and stamps what passes.
+
+Detectors are asked one after the other, cheap ones first. Lifting looks at one hit and the text,
+and the ruling only gets stricter with more hits; so as soon as one hit counts, the text is denied
+whatever the others would say. Where only the decision is wanted, the work ends there.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Final
 
 from appliance.errors import Denied, DetectorFailed
 from appliance.gate.clearance import ClearedPrompt, Stamper
-from appliance.gate.detecting import Detector, GuardedDetector, Hits
+from appliance.gate.denials import denial_facts
+from appliance.gate.detecting import Detector, GuardedDetector
 from appliance.gate.knowledge import find_lift
 from appliance.gate.legibility import find_illegible
 from appliance.gate.normalisation import Reading, normalise
 from appliance.gate.policy import PhiPolicy
-from appliance.gate.ruling import refuse, rule
+from appliance.gate.remembering import Hits, Memory
+from appliance.gate.ruling import counts, refuse, rule
 from appliance.gate.vocabulary import Terms
 from appliance.records.clock import Clock
+from appliance.records.events import Recorder
 from appliance.records.identifiers import Digest
 from appliance.records.prompts import Draft
 from appliance.records.verdicts import Decision, Hit, Verdict
+
+_REMEMBERED: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,23 +47,52 @@ class GateRules:
     refuse_all: str = ""
 
 
+@dataclass(slots=True)
+class _Hearing:
+    """One text on its way through the detectors.
+
+    Attributes:
+        readings: What the detectors see of it; none where it was refused unread.
+        refusal: Why it is denied whatever is found in it, or "".
+        found: Per reading, what detectors reported; offsets in the reading.
+        counted: What counts against the text; offsets in the input.
+        lifted: What a named rule lifted; offsets in the input.
+        is_over: Whether nobody need be asked any more.
+    """
+
+    readings: tuple[Reading, ...] = field(repr=False)
+    refusal: str = ""
+    found: list[list[Hit]] = field(default_factory=list)
+    counted: list[Hit] = field(default_factory=list)
+    lifted: list[Hit] = field(default_factory=list)
+    is_over: bool = False
+
+
 class Gate:
     """Every outgoing text is inspected here; any doubt, error or timeout denies.
 
     Args:
         rules: What to rule by.
-        detectors: All of them must answer; with none, nothing passes.
+        detectors: All of them must answer, in this order; with none, nothing passes.
         seed: 32 bytes, the key of the stamps.
         clock: The time.
+        recorder: Told of every draft that is denied.
     """
 
     def __init__(
-        self, rules: GateRules, detectors: Sequence[Detector], seed: bytes, clock: Clock
+        self,
+        rules: GateRules,
+        detectors: Sequence[Detector],
+        seed: bytes,
+        clock: Clock,
+        recorder: Recorder,
     ) -> None:
         self._rules = rules
         self._detectors = [GuardedDetector(one, rules.policy.timeout_s) for one in detectors]
         life = timedelta(minutes=rules.policy.clearance_minutes)
         self._stamper = Stamper(seed, clock, rules.policy_digest, life)
+        self._recorder = recorder
+        self._memory = Memory(_REMEMBERED)
 
     @property
     def policy_digest(self) -> Digest:
@@ -63,23 +103,22 @@ class Gate:
         """The verdict on one text; offsets in code points of `text` as given."""
         return self.inspect_many([text])[0]
 
-    def inspect_many(self, texts: Sequence[str]) -> list[Verdict]:
-        """The verdict on each text, in order; one pass through every detector."""
-        verdicts: list[Verdict | None] = [self._refuse_unread(text) for text in texts]
-        readings = {
-            index: normalise(text)
-            for index, (text, verdict) in enumerate(zip(texts, verdicts, strict=True))
-            if verdict is None
-        }
-        for index, reading in readings.items():
-            reason = find_illegible(reading.text)
-            if reason is not None:
-                verdicts[index] = refuse(reason, self.policy_digest)
-        open_cases = [index for index in readings if verdicts[index] is None]
-        ruled = self._hear([readings[index] for index in open_cases])
-        for index, verdict in zip(open_cases, ruled, strict=True):
-            verdicts[index] = verdict
-        return [verdict or refuse("not-inspected", self.policy_digest) for verdict in verdicts]
+    def inspect_many(self, texts: Sequence[str], *, only_decide: bool = False) -> list[Verdict]:
+        """The verdict on each text, in order.
+
+        Args:
+            texts: What is to be inspected.
+            only_decide: End the work on a text with the first finding that denies it. The decision
+                is the same; the verdict need not name every finding.
+        """
+        hearings = [self._open(text) for text in texts]
+        for detector in self._detectors:
+            self._ask(detector, [one for one in hearings if not one.is_over])
+            for one in hearings:
+                one.is_over |= bool(one.refusal or (only_decide and one.counted))
+        for one in hearings:
+            self._remember(one)
+        return [self._close(one) for one in hearings]
 
     def clear(self, draft: Draft) -> ClearedPrompt:
         """The draft, stamped.
@@ -93,61 +132,97 @@ class Gate:
         raise Denied(
             f"The gate denies draft {draft.draft_id}: {outcome.reason}, "
             f"{len(outcome.hits)} hit(s).",
-            "Look at it with `appliance gate scan`, and mend its label sheet or vocabulary.",
+            f"See `appliance gate explain {draft.draft_id}`, and mend its label sheet or "
+            "vocabulary.",
         )
 
     def clear_many(self, drafts: Sequence[Draft]) -> list[ClearedPrompt | Verdict]:
-        """Each draft, in order: stamped, or the verdict that denies it."""
-        verdicts = self.inspect_many([draft.prompt for draft in drafts])
-        return [
-            self._stamper.stamp(draft) if verdict.decision is Decision.ALLOW else verdict
-            for draft, verdict in zip(drafts, verdicts, strict=True)
-        ]
+        """Each draft, in order: stamped, or the verdict that denies it, which the ledger has."""
+        verdicts = self.inspect_many([draft.prompt for draft in drafts], only_decide=True)
+        return [self._settle(*case) for case in zip(drafts, verdicts, strict=True)]
 
-    def _refuse_unread(self, text: str) -> Verdict | None:
-        if self._rules.refuse_all:
-            return refuse(self._rules.refuse_all, self.policy_digest)
-        if not self._detectors:
-            return refuse("no-detector", self.policy_digest)
-        if len(text) > self._rules.policy.max_characters:
-            return refuse("too-long", self.policy_digest)
-        return None
+    def _settle(self, draft: Draft, verdict: Verdict) -> ClearedPrompt | Verdict:
+        if verdict.decision is Decision.ALLOW:
+            return self._stamper.stamp(draft)
+        facts = {"draft": draft.draft_id} | denial_facts(verdict)
+        self._recorder.record("prompt.denied", facts)
+        return verdict
 
-    def _hear(self, readings: Sequence[Reading]) -> list[Verdict]:
-        if not readings:
-            return []
+    def _open(self, text: str) -> _Hearing:
+        """The text read; or refused unread; or, where it was read before, heard already."""
+        refusal = self._refuse_unread(text)
+        if refusal:
+            return _Hearing((), refusal, is_over=True)
         try:
-            found = self._ask([reading.text for reading in readings])
+            readings = (normalise(text),)
+            refusal = next(filter(None, (find_illegible(one.text) for one in readings)), "")
+        except Exception:  # noqa: BLE001 - whatever keeps it from being read, it can't pass
+            return _Hearing((), "unreadable", is_over=True)
+        hearing = _Hearing(readings, refusal, [[] for _ in readings], is_over=bool(refusal))
+        if not refusal:
+            self._recall(hearing)
+        return hearing
+
+    def _refuse_unread(self, text: str) -> str:
+        if self._rules.refuse_all:
+            return self._rules.refuse_all
+        if not self._detectors:
+            return "no-detector"
+        return "too-long" if len(text) > self._rules.policy.max_characters else ""
+
+    def _recall(self, hearing: _Hearing) -> None:
+        known = [self._memory.find(self._memory.digest(one.text)) for one in hearing.readings]
+        if None not in known:
+            self._take(hearing, [hits or () for hits in known])
+            hearing.is_over = True
+
+    def _remember(self, hearing: _Hearing) -> None:
+        """Only what every detector has answered is remembered."""
+        if not hearing.is_over:
+            for reading, hits in zip(hearing.readings, hearing.found, strict=True):
+                self._memory.keep(self._memory.digest(reading.text), tuple(hits))
+
+    def _ask(self, detector: GuardedDetector, hearings: Sequence[_Hearing]) -> None:
+        if not hearings:
+            return
+        try:
+            answers = iter(
+                detector.detect([one.text for each in hearings for one in each.readings])
+            )
         except DetectorFailed as failure:
-            if len(readings) == 1:
-                return [refuse(_failed(failure), self.policy_digest)]
+            if len(hearings) == 1:
+                hearings[0].refusal = f"detector-failed: {failure.what}"
+                return
             # One bad text must not deny its neighbours.
-            return [self._hear([reading])[0] for reading in readings]
-        return [self._rule(*case) for case in zip(readings, found, strict=True)]
+            for hearing in hearings:
+                self._ask(detector, [hearing])
+            return
+        for hearing in hearings:
+            self._take(hearing, [next(answers) for _ in hearing.readings])
 
-    def _ask(self, texts: Sequence[str]) -> list[Hits]:
-        answers = [detector.detect(texts) for detector in self._detectors]
-        return [
-            tuple(hit for answer in answers for hit in answer[index]) for index in range(len(texts))
-        ]
+    def _take(self, hearing: _Hearing, answers: Sequence[Hits]) -> None:
+        """What was found in each reading counts or is lifted, each hit by itself."""
+        try:
+            for reading, found, hits in zip(hearing.readings, hearing.found, answers, strict=True):
+                found.extend(hits)
+                for hit in hits:
+                    self._weigh(hearing, reading, hit)
+        except Exception:  # noqa: BLE001 - a lift that can't be looked up leaves a doubt
+            hearing.refusal = "not-ruled"
 
-    def _rule(self, reading: Reading, hits: Hits) -> Verdict:
-        counted: list[Hit] = []
-        lifted: list[Hit] = []
-        for hit in hits:
-            rule_name = find_lift(reading.text, hit, self._rules.terms)
-            if rule_name is None:
-                counted.append(_to_input(reading, hit, hit.detector))
-            else:
-                lifted.append(_to_input(reading, hit, f"{hit.detector}:{rule_name}"))
-        return rule(counted, lifted, self._rules.policy, self.policy_digest)
+    def _weigh(self, hearing: _Hearing, reading: Reading, hit: Hit) -> None:
+        rule_name = find_lift(reading.text, hit, self._rules.terms)
+        if rule_name is not None:
+            hearing.lifted.append(_to_input(reading, hit, f"{hit.detector}:{rule_name}"))
+        elif counts(hit, self._rules.policy):
+            hearing.counted.append(_to_input(reading, hit, hit.detector))
+
+    def _close(self, hearing: _Hearing) -> Verdict:
+        if hearing.refusal:
+            return refuse(hearing.refusal, self.policy_digest, hearing.counted)
+        return rule(hearing.counted, hearing.lifted, self._rules.policy, self.policy_digest)
 
 
 def _to_input(reading: Reading, hit: Hit, detector: str) -> Hit:
     start, end = reading.to_input(hit.start, hit.end)
     return Hit(start, end, hit.entity, hit.score, detector)
-
-
-def _failed(failure: DetectorFailed) -> str:
-    """Which detector, and how: the message holds names only."""
-    return f"detector-failed: {failure.what}"

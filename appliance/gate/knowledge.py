@@ -10,6 +10,7 @@ lifts a hit only where every word of the hit is explained: a name beside an epon
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
@@ -84,6 +85,7 @@ _MEDICAL: Final = re.compile(
     r"pulmonary|intestinal|gastric|hepatic|renal|cortical|somatic|cerebral|lateral|immune|viral)"
 )
 _TOKEN: Final = re.compile(r"[A-Za-z0-9]+(?:[.'-]?[A-Za-z0-9]+)*")
+_PART: Final = re.compile(r"[A-Za-z0-9]+")
 _IS_HEAD: Final = re.compile(_HEAD, re.IGNORECASE)
 _ROMAN: Final = frozenset("i ii iii iv v vi vii viii ix x xi xii".split())
 _ABBREVIATION: Final = re.compile(r"[A-Z][A-Z0-9/&+.-]{0,6}s?")
@@ -150,6 +152,67 @@ def find_lift(text: str, hit: Hit, terms: Terms) -> str | None:
     if name is None and terms.covers(text, hit.start, hit.end):
         return "vocabulary"
     return name
+
+
+def is_explained(stretch: str, *, has_capitals: bool, with_numbers: bool) -> bool:
+    """Whether whatever a guesser could report within `stretch` would be lifted.
+
+    So it is where every word is ordinary and no two of them are a given and a family name; or,
+    in a text with capitals, where all that is not ordinary is small and in no list of names, or
+    all of it is short forms.
+
+    Args:
+        stretch: Part of a normalised text, cut between words.
+        has_capitals: Whether capitals tell something in the whole text.
+        with_numbers: Whether the guesser reports numbers as well.
+    """
+    if with_numbers and ("@" in stretch or sum(map(str.isdigit, stretch)) >= _MIN_DIGITS):
+        return False
+    matches = list(_TOKEN.finditer(stretch))
+    strange = [match for match in matches if not _is_plain(match.group())]
+    if strange and not (has_capitals and (_are_small(stretch, strange) or _are_symbols(stretch))):
+        return False
+    words = [match.group() for match in matches]
+    return not (
+        _has_pair_of_names(words, has_capitals=has_capitals)
+        or _has_pair_of_names(_PART.findall(stretch), has_capitals=has_capitals)
+    )
+
+
+@lru_cache(1 << 14)
+def _is_plain(word: str) -> bool:
+    """Ordinary as a whole and in its parts: a hit may begin or end within "follow-up"."""
+    parts = _PART.findall(word)
+    forms = {_bare(word).lower(), *(part.lower() for part in parts)}
+    is_short = len(parts) <= 2  # noqa: PLR2004 - of three parts two may be a word that one is not
+    return is_short and all(_IS_HEAD.fullmatch(form) or _is_ordinary(form) for form in forms)
+
+
+def _are_small(stretch: str, strange: list[re.Match[str]]) -> bool:
+    """From the first strange word to the last: small letters, and in no list of clear names."""
+    between = stretch[strange[0].start() : strange[-1].end()]
+    names, families = lexicon.given_names().clear, lexicon.family_names().clear
+    forms = {_bare(match.group()) for match in _TOKEN.finditer(between)}
+    forms.update(_PART.findall(between))
+    return between.lower() == between and not (forms & names or forms & families)
+
+
+def _are_symbols(stretch: str) -> bool:
+    """Short forms and ordinary words only, as wholes and in their parts."""
+    wholes = re.split(r"[\s/]+", stretch)
+    return all(
+        _is_symbolic(whole) and len(parts) <= 2 and all(map(_is_symbolic, parts))  # noqa: PLR2004 - see `_is_plain`
+        for whole, parts in ((whole, _PART.findall(whole)) for whole in wholes)
+    )
+
+
+def _has_pair_of_names(words: list[str], *, has_capitals: bool) -> bool:
+    return any(
+        first.lower() in lexicon.given_names()
+        and _bare(last).lower() in lexicon.family_names()
+        and (not has_capitals or (first.istitle() and _bare(last).istitle()))
+        for first, last in pairwise(words)
+    )
 
 
 def _make_case(text: str, hit: Hit) -> _Case:
@@ -255,17 +318,20 @@ def _is_drug(case: _Case) -> bool:
 
 def _is_symbol(case: _Case) -> bool:
     """Short forms in capitals and gene symbols, in a text that has small letters."""
-    surface = case.text[case.hit.start : case.hit.end]
     if not case.has_capitals:
         return bool(case.words) and all(word in lexicon.medical_words() for word in case.words)
-    parts = [_bare(part).strip("()[].,;:") for part in re.split(r"[\s/]+", surface)]
-    return all(
-        _ABBREVIATION.fullmatch(part)
-        or _SYMBOL.fullmatch(part)
-        or not any(map(str.isalpha, part))
-        or _is_ordinary(part.lower())
-        for part in parts
-        if part
+    surface = case.text[case.hit.start : case.hit.end]
+    return all(map(_is_symbolic, re.split(r"[\s/]+", surface)))
+
+
+def _is_symbolic(part: str) -> bool:
+    """A short form, a symbol, something without letters or an ordinary word."""
+    bare = _bare(part).strip("()[].,;:")
+    return bool(
+        _ABBREVIATION.fullmatch(bare)
+        or _SYMBOL.fullmatch(bare)
+        or not any(map(str.isalpha, bare))
+        or _is_ordinary(bare.lower())
     )
 
 

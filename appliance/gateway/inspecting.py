@@ -14,8 +14,8 @@ _MOST_TEXTS: int = 32
 class Inspector(Protocol):
     """The gate, as the gateway needs it."""
 
-    def inspect_many(self, texts: Sequence[str]) -> list[Verdict]:
-        """The verdict on each text, in order."""
+    def inspect_many(self, texts: Sequence[str], *, only_decide: bool = False) -> list[Verdict]:
+        """The verdict on each text, in order; one finding is enough where only that is wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Inspection:
 
     def _rule_on(self, cases: list[tuple[str, ...]]) -> list[Finding]:
         different = list(dict.fromkeys(text for case in cases for text in case))
-        verdicts = self._gate.inspect_many(different) if different else []
+        verdicts = self._gate.inspect_many(different, only_decide=True) if different else []
         ruled = dict(zip(different, verdicts, strict=True))
         return [_sum_up([ruled[text] for text in case]) for case in cases]
 

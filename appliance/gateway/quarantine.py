@@ -43,10 +43,15 @@ class Quarantine:
         try:
             content = (self._directory / request_id).read_bytes()
         except OSError:
-            raise BadInput("No reply of that request is in quarantine.") from None
+            raise BadInput(
+                "No reply of that request is in quarantine.",
+                "Its id stands in the ledger's event egress.incident.",
+            ) from None
         try:
             return self._cipher.decrypt(
                 content[:_NONCE_BYTES], content[_NONCE_BYTES:], request_id.encode()
             )
         except InvalidTag:
-            raise KeyMismatch("The key does not open this reply.") from None
+            raise KeyMismatch(
+                "The key does not open this reply.", "Restore the site's keys from their backup."
+            ) from None

@@ -70,7 +70,9 @@ def read_adapter(directory: Path) -> tuple[AdapterCard, Digest]:
         )
     manifest = read_manifest(directory, _KIND)
     if not {WEIGHTS, _CARD} <= set(manifest.files):
-        raise ManifestMismatch(f"Adapter {directory.name!r} lacks its weights or its card.")
+        raise ManifestMismatch(
+            f"Adapter {directory.name!r} lacks its weights or its card.", "Train it again."
+        )
     try:
         raw: dict[str, Any] = json.loads((directory / _CARD).read_bytes())
         card = AdapterCard(**{**raw, "labels": tuple(raw["labels"])})

@@ -56,3 +56,13 @@ def open_checkpoint(signed: bytes, verifier: Verifier) -> Checkpoint:
     if match["origin"] != verifier.name:
         raise LedgerBroken("A head is of another ledger.")
     return Checkpoint(match["origin"], int(match["size"]), root)
+
+
+def origin_of(signed: bytes) -> str | None:
+    """The ledger that a signed head says it is of, on its word; None where it is no head."""
+    try:
+        text, parted, _ = signed.decode().partition("\n\n")
+    except UnicodeDecodeError:
+        return None
+    match = _TEXT.fullmatch(f"{text}\n") if parted else None
+    return match["origin"] if match else None

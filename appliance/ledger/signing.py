@@ -17,7 +17,7 @@ from appliance.errors import LedgerBroken
 
 _ALGORITHM: Final = b"\x01"
 _KEY_HASH_BYTES: Final = 4
-_MAX_BYTES: Final = 1 << 16
+MAX_BYTES: Final = 1 << 16
 _SIGNATURE: Final = re.compile(r"\u2014 (?P<name>[^\s+]+) (?P<blob>[A-Za-z0-9+/=]+)")
 
 
@@ -129,6 +129,6 @@ def _split(signed: bytes) -> tuple[str, list[str]]:
         whole = ""
     # The last empty line parts them: the text itself may hold empty ones.
     text, parted, signatures = whole.rpartition("\n\n")
-    if not parted or not signatures.endswith("\n") or len(signed) > _MAX_BYTES:
+    if not parted or not signatures.endswith("\n") or len(signed) > MAX_BYTES:
         raise LedgerBroken("A signed text is not in the signed-note format.")
     return f"{text}\n", signatures[:-1].split("\n")

@@ -20,11 +20,13 @@ class CorpusCard:
         drafts: Drafts built.
         denied: Drafts the gate refused.
         completions: Answers received.
-        accepted: Examples kept.
+        accepted: Answers that became examples.
+        varied: Copies of these with other names in them.
+        composed: Texts made from the sheet's frames, without a model.
         dropped: Reason to count, for every completion not kept.
-        splits: Split name to count.
-        entities: Label to count of spans.
-        without_entity: Examples that hold no entity.
+        splits: Split name to count, of all examples whatever their origin.
+        entities: Label to count of spans, of all examples.
+        without_entity: Examples that hold no entity, of all.
         made_at: ISO 8601, UTC.
     """
 
@@ -39,6 +41,8 @@ class CorpusCard:
     denied: int
     completions: int
     accepted: int
+    varied: int
+    composed: int
     dropped: dict[str, int]
     splits: dict[str, int]
     entities: dict[str, int]

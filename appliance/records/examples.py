@@ -14,6 +14,30 @@ class Split(StrEnum):
     DEV = "dev"
 
 
+class Origin(StrEnum):
+    """How an example's text came about."""
+
+    WRITTEN = "written"
+    """By a language model."""
+    VARIED = "varied"
+    """The same, with other names of the vocabulary in the places of its entities."""
+    COMPOSED = "composed"
+    """From a frame of the label sheet; no model took part."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Text made without a model.
+
+    Attributes:
+        text: The text.
+        entities: Surfaces that were put into it as entities.
+    """
+
+    text: str
+    entities: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Example:
     """One curated, labelled, invented text with where it came from.
@@ -23,10 +47,11 @@ class Example:
         text: The sentence.
         spans: Sorted, none overlapping, every occurrence labelled.
         relations: Between indices of `spans`.
-        draft_id: The draft that asked for it.
-        model: Name and digest of the model that wrote it.
+        draft_id: The draft that asked for it; of a composed text, a digest of its own.
+        model: Name and digest of the model that wrote it; "" where none did.
         split: Train or dev.
         weight: Trust in the labels, 0 to 1.
+        origin: How the text came about.
     """
 
     example_id: ExampleId
@@ -37,3 +62,4 @@ class Example:
     model: str
     split: Split
     weight: float = 1.0
+    origin: Origin = Origin.WRITTEN

@@ -1,9 +1,18 @@
 """What a task asks for: its entity and relation types, rules, examples and vocabulary."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from appliance.records.identifiers import Digest
+
+INVENTED_SLOTS: Final = frozenset(
+    ("surname", "symbol", "variant", "small", "number", "decimal", "words")
+)
+"""Slots of a frame that need no list: a family name, a gene symbol, an amino acid change, 1 to 12,
+2 to 250, a number with one digit after the point, and a few ordinary words that are in no name of
+the vocabulary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +86,25 @@ class Sensitivity(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Composition:
+    """What is made beside the examples that a model writes.
+
+    Attributes:
+        variants: Copies of every written example with entities, with other names in their places.
+        lines: Texts composed from frames, for each written example.
+        frames: Lines with slots in braces. An entity type, also ".short" (an abbreviation) or
+            ".long" (a name whose abbreviation the line's ".short" then is); a name of `slots`;
+            or one of `INVENTED_SLOTS`.
+        slots: Slot to the words that may stand there.
+    """
+
+    variants: int
+    lines: float
+    frames: tuple[str, ...]
+    slots: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
 class LabelSheet:
     """A task's definition, as read from `policies/labels/NAME.toml`.
 
@@ -89,6 +117,7 @@ class LabelSheet:
         topics: What a sentence without any entity may be about.
         demonstrations: At least one per draft kind.
         mix: Target shares.
+        composition: What is made without a model.
         vocabulary: File name beside the sheet.
         digest: SHA-256 over sheet and vocabulary bytes.
         sensitivity: A sheet that does not say is the hospital's own business.
@@ -102,6 +131,7 @@ class LabelSheet:
     topics: tuple[str, ...]
     demonstrations: tuple[Demonstration, ...]
     mix: DraftMix
+    composition: Composition
     vocabulary: str
     digest: Digest
     sensitivity: Sensitivity = Sensitivity.INTERNAL

@@ -104,10 +104,17 @@ def find_site(root: Path) -> SitePaths:
     """The paths of an existing site.
 
     Raises:
-        SiteError: No `site.toml` there.
+        SiteError: No `site.toml` there, or none that this user can see.
     """
     paths = SitePaths(root.absolute())
-    if not paths.settings.is_file():
+    try:
+        found = paths.settings.is_file()
+    except OSError as error:
+        raise SiteError(
+            f"{root} can't be looked into: {error.strerror}.",
+            "Give this user the site's directory, or name another with --site.",
+        ) from None
+    if not found:
         raise SiteError(
             f"There is no site at {root}.",
             f"Make one with `appliance init {root} --profile air-gapped`, "

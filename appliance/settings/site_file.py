@@ -153,12 +153,16 @@ def load_site_file(path: Path) -> SiteSettings:
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
         parsed = _SiteFile.model_validate(raw)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise BadInput(f"{path} is not UTF-8.", "Save it as UTF-8.") from None
+    except tomllib.TOMLDecodeError as error:
         raise BadInput(f"{path} is not valid TOML: {error}.", "Mend the line it names.") from None
     except ValidationError as error:
         raise BadInput(f"{path}: {explain(error)}.", "Mend or remove that key.") from None
     except OSError as error:
-        raise BadInput(f"{path} can't be read: {error.strerror}.") from None
+        raise BadInput(
+            f"{path} can't be read: {error.strerror}.", "Give this user the site's directory."
+        ) from None
     return SiteSettings(
         profile=parsed.profile,
         ray=RaySettings(**parsed.ray.model_dump()),

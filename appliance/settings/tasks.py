@@ -8,8 +8,9 @@ A sheet is `NAME.toml`; the vocabulary it names is a TSV beside it with the colu
 import csv
 import hashlib
 import io
+import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -18,6 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from appliance.errors import BadInput
 from appliance.records.identifiers import Digest
 from appliance.records.tasks import (
+    INVENTED_SLOTS,
+    Composition,
     Demonstration,
     DraftMix,
     EntityType,
@@ -31,9 +34,19 @@ from appliance.settings.validation import explain
 
 MIN_TERMS: Final = 2
 _SUM_TOLERANCE: Final = 1e-6
+_COLUMNS: Final = ("name", "synonyms", "abbreviations", "label")
+# How many faults of a vocabulary one complaint names.
+_FAULTS: Final = 10
+# Where csv puts the cells that are beyond the header's columns.
+_BEYOND: Final = ""
+_Row = tuple[int, dict[str, str]]
 
 Text = Annotated[str, Field(min_length=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Words = Annotated[tuple[Text, ...], Field(min_length=1)]
+
+_SLOT: Final = re.compile(r"\{([^{}]*)\}")
+_BRACES: Final = re.compile(r"[{}]")
 
 
 class _Strict(BaseModel):
@@ -69,6 +82,13 @@ class _Mix(_Strict):
     none: Share
 
 
+class _Compose(_Strict):
+    variants: Annotated[int, Field(ge=0, le=20)] = 0
+    lines: Annotated[float, Field(ge=0, le=20)] = 0.0
+    frames: tuple[Text, ...] = ()
+    slots: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], Words] = {}
+
+
 class _Sheet(_Strict):
     title: Text
     vocabulary: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+\.tsv$")]
@@ -77,6 +97,7 @@ class _Sheet(_Strict):
     registers: Annotated[tuple[Text, ...], Field(min_length=1)]
     topics: Annotated[tuple[Text, ...], Field(min_length=1)]
     mix: _Mix
+    compose: _Compose = _Compose()
     entity: Annotated[tuple[_Entity, ...], Field(min_length=1)]
     relation: tuple[_Relation, ...] = ()
     demonstration: Annotated[tuple[_Demonstration, ...], Field(min_length=1)]
@@ -106,7 +127,7 @@ def load_sheet_file(path: Path) -> tuple[LabelSheet, Vocabulary]:
     Raises:
         BadInput: See `load_task`.
     """
-    content = _read(path)
+    content = _read(path, "Name a label sheet that this user may read.")
     try:
         parsed = _Sheet.model_validate(tomllib.loads(content.decode("utf-8")))
     except UnicodeDecodeError:
@@ -120,26 +141,42 @@ def load_sheet_file(path: Path) -> tuple[LabelSheet, Vocabulary]:
         raise BadInput(f"{path}: {'; '.join(complaints)}.", "Mend the sheet.")
     labels = tuple(entity.name for entity in parsed.entity)
     vocabulary_path = path.with_name(parsed.vocabulary)
-    vocabulary = load_vocabulary(vocabulary_path, labels, parsed.vocabulary_source)
+    vocabulary = load_vocabulary(vocabulary_path, labels, parsed.vocabulary_source, strict=True)
+    if complaints := list(_slot_complaints(parsed.compose, vocabulary)):
+        raise BadInput(f"{path}: {'; '.join(complaints)}.", "Take these words out of the slots.")
     digest = hashlib.sha256(content + b"\x00" + vocabulary.digest.encode()).hexdigest()
     return _to_sheet(path.stem, parsed, Digest(digest)), vocabulary
 
 
-def load_vocabulary(path: Path, labels: tuple[str, ...], source: str) -> Vocabulary:
+def load_vocabulary(
+    path: Path, labels: tuple[str, ...], source: str, *, strict: bool = False
+) -> Vocabulary:
     """The vocabulary in the TSV `path`, for the entity types `labels`.
+
+    Args:
+        path: A TSV file.
+        labels: Entity types of the task.
+        source: Where it comes from, with its licence.
+        strict: Whether columns that nobody reads and names that stand twice are refused: in a
+            sheet's own vocabulary they are mistakes, in a public list they are not ours to mend.
 
     Raises:
         BadInput: Unreadable, no `name` column, unknown label, or fewer than two terms.
     """
-    content = _read(path)
+    content = _read(path, "Put the vocabulary there, or mend the name that was given for it.")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise BadInput(f"{path} is not UTF-8.", "Save it as UTF-8.") from None
-    reader = csv.DictReader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE)
+    reader = csv.DictReader(
+        io.StringIO(text), restkey=_BEYOND, delimiter="\t", quoting=csv.QUOTE_NONE
+    )
     if "name" not in (reader.fieldnames or ()):
         raise BadInput(f"{path} has no `name` column.", "Give it a header line with `name`.")
-    terms = tuple(_terms(path, reader, labels))
+    rows = [(reader.line_num, row) for row in reader]
+    if strict:
+        _check_rows(path, reader.fieldnames or (), rows)
+    terms = tuple(_terms(path, rows, labels))
     if len(terms) < MIN_TERMS:
         raise BadInput(
             f"{path} has {len(terms)} term(s); a vocabulary needs at least {MIN_TERMS}.",
@@ -148,15 +185,45 @@ def load_vocabulary(path: Path, labels: tuple[str, ...], source: str) -> Vocabul
     return Vocabulary(source, terms, Digest(hashlib.sha256(content).hexdigest()))
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, next_step: str) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise BadInput(f"{path} can't be read: {error.strerror}.") from None
+        raise BadInput(f"{path} can't be read: {error.strerror}.", next_step) from None
 
 
-def _terms(path: Path, reader: "csv.DictReader[str]", labels: tuple[str, ...]) -> Iterator[Term]:
-    for number, row in enumerate(reader, start=2):
+def _check_rows(path: Path, columns: Sequence[str], rows: Sequence[_Row]) -> None:
+    faults = list(_row_faults(columns, rows))
+    if not faults:
+        return
+    more = f"; and {len(faults) - _FAULTS} more" if len(faults) > _FAULTS else ""
+    raise BadInput(
+        f"{path}: {'; '.join(faults[:_FAULTS])}{more}.",
+        "Mend these lines: one line for each name, its columns split by TAB.",
+    )
+
+
+def _row_faults(columns: Sequence[str], rows: Sequence[_Row]) -> Iterator[str]:
+    """What is wrong line by line; names are told by where they stand first."""
+    for column in columns:
+        if column not in _COLUMNS:
+            yield f"line 1: column {column!r} is not one of {', '.join(_COLUMNS)}"
+        elif columns.count(column) > 1:
+            yield f"line 1: column {column!r} stands twice"
+    seen: dict[tuple[str, str], int] = {}
+    for number, row in rows:
+        if any(row.get(_BEYOND) or ()):
+            yield f"line {number}: more columns than the header"
+        name = (row.get("name") or "").strip()
+        if not name and any(row.values()):
+            yield f"line {number}: no name"
+        first = seen.setdefault((name.casefold(), (row.get("label") or "").strip()), number)
+        if name and first != number:
+            yield f"line {number}: the name of line {first} again"
+
+
+def _terms(path: Path, rows: Sequence[_Row], labels: tuple[str, ...]) -> Iterator[Term]:
+    for number, row in rows:
         name = (row.get("name") or "").strip()
         if not name:
             continue
@@ -188,8 +255,36 @@ def _complaints(sheet: _Sheet) -> Iterator[str]:
             yield f"demonstration.{number}: its register is not among the sheet's registers"
         if any(entity not in demonstration.text for entity in demonstration.entities):
             yield f"demonstration.{number}: an entity is not in its text"
+    yield from _frame_complaints(sheet.compose, names)
     if mix.none > 0 and all(demonstration.entities for demonstration in sheet.demonstration):
         yield "demonstration: mix.none needs one with no entity"
+
+
+def _frame_complaints(compose: _Compose, entities: Sequence[str]) -> Iterator[str]:
+    forms = {f"{name}{form}" for name in entities for form in ("", ".short", ".long")}
+    known = {*INVENTED_SLOTS, *compose.slots, *forms}
+    for number, frame in enumerate(compose.frames):
+        unknown = sorted(set(_SLOT.findall(frame)) - known)
+        if unknown:
+            yield f"compose.frames.{number}: no such slot: {', '.join(unknown)}"
+        if _BRACES.search(_SLOT.sub("", frame)):
+            yield f"compose.frames.{number}: a brace without its partner"
+    if taken := sorted(INVENTED_SLOTS & set(compose.slots)):
+        yield f"compose.slots: {', '.join(taken)} would hide what is invented under that name"
+    if compose.lines and not compose.frames:
+        yield "compose.lines: there is no frame to make lines of"
+
+
+def _slot_complaints(compose: _Compose, vocabulary: Vocabulary) -> Iterator[str]:
+    """A word of a slot that the vocabulary calls an entity would be taught as none."""
+    # Capitals matter in abbreviations: "mg" is not "MG".
+    short = {surface for term in vocabulary.terms for surface in term.abbreviations}
+    names = {
+        surface.casefold() for term in vocabulary.terms for surface in (term.name, *term.synonyms)
+    }
+    for slot, words in compose.slots.items():
+        if wrong := sorted(word for word in words if word in short or word.casefold() in names):
+            yield f"compose.slots.{slot}: in the vocabulary too: {', '.join(wrong)}"
 
 
 def _to_sheet(name: str, parsed: _Sheet, digest: Digest) -> LabelSheet:
@@ -205,6 +300,7 @@ def _to_sheet(name: str, parsed: _Sheet, digest: Digest) -> LabelSheet:
             for shown in parsed.demonstration
         ),
         mix=DraftMix(**parsed.mix.model_dump()),
+        composition=Composition(**parsed.compose.model_dump()),
         vocabulary=parsed.vocabulary,
         digest=digest,
         sensitivity=Sensitivity(parsed.sensitivity),

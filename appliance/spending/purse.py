@@ -157,10 +157,14 @@ def _translated(path: Path) -> Iterator[None]:
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
             raise NoSpace(f"No space left for {path.name}.", "Free some space.") from None
-        raise BadInput(f"{path.name} can't be opened or written.") from None
+        raise BadInput(
+            f"{path.name} can't be opened or written.", "Check the owner and mode of its directory."
+        ) from None
     except sqlite3.DatabaseError:
         raise IntegrityError(
             f"{path.name} is damaged.", "Restore it from a backup: it says what was spent."
         ) from None
     except OSError as error:
-        raise BadInput(f"{path.name} can't be opened: {error.strerror}.") from None
+        raise BadInput(
+            f"{path.name} can't be opened: {error.strerror}.", "Check its directory."
+        ) from None

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from appliance.artifacts.writing import write_atomically
+from appliance.artifacts.writing import check_writable, write_atomically
 from appliance.errors import BadInput
 from appliance.records.cards import CorpusCard
 from appliance.records.examples import Example
@@ -41,6 +41,42 @@ def show_corpus(root: Path, name: str, first: int = 5) -> CorpusView:
     return CorpusView(card, examples[:first])
 
 
+@dataclass(frozen=True, slots=True)
+class CorpusExport:
+    """An export as one document.
+
+    Attributes:
+        corpus: Its name.
+        format: One of `FORMATS`.
+        file: Where it is, or would be; None where it is in here.
+        examples: Count.
+        lines: What the file would hold, line by line; None where it is in a file or not made.
+    """
+
+    corpus: str
+    format: str
+    file: Path | None
+    examples: int
+    lines: tuple[str, ...] | None = None
+
+
+def document_export(
+    root: Path, name: str, form: str, target: Path | None, *, dry_run: bool
+) -> CorpusExport:
+    """As `export_corpus`, told as one document; a dry run only counts.
+
+    Raises:
+        BadInput, ManifestMismatch: As `export_corpus`.
+    """
+    count = show_corpus(root, name, 0).card.accepted
+    if dry_run:
+        if target is not None:
+            check_writable(target)
+        return CorpusExport(name, form, target, count)
+    lines = tuple(export_corpus(root, name, form, target))
+    return CorpusExport(name, form, target, count, None if target else lines)
+
+
 def export_corpus(root: Path, name: str, form: str, target: Path | None = None) -> Iterator[str]:
     """The corpus in another format: lines without their ends, or nothing once `target` holds it.
 
@@ -61,7 +97,7 @@ def export_corpus(root: Path, name: str, form: str, target: Path | None = None) 
 
 def _find(paths: SitePaths, name: str) -> Path:
     directory = paths.corpora / name
-    if Path(name).name != name or name == ".." or not directory.is_dir():
+    if not name or Path(name).name != name or name == ".." or not directory.is_dir():
         known = sorted(found.name for found in paths.corpora.glob("[!.]*"))
         raise BadInput(
             f"There is no corpus {json.dumps(name)}.", f"Corpora: {', '.join(known) or 'none'}."

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from appliance.artifacts.manifest import is_finished
 from appliance.artifacts.writing import write_atomically
 from appliance.clinical.extraction.parts import FindingsCard
 from appliance.cluster.connect import connected
@@ -25,7 +26,7 @@ from appliance.records.scores import ScoreCard
 from appliance.settings.clock import SystemClock
 from appliance.synthesis.curation.corpus import read_corpus
 from appliance.workflows import ledger as ledger_workflow
-from appliance.workflows.evaluate import evaluate_documents, evaluate_in
+from appliance.workflows.evaluate import check_gold, evaluate_documents, evaluate_in
 from appliance.workflows.extract import extract_notes
 from appliance.workflows.ingest import import_stream
 from appliance.workflows.orders import Order
@@ -90,12 +91,12 @@ class _Diary:
     steps: list[Step] = field(default_factory=list)
 
     @contextmanager
-    def step(self, name: str) -> Iterator[Callable[[str], None]]:
+    def step(self, name: str, *, was_there: bool = False) -> Iterator[Callable[[str], None]]:
         """The block is a step; what it is told at the end is its outcome."""
         started = time.monotonic()
         outcome: list[str] = []
         yield outcome.append
-        self.steps.append(Step(name, " ".join(outcome), time.monotonic() - started))
+        self.steps.append(Step(name, " ".join(outcome), time.monotonic() - started, was_there))
 
 
 def demo(
@@ -121,19 +122,27 @@ def demo(
         ApplianceError: Whatever a step raises; run again to go on.
     """
     diary = _Diary()
-    with diary.step("Make the site") as outcome:
+    with diary.step("Make the site", was_there=(root / "site.toml").exists()) as outcome:
         site = _site(root, clock or SystemClock())
         outcome(f"profile {site.settings.profile}, keys made, policies copied")
+    if gold is not None:
+        # Now, and not when everything else has run.
+        check_gold(site, TASK, gold)
     hospital = invent()
     notes = _take_in(site, hospital, diary, progress)
     corpus = _synthesize(site, count, diary, progress)
+    adapter, findings = site.paths.adapters / NAME, site.paths.findings / NAME
     with connected(site.settings.ray, site.paths.run) as cluster:
-        with diary.step("Train a LoRA adapter (Ray Train)") as outcome:
+        with diary.step(
+            "Train a LoRA adapter (Ray Train)", was_there=is_finished(adapter)
+        ) as outcome:
             trained = train_in(
                 site, cluster, task=TASK, corpus=NAME, base=None, out=NAME, progress=progress
             )
             outcome(f"rank {trained.lora_rank}, dev F1 {100 * trained.dev_f1:.1f}")
-        with diary.step("Extract over all notes (Ray Data)") as outcome:
+        with diary.step(
+            "Extract over all notes (Ray Data)", was_there=is_finished(findings)
+        ) as outcome:
             extraction = extract_notes(site, cluster, adapter=NAME, out=NAME, progress=progress)
             outcome(f"{extraction.findings} findings in {extraction.notes} notes")
     evaluations = _evaluate(site, hospital, gold, diary, progress)
@@ -185,12 +194,13 @@ def _synthesize(site: Site, count: int, diary: _Diary, progress: Progress) -> Sy
     with diary.step("Load the gate (Presidio)") as outcome:
         gate = open_site_gate(site)
         outcome(f"policy {site.policy_digest[:12]}")
-    with diary.step("Invent labelled sentences (vLLM)") as outcome:
+    corpus = site.paths.corpora / NAME
+    with diary.step("Invent labelled sentences (vLLM)", was_there=is_finished(corpus)) as outcome:
         made = synthesize_in(site, gate, Order(TASK, count, NAME), progress)
         card = made.card
         outcome(
             f"{card.drafts} drafts, {card.denied} denied, {card.completions} answers, "
-            f"{card.accepted} accepted"
+            f"{card.accepted} accepted; {card.varied} varied, {card.composed} composed lines beside"
         )
     return made
 

@@ -101,9 +101,19 @@ def evaluate_documents(
     return result
 
 
+def check_gold(site: Site, task: str, gold: Path) -> None:
+    """An adapter of the task can be scored on the file.
+
+    Raises:
+        BadInput: It is malformed, or of another task; names the line.
+    """
+    sheet, _ = load_task(site.paths.labels, task)
+    read_gold(gold, [entity.name for entity in sheet.entities])
+
+
 def _directory(site: Site, adapter: str) -> Path:
     directory = site.paths.adapters / adapter
-    if Path(adapter).name != adapter or not directory.is_dir():
+    if not adapter or Path(adapter).name != adapter or not directory.is_dir():
         known = sorted(path.name for path in site.paths.adapters.glob("[!.]*"))
         raise BadInput(
             f"There is no adapter {adapter!r}.",

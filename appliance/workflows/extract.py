@@ -10,7 +10,7 @@ from typing import Final
 from appliance.clinical.extraction.formats import OutputFormat
 from appliance.clinical.extraction.labelling import NoteLabelling
 from appliance.clinical.extraction.parts import FindingsCard, Plan
-from appliance.clinical.extraction.run import NOTES_PER_PART, find_finished
+from appliance.clinical.extraction.run import NOTES_PER_PART, check_free, find_finished
 from appliance.clinical.extraction.run import extract as extract_ids
 from appliance.clinical.vault.store import Vault
 from appliance.cluster.batches import map_blocks
@@ -20,7 +20,7 @@ from appliance.learning.adapters import read_adapter
 from appliance.learning.basemodels.store import ModelStore
 from appliance.learning.inference.labeller import AdapterLabeller
 from appliance.records.events import Fact
-from appliance.records.identifiers import NoteId
+from appliance.records.identifiers import Digest, NoteId
 from appliance.records.progress import Progress
 from appliance.settings.keys import FileKeys, Purpose
 from appliance.settings.site import SitePaths
@@ -29,6 +29,27 @@ from appliance.workflows.ingest import opened_vault
 from appliance.workflows.site import Site, open_site
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractionPlan:
+    """What an extraction would do.
+
+    Attributes:
+        out: Name of the findings.
+        adapter: Name of the adapter.
+        notes: Notes to read.
+        format: Of the findings.
+        digest: Of all that decides what is found.
+        is_there: Whether these very findings are finished already.
+    """
+
+    out: str
+    adapter: str
+    notes: int
+    format: str
+    digest: Digest
+    is_there: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +128,20 @@ def _run(site: Site, cluster: Cluster, job: _Job, out: str, progress: Progress) 
     return result
 
 
-def plan_extraction(root: Path, *, adapter: str, out: str, output_format: str = "parquet") -> Plan:
+def plan_extraction(
+    root: Path, *, adapter: str, out: str, output_format: str = "parquet"
+) -> ExtractionPlan:
     """What `extract` would do; nothing is read but ids, nothing is written.
 
     Raises:
-        BadInput: No such adapter, or the name is none.
+        BadInput: No such adapter, no notes, or other findings under that name.
     """
-    return _prepare(open_site(root), adapter, out, output_format).plan
+    site = open_site(root)
+    plan = _prepare(site, adapter, out, output_format).plan
+    done = check_free(site.paths.findings / out, plan)
+    return ExtractionPlan(
+        out, adapter, plan.notes, plan.output.value, plan.digest, done is not None
+    )
 
 
 def _prepare(site: Site, adapter: str, out: str, output_format: str) -> _Job:

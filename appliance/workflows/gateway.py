@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from appliance.errors import BadInput, Denied
-from appliance.gate.opening import open_checker, open_gate
+from appliance.gate.opening import open_checker
 from appliance.gateway.callers import Callers
 from appliance.gateway.clearing import Clearing
 from appliance.gateway.counting import Counts, Latch
@@ -30,11 +30,11 @@ from appliance.settings.keys import Purpose
 from appliance.settings.secrets import read_provider_key
 from appliance.settings.site import find_site
 from appliance.spending.purse import Purse
+from appliance.workflows.scan import INDEX, open_site_gate
 from appliance.workflows.site import Site, open_site
 from appliance.workflows.supply import SOCKET
 
 POLICY: Final = "gateway.toml"
-INDEX: Final = "patients.index"
 _LOCK: Final = "gateway.lock"
 _REASON: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _LONGEST_REASON: Final = 80
@@ -122,7 +122,7 @@ def serve(
     policy = load_gateway_policy(site.paths.policies / POLICY)
     key = read_provider_key(site.paths.keys)
     with _only_one(site.paths.run / _LOCK), ExitStack() as stack:
-        fittings = _fit(site, policy, gate or _open_gate(site), freshness, stack)
+        fittings = _fit(site, policy, gate or open_site_gate(site), freshness, stack)
         place = Place(socket_path or site.paths.run / SOCKET, port, stop or threading.Event())
         asyncio.run(_serve(site, fittings, key, announce, place))
 
@@ -180,10 +180,6 @@ def _check_reason(reason: str) -> None:
 
 def _quarantine_of(site: Site) -> Quarantine:
     return Quarantine(site.paths.gateway / "quarantine", site.keys.key(Purpose.GATEWAY))
-
-
-def _open_gate(site: Site) -> Inspector:
-    return open_gate(site.paths.policies, site.paths.vault / INDEX, site.keys, site.clock)
 
 
 def _fit(

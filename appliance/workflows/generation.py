@@ -12,7 +12,6 @@ from itertools import islice
 from typing import Final
 
 from appliance.errors import Exhausted
-from appliance.records.events import Fact, Recorder
 from appliance.records.examples import Example
 from appliance.records.progress import Progress
 from appliance.records.prompts import Completion, Draft, Route
@@ -52,7 +51,6 @@ class Rooms:
     """What the loop works with."""
 
     gate: Inspector
-    recorder: Recorder
     curator: Curator
     max_concurrent: int
 
@@ -132,9 +130,8 @@ class Generation:
         self._again.extendleft(reversed(batch))
         rulings = await asyncio.to_thread(self._rooms.gate.clear_many, [batch[at] for at in fresh])
         for at, ruling in zip(fresh, rulings, strict=True):
-            if isinstance(ruling, Verdict):
-                self._record_denial(batch[at], ruling)
-            else:
+            # The gate has told the ledger of those that it denied.
+            if not isinstance(ruling, Verdict):
                 answers[at] = asyncio.create_task(dispatcher.send(ruling))
         for draft, answer in zip(batch, answers, strict=True):
             self._again.popleft()
@@ -157,12 +154,6 @@ class Generation:
     def _has_more(self) -> bool:
         bound = self._count * DRAFTS_PER_EXAMPLE + SPARE_DRAFTS
         return self.tally.drafts < bound and self._denied_in_a_row < DENIED_IN_A_ROW
-
-    def _record_denial(self, draft: Draft, verdict: Verdict) -> None:
-        # A reason may be a sentence; the ledger takes names.
-        rule = verdict.reason.partition(":")[0].replace(" ", "-")
-        facts: dict[str, Fact] = {"draft": draft.draft_id, "rule": rule, "hits": len(verdict.hits)}
-        self._rooms.recorder.record("prompt.denied", facts)
 
     def _judge(self, draft: Draft, completion: Completion | None) -> None:
         if completion is None:

@@ -3,17 +3,44 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from appliance.clinical.intake.files import read_notes
 from appliance.clinical.intake.rejections import Rejected
+from appliance.clinical.vault.database import FILE
 from appliance.clinical.vault.store import SealReport, Vault
 from appliance.errors import BadInput
 from appliance.records.notes import SourceNote
 from appliance.records.progress import Progress
 from appliance.settings.keys import Purpose
-from appliance.workflows.site import Site, open_site
+from appliance.workflows.site import Site, check_kept, open_site
+
+MAX_KEPT: Final = 100_000
+"""How many rejected items of one import are kept by name; all are counted."""
+FIRST: Final = 20
+_FORMATS: Final = "Give folders of .txt in UTF-8, .jsonl with id and text, or .csv with a header."
+_MENDING: Final = "mending-an-export"
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedItem:
+    """One item of an export that was not taken in, and where it stands.
+
+    Attributes:
+        path: Which of the paths that were named, from 1.
+        file: Which file below it, in name order, folder by folder, from 1; None where it is one.
+        line: Of a table, from 1; None where the whole file is the item.
+        reason: From a fixed list.
+        name: The file's path, where it was asked for: it can hold a patient's name.
+    """
+
+    path: int
+    file: int | None
+    line: int | None
+    reason: str
+    name: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +52,7 @@ class ImportReport:
         changed: Notes in the vault with other content, now in a new version.
         known: Notes in the vault as they are.
         rejected: Reason to count of items that are no notes.
+        first_rejected: Where the first of these items stand.
         is_dry_run: Whether nothing was written; `new` then counts every usable note.
     """
 
@@ -32,7 +60,25 @@ class ImportReport:
     changed: int
     known: int
     rejected: dict[str, int]
+    first_rejected: tuple[RejectedItem, ...] = ()
     is_dry_run: bool = False
+
+
+@dataclass(slots=True)
+class _Sorted:
+    """What was no note, as the stream goes by: every one counted, most of them kept."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    items: list[Rejected] = field(default_factory=list)
+
+    def notes(self, items: Iterable[SourceNote | Rejected]) -> Iterator[SourceNote]:
+        for item in items:
+            if isinstance(item, Rejected):
+                self.counts[item.reason] += 1
+                if len(self.items) < MAX_KEPT:
+                    self.items.append(item)
+            else:
+                yield item
 
 
 @contextmanager
@@ -41,7 +87,10 @@ def opened_vault(site: Site) -> Iterator[Vault]:
 
     Raises:
         KeyMismatch: The site's keys are not those it was made with.
+        IntegrityError: It is gone, or damaged.
     """
+    check_kept(site, site.paths.vault / FILE, "vault.sealed", "new")
+    check_kept(site, site.paths.vault / FILE, "vault.registered", "patients")
     vault = Vault.open(
         site.paths.vault,
         site.keys.key(Purpose.VAULT),
@@ -53,35 +102,53 @@ def opened_vault(site: Site) -> Iterator[Vault]:
 
 
 def import_notes(
-    root: Path, paths: Sequence[Path], progress: Progress, *, dry_run: bool = False
+    root: Path,
+    paths: Sequence[Path],
+    progress: Progress,
+    *,
+    dry_run: bool = False,
+    with_names: bool = False,
 ) -> ImportReport:
     """Every usable note of the files and folders is in the vault; the others are counted.
+
+    Where the others stand is kept in the vault, until the next import.
+
+    Args:
+        root: The site.
+        paths: Files and folders.
+        progress: Told of every note.
+        dry_run: Count only.
+        with_names: Whether the report names the files of rejected items.
 
     Raises:
         BadInput: A path is not there, or none of the items is a note.
         NoSpace: The disk is full; what was committed is kept.
     """
     site = open_site(root)
-    rejected: Counter[str] = Counter()
-    notes = _accepted(read_notes(paths), rejected)
+    rejected = _Sorted()
+    notes = rejected.notes(read_notes(paths))
     if dry_run:
         report = SealReport(new=sum(1 for _ in _reported(notes, progress, None)))
     else:
         report = import_stream(site, notes, progress)
-    if not dry_run:
-        reasons = {f"rejected_{key.replace('-', '_')}": n for key, n in sorted(rejected.items())}
-        site.ledger.record(
-            "notes.imported",
-            {"notes": report.total, "rejected": rejected.total(), **reasons},
-        )
+        _keep(site, report, rejected)
     if not report.total:
-        raise BadInput(
-            f"None of {rejected.total()} items is a note{_explain(rejected)}.",
-            "Give folders of .txt in UTF-8, .jsonl with id and text, or .csv with a header.",
-        )
+        raise _no_note(rejected.counts, dry_run=dry_run)
     return ImportReport(
-        report.new, report.changed, report.known, dict(sorted(rejected.items())), dry_run
+        report.new,
+        report.changed,
+        report.known,
+        dict(sorted(rejected.counts.items())),
+        tuple(_shown(item, with_name=with_names) for item in rejected.items[:FIRST]),
+        dry_run,
     )
+
+
+def read_rejected(root: Path) -> tuple[RejectedItem, ...]:
+    """What the last import did not take in, by file, line and reason; the read is in the ledger."""
+    with opened_vault(open_site(root)) as vault:
+        items = vault.read_rejected_identified(_MENDING)
+    return tuple(_shown(item, with_name=True) for item in items)
 
 
 def import_stream(
@@ -98,14 +165,24 @@ def import_stream(
     return report
 
 
-def _accepted(
-    items: Iterable[SourceNote | Rejected], rejected: Counter[str]
-) -> Iterator[SourceNote]:
-    for item in items:
-        if isinstance(item, Rejected):
-            rejected[item.reason] += 1
-        else:
-            yield item
+def _keep(site: Site, report: SealReport, rejected: _Sorted) -> None:
+    with opened_vault(site) as vault:
+        vault.keep_rejected(rejected.items)
+    counts = sorted(rejected.counts.items())
+    site.ledger.record(
+        "notes.imported",
+        {
+            "notes": report.total,
+            "rejected": rejected.counts.total(),
+            **{f"rejected_{key.replace('-', '_')}": count for key, count in counts},
+        },
+    )
+
+
+def _shown(item: Rejected, *, with_name: bool) -> RejectedItem:
+    place = item.place
+    name = place.name if with_name else None
+    return RejectedItem(place.path, place.file, place.line, item.reason.value, name)
 
 
 def _reported(
@@ -117,6 +194,9 @@ def _reported(
         progress.advance()
 
 
-def _explain(rejected: Counter[str]) -> str:
+def _no_note(rejected: Counter[str], *, dry_run: bool) -> BadInput:
+    if not rejected:
+        return BadInput("There is no note in what was named: it is empty.", _FORMATS)
     counts = ", ".join(f"{count} {reason}" for reason, count in rejected.most_common())
-    return f": {counts}" if counts else ""
+    where = "" if dry_run else " `appliance notes rejected` says where each stands."
+    return BadInput(f"None of {rejected.total()} items is a note: {counts}.", _FORMATS + where)

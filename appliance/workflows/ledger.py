@@ -8,7 +8,7 @@ from pathlib import Path
 
 from appliance.artifacts.writing import write_atomically
 from appliance.errors import BadInput, LedgerBroken
-from appliance.ledger.checkpoint import Checkpoint, open_checkpoint
+from appliance.ledger.checkpoint import Checkpoint, open_checkpoint, origin_of
 from appliance.ledger.examination import Examination, examine
 from appliance.ledger.proofs import (
     EntryProof,
@@ -19,6 +19,7 @@ from appliance.ledger.proofs import (
     prove_growth,
     read_bodies,
 )
+from appliance.ledger.signing import MAX_BYTES, Verifier
 from appliance.settings.keys import FileKeys, Purpose
 from appliance.settings.site import find_site
 from appliance.workflows.site import open_site
@@ -92,12 +93,19 @@ def consistency(root: Path, first: int, second: int | None = None) -> Growth:
     """The proof that the ledger of `first` entries is a prefix of that of `second`, or of all.
 
     Raises:
-        BadInput: The ledger never had that many entries.
+        BadInput: The ledger never had that many entries, or `first` is the larger.
     """
     site = open_site(root)
     size = site.ledger.head().size
-    if second is not None and not 0 <= second <= size:
-        raise BadInput(f"The ledger never had {second} entries.", f"It has {size}.")
+    for asked in (first, second):
+        if asked is not None and not 0 <= asked <= size:
+            raise BadInput(
+                f"The ledger never had {asked} entries.", f"It has {size}; name a smaller size."
+            )
+    if second is not None and first > second:
+        raise BadInput(
+            f"FIRST ({first}) is larger than SECOND ({second}).", "Name the smaller size first."
+        )
     return prove_growth(read_bodies(site.paths.ledger, size if second is None else second), first)
 
 
@@ -107,15 +115,19 @@ def compare_kept(root: Path, kept: Path) -> Growth:
     This is what finds a ledger that was rolled back, or written anew, with its own key.
 
     Raises:
-        BadInput: The file can't be read.
+        BadInput: The file can't be read, or holds no signed head.
         LedgerBroken: The head is not ours, or the ledger is no continuation of it.
     """
     site = open_site(root)
     try:
-        content = kept.read_bytes()
+        with kept.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise BadInput(f"{kept} can't be read: {error.strerror}.") from None
-    old = open_checkpoint(content, site.ledger.verifier)
+        raise BadInput(
+            f"{kept} can't be read: {error.strerror}.",
+            "Name the file that `appliance ledger head --out` wrote.",
+        ) from None
+    old = _open_kept(kept, content, site.ledger.verifier)
     size = site.ledger.head().size
     if old.size > size:
         raise LedgerBroken(
@@ -129,6 +141,28 @@ def compare_kept(root: Path, kept: Path) -> Growth:
             "Restore the ledger from its backup and find out who replaced it.",
         )
     return growth
+
+
+def _open_kept(kept: Path, content: bytes, verifier: Verifier) -> Checkpoint:
+    origin = origin_of(content)
+    if origin is None:
+        raise BadInput(
+            f"{kept} holds no signed head.",
+            "Name the file that `appliance ledger head --out` wrote.",
+        )
+    if origin != verifier.name:
+        # It may be the wrong file, and it may be that ledger and keys were both replaced.
+        raise LedgerBroken(
+            f"The kept head is of {origin}, this ledger is {verifier.name}.",
+            "Name a head of this site; if that is one, ledger and keys were replaced.",
+        )
+    try:
+        return open_checkpoint(content, verifier)
+    except LedgerBroken:
+        raise LedgerBroken(
+            "The kept head does not bear this ledger's good signature: it was altered.",
+            "Compare it with another copy of the head.",
+        ) from None
 
 
 def write_head(root: Path, out: Path) -> SignedHead:
@@ -151,7 +185,10 @@ def write_export(root: Path, out: Path, start: int, end: int | None = None) -> i
     size = site.ledger.head().size
     stop = size if end is None else end
     if not 0 <= start < stop <= size:
-        raise BadInput(f"There are no entries {start} to {stop}.", f"The ledger has {size}.")
+        raise BadInput(
+            f"There are no entries {start} to {stop}.",
+            f"The ledger has entries 0 to {size - 1}; --to is one past the last.",
+        )
     # Written ahead: what leaves is on record before it does.
     site.ledger.record("ledger.exported", {"start": start, "end": stop})
     signed, verifier = site.ledger.signed_head(), site.ledger.verifier

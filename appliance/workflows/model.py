@@ -8,7 +8,6 @@ from typing import Final
 
 from appliance.artifacts.writing import write_atomically
 from appliance.errors import BackendUnavailable
-from appliance.learning.basemodels.checking import check_model
 from appliance.learning.basemodels.store import BaseModel, ModelStore
 from appliance.records.progress import Progress
 from appliance.settings.site import find_site
@@ -41,7 +40,7 @@ def import_model(root: Path, source: Path, name: str, *, dry_run: bool = False) 
     """
     site = open_site(root)
     if dry_run:
-        check_model(source)
+        ModelStore(site.paths.models).foresee(source, name)
         return None
     model = ModelStore(site.paths.models).import_directory(source, name)
     site.ledger.record("model.imported", {"name": model.name, "digest": model.digest})

@@ -7,12 +7,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from appliance.artifacts.manifest import is_finished
 from appliance.errors import BadInput, Denied
+from appliance.records.cards import CorpusCard
 from appliance.records.prompts import Route
 from appliance.records.tasks import LabelSheet, Vocabulary
 from appliance.settings.gateway import GatewayPolicy, load_gateway_policy
 from appliance.settings.tasks import load_task
 from appliance.spending.purse import MICRO
+from appliance.synthesis.curation.corpus import read_card
 from appliance.synthesis.prompting.stream import drafts
 from appliance.synthesis.routing.choice import narrow
 from appliance.synthesis.routing.policy import RoutingPolicy, load_routing
@@ -82,6 +85,7 @@ class Plan:
         usd: What the provider would charge; 0 on this machine.
         seconds: How long it would take; on chatgpt no less, for so few requests a minute the
             gateway lets through.
+        is_there: Whether this very corpus is finished already; nothing would be sent then.
     """
 
     order: Order
@@ -93,6 +97,7 @@ class Plan:
     assumed_yield: float
     usd: float
     seconds: float
+    is_there: bool
 
 
 def plan(root: Path, order: Order) -> Plan:
@@ -115,7 +120,8 @@ def plan(root: Path, order: Order) -> Plan:
         tokens = (tokens[0] + instruction * wanted, tokens[1])
         usd = prepared.gateway.models[model].microusd(*tokens) / MICRO
         seconds = wanted / _fastest(prepared.gateway) * 60
-    return Plan(order, route, model, wanted, *tokens, _ASSUMED_YIELD, usd, seconds)
+    is_there = find_finished(site, order, prepared) is not None
+    return Plan(order, route, model, wanted, *tokens, _ASSUMED_YIELD, usd, seconds, is_there)
 
 
 def prepare(site: Site, order: Order) -> Prepared:
@@ -147,6 +153,30 @@ def prepare(site: Site, order: Order) -> Prepared:
         if not is_priced:
             narrowed = _without_cloud(narrowed)
     return Prepared(sheet, vocabulary, narrowed, gateway)
+
+
+def find_finished(site: Site, order: Order, prepared: Prepared) -> CorpusCard | None:
+    """The card of this very corpus, where it is finished already.
+
+    Raises:
+        BadInput: Something else stands at its place.
+    """
+    directory = site.paths.corpora / order.out
+    if not directory.exists():
+        return None
+    if not is_finished(directory):
+        # Told now and not when everything has been generated.
+        raise BadInput(
+            f"Something that is no finished corpus stands at {directory}.",
+            "Move it away, or name another corpus with --out.",
+        )
+    card = read_card(directory)
+    if (card.sheet_digest, card.accepted) != (prepared.sheet.digest, order.count):
+        raise BadInput(
+            f"There is another corpus {order.out} already, of {card.accepted} examples.",
+            "Name another one with --out.",
+        )
+    return card
 
 
 def _keep_allowed(policy: RoutingPolicy, sheet: LabelSheet) -> RoutingPolicy:

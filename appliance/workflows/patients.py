@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from appliance.clinical.intake.registry import read_registry
+from appliance.clinical.intake.rejections import Rejected
+from appliance.errors import BadInput
 from appliance.gate.patients import write_index
 from appliance.records.notes import SourcePatient
 from appliance.records.progress import Progress
@@ -19,20 +21,30 @@ _REASON: Final = "patient-index"
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedRow:
+    """A row of a registry that can't be right, by the line on which it ends."""
+
+    line: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class PatientImport:
     """What an import of a registry did, or would do.
 
     Attributes:
-        patients: Patients in the file.
-        identifiers: Identifiers in the file, by kind.
+        patients: Patients in the file, without those of refused rows.
+        identifiers: Their identifiers, by kind.
         registered: Patients in the vault afterwards; None where nothing was written.
         indexed: Identifiers that the gate now looks for; None where nothing was written.
+        refused: Rows that were not taken: the gate does not look for these patients.
     """
 
     patients: int
     identifiers: dict[str, int]
     registered: int | None = None
     indexed: int | None = None
+    refused: tuple[RefusedRow, ...] = ()
 
 
 def import_patients(
@@ -40,21 +52,41 @@ def import_patients(
 ) -> PatientImport:
     """The registry in the file is in the vault, and the gate knows every patient of the site.
 
+    Rows that can't be right are left out and told: whoever calls must say so.
+
     Raises:
-        BadInput: The file is no registry; nothing was changed.
+        BadInput: The file is no registry, or none of its rows can be right; nothing was changed.
         NoSpace: The disk is full; the index is as it was.
     """
     site = open_site(root)
     progress.begin("Reading the registry")
-    patients = list(read_registry(registry))
-    progress.end(f"{len(patients)} patients")
+    rows = list(read_registry(registry, site.clock.now().date()))
+    patients = [row for row in rows if isinstance(row, SourcePatient)]
+    refused = tuple(
+        RefusedRow(row.place.line, row.reason.value) for row in rows if isinstance(row, Rejected)
+    )
+    progress.end(f"{len(patients)} patients, {len(refused)} rows refused")
+    if not patients:
+        raise BadInput(
+            f"None of the {len(refused)} rows can be right: {refused[0].reason} on line "
+            f"{refused[0].line}.",
+            "Mend the export and import it again.",
+        )
     if dry_run:
-        return PatientImport(len(patients), _count_kinds(patients))
-    return register(site, patients, progress)
+        return PatientImport(len(patients), _count_kinds(patients), refused=refused)
+    return replace(register(site, patients, progress, refused=len(refused)), refused=refused)
 
 
-def register(site: Site, patients: Sequence[SourcePatient], progress: Progress) -> PatientImport:
+def register(
+    site: Site, patients: Sequence[SourcePatient], progress: Progress, *, refused: int = 0
+) -> PatientImport:
     """The patients are in the vault of an open site, and its gate knows every patient there.
+
+    Args:
+        site: The site.
+        patients: Those to be known.
+        progress: Where to report.
+        refused: How many more could not be taken; for the ledger.
 
     Raises:
         NoSpace: The disk is full; the index is as it was.
@@ -71,7 +103,12 @@ def register(site: Site, patients: Sequence[SourcePatient], progress: Progress) 
     progress.end(f"{indexed} identifiers")
     site.ledger.record(
         "patients.imported",
-        {"patients": len(patients), "registered": len(known), "indexed": indexed},
+        {
+            "patients": len(patients),
+            "registered": len(known),
+            "indexed": indexed,
+            "refused": refused,
+        },
     )
     return PatientImport(len(patients), _count_kinds(patients), len(known), indexed)
 

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from appliance.errors import BadInput
+from appliance.gate.denials import denial_facts
 from appliance.gate.inspection import Gate
 from appliance.gate.opening import open_gate
 from appliance.records.progress import Progress
 from appliance.records.verdicts import Decision, Verdict
-from appliance.workflows.site import Site, open_site
+from appliance.settings.keys import Purpose, pseudonym
+from appliance.workflows.site import Site, check_kept, open_site
 
 STDIN: Final = Path("-")
 INDEX: Final = "patients.index"
@@ -64,14 +66,27 @@ class ScanRow:
 
 
 def open_site_gate(site: Site) -> Gate:
-    """The gate of an open site."""
-    return open_gate(site.paths.policies, site.paths.vault / INDEX, site.keys, site.clock)
+    """The gate of an open site.
+
+    Raises:
+        IntegrityError: The index of its patients is gone.
+        DetectorFailed: A detector does not load.
+    """
+    index = site.paths.vault / INDEX
+    check_kept(site, index, "patients.imported", "patients")
+    return open_gate(site.paths.policies, index, site.keys, site.clock, site.ledger)
 
 
 def scan(
-    root: Path, sources: Sequence[Path], stdin: BinaryIO, progress: Progress, *, jsonl: bool
+    root: Path,
+    sources: Sequence[Path],
+    stdin: BinaryIO,
+    progress: Progress,
+    *,
+    jsonl: bool,
+    only_decide: bool = False,
 ) -> Iterator[ScanRow]:
-    """Each input's verdict, as soon as its batch is done.
+    """Each input's verdict, as soon as its batch is done and the ledger has its denials.
 
     Args:
         root: The site.
@@ -79,6 +94,7 @@ def scan(
         stdin: Bytes of standard input.
         progress: Where to report.
         jsonl: Each line of each source is one input with "id" and "text"; else each source is one.
+        only_decide: End the work on an input with the first finding that denies it.
 
     Raises:
         BadInput: A source can't be read, is not UTF-8, or has a malformed line; what was ruled
@@ -86,13 +102,14 @@ def scan(
         DetectorFailed: A detector does not load.
     """
     site = open_site(root)
-    inputs = _read_inputs(sources, stdin, jsonl=jsonl)
+    inputs = read_inputs(sources, stdin, jsonl=jsonl)
     gate = open_site_gate(site)
     counts = {Decision.ALLOW: 0, Decision.DENY: 0}
     progress.begin("inspecting")
     try:
         for batch in _batches(inputs):
-            verdicts = gate.inspect_many([one.text for one in batch])
+            verdicts = gate.inspect_many([one.text for one in batch], only_decide=only_decide)
+            _record_denials(site, batch, verdicts)
             for one, verdict in zip(batch, verdicts, strict=True):
                 counts[verdict.decision] += 1
                 yield ScanRow(one.id, verdict)
@@ -103,6 +120,28 @@ def scan(
             "gate.scanned",
             {"allowed": counts[Decision.ALLOW], "denied": counts[Decision.DENY]},
         )
+
+
+def text_id(site: Site, input_id: str) -> str:
+    """What the ledger knows an input by: ids and names of files may name a patient."""
+    return f"t-{pseudonym(site.keys.key(Purpose.PSEUDONYM), 'text', input_id)}"
+
+
+def content_id(site: Site, text: str) -> str:
+    """What tells, with the site's key, whether a text is still the one that was ruled on."""
+    return pseudonym(site.keys.key(Purpose.PSEUDONYM), "content", text)
+
+
+def _record_denials(site: Site, batch: Sequence[InputText], verdicts: Sequence[Verdict]) -> None:
+    site.ledger.record_many(
+        (
+            "text.denied",
+            {"text": text_id(site, one.id), "content": content_id(site, one.text)}
+            | denial_facts(verdict),
+        )
+        for one, verdict in zip(batch, verdicts, strict=True)
+        if verdict.decision is Decision.DENY
+    )
 
 
 def _batches(inputs: Iterator[InputText]) -> Iterator[list[InputText]]:
@@ -122,7 +161,12 @@ def _batches(inputs: Iterator[InputText]) -> Iterator[list[InputText]]:
         yield batch
 
 
-def _read_inputs(sources: Sequence[Path], stdin: BinaryIO, *, jsonl: bool) -> Iterator[InputText]:
+def read_inputs(sources: Sequence[Path], stdin: BinaryIO, *, jsonl: bool) -> Iterator[InputText]:
+    """The inputs of all sources, in order; see `scan`.
+
+    Raises:
+        BadInput: A source can't be read, is not UTF-8, or has a malformed line.
+    """
     for source in sources or (STDIN,):
         if jsonl:
             yield from _read_lines(source, stdin)
@@ -139,7 +183,7 @@ def _read_lines(source: Path, stdin: BinaryIO) -> Iterator[InputText]:
             if text.strip():
                 yield _parse_line(text, source, number)
     except OSError as error:
-        raise BadInput(f"{source} can't be read: {error.strerror}.") from None
+        raise _unreadable(source, error) from None
     finally:
         if source != STDIN:
             lines.close()
@@ -179,8 +223,14 @@ def _read_bytes(source: Path, stdin: BinaryIO) -> bytes:
         return file.read()
 
 
+def _unreadable(source: Path, error: OSError) -> BadInput:
+    return BadInput(
+        f"{source} can't be read: {error.strerror}.", "Name a file that this user may read."
+    )
+
+
 def _open(source: Path) -> BinaryIO:
     try:
         return source.open("rb")
     except OSError as error:
-        raise BadInput(f"{source} can't be read: {error.strerror}.") from None
+        raise _unreadable(source, error) from None

@@ -1,11 +1,14 @@
 """An open site: its settings, keys, ledger and clock, as every workflow needs them."""
 
 import getpass
+import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from appliance.artifacts.writing import disk_errors, write_atomically
-from appliance.errors import SiteError
+from appliance.errors import IntegrityError, SiteError
+from appliance.ledger.proofs import read_bodies
 from appliance.ledger.store import Ledger
 from appliance.records.clock import Clock
 from appliance.records.identifiers import Digest
@@ -55,6 +58,32 @@ def open_site(root: Path, clock: Clock | None = None) -> Site:
     return _assemble(paths, settings, clock or SystemClock(), is_new=False)
 
 
+def check_kept(site: Site, path: Path, kind: str, count: str) -> None:
+    """`path` is there, unless the ledger knows of nothing that was ever put into it.
+
+    A vault or an index that is gone (a mount that failed, a restore that forgot it) must not look
+    like one that was never filled: the gate would look for nobody.
+
+    Args:
+        site: The site.
+        path: A file.
+        kind: Of the event that says that something was put into it.
+        count: The event's fact that says how much.
+
+    Raises:
+        IntegrityError: It is gone.
+    """
+    if path.exists():
+        return
+    mark = f'"kind":"{kind}"'.encode()
+    for body in read_bodies(site.paths.ledger, site.ledger.head().size):
+        if mark in body and json.loads(body)["facts"].get(count, 0):
+            raise IntegrityError(
+                f"{path} is gone, but the ledger tells of what was put into it.",
+                "Mount or restore the site's vault directory; nothing was made in its place.",
+            )
+
+
 def check_new(root: Path) -> SitePaths:
     """The paths of a site that could be made at `root`; nothing is made.
 
@@ -62,9 +91,15 @@ def check_new(root: Path) -> SitePaths:
         SiteError: There is one already, or the directory holds something else.
     """
     paths = SitePaths(root.absolute())
-    if paths.settings.exists():
+    try:
+        found, full = paths.settings.exists(), root.is_dir() and any(root.iterdir())
+    except OSError as error:
+        raise SiteError(
+            f"{root} can't be looked into: {error.strerror}.", "Name another directory."
+        ) from None
+    if found:
         raise SiteError(f"There is a site at {root} already.", "Use it, or name another directory.")
-    if root.is_dir() and any(root.iterdir()):
+    if full:
         raise SiteError(f"{root} is not empty.", "Name a new or empty directory.")
     shipped_policies()
     return paths
@@ -78,21 +113,32 @@ def init(root: Path, profile: Profile, clock: Clock | None = None) -> Site:
         NoSpace: The disk is full.
     """
     paths = check_new(root)
-    with disk_errors(root):
+    was_there = root.is_dir()
+    try:
+        _furnish(paths, profile)
+    except BaseException:
+        # It was empty or not there, and so it is again: the same command can be run again.
+        for directory in paths.directories():
+            shutil.rmtree(directory, ignore_errors=True)
+        if not was_there:
+            shutil.rmtree(paths.root, ignore_errors=True)
+        raise
+    settings = load_site_file(paths.settings)
+    site = _assemble(paths, settings, clock or SystemClock(), is_new=True)
+    site.ledger.record("site.initialised", {"profile": profile})
+    return site
+
+
+def _furnish(paths: SitePaths, profile: Profile) -> None:
+    with disk_errors(paths.root):
         paths.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         paths.root.chmod(0o700)
         for directory in paths.directories():
             directory.mkdir(mode=0o700, exist_ok=True)
         copy_policies(paths.policies)
-        # The copy brought the mode of the product's own directory with it.
-        paths.policies.chmod(0o700)
         make_keys(paths.keys)
     # The settings file comes last: a directory without it is not a site.
     write_atomically(paths.settings, default_site_file(profile).encode())
-    settings = load_site_file(paths.settings)
-    site = _assemble(paths, settings, clock or SystemClock(), is_new=True)
-    site.ledger.record("site.initialised", {"profile": profile})
-    return site
 
 
 def _assemble(paths: SitePaths, settings: SiteSettings, clock: Clock, *, is_new: bool) -> Site:

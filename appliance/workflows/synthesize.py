@@ -1,39 +1,46 @@
 """Synthesize: a model invents labelled text for a task, until there is as much as was asked for."""
 
 import asyncio
+import random
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from appliance.artifacts.manifest import is_finished, read_manifest
-from appliance.errors import BackendUnavailable, BadInput
-from appliance.gate.opening import open_checker, open_gate
+from appliance.artifacts.manifest import read_manifest
+from appliance.errors import BackendUnavailable
+from appliance.gate.opening import open_checker
 from appliance.learning.basemodels.store import ModelStore
 from appliance.records.cards import CorpusCard
 from appliance.records.events import Fact
+from appliance.records.examples import Example, Origin
 from appliance.records.identifiers import Digest
 from appliance.records.progress import Progress, Silent
 from appliance.records.prompts import Route, SamplingParameters
 from appliance.spending.purse import Purse
 from appliance.synthesis.backends.base import Backend
-from appliance.synthesis.curation.corpus import KIND, read_card, write_corpus
+from appliance.synthesis.curation.corpus import KIND, write_corpus
 from appliance.synthesis.curation.curator import Curator
+from appliance.synthesis.curation.variation import Variation
 from appliance.synthesis.journal.lock import run_lock
 from appliance.synthesis.journal.store import Journal
+from appliance.synthesis.prompting.frames import lines
 from appliance.synthesis.prompting.stream import drafts
 from appliance.synthesis.routing.breaker import Breaker
 from appliance.synthesis.routing.budget import Budget
 from appliance.workflows.dispatch import CloudState, Dispatcher, Inspector, Traffic
 from appliance.workflows.generation import Generation, Rooms, Tally
-from appliance.workflows.orders import Order, Prepared, prepare
+from appliance.workflows.orders import Order, Prepared, find_finished, prepare
+from appliance.workflows.scan import open_site_gate
 from appliance.workflows.site import Site, open_site
 from appliance.workflows.supply import EngineSupply, GatewaySupply, Supply
 
 RESTARTS: Final = 3
 PARAMETERS: Final = SamplingParameters(temperature=0.7, max_tokens=64)
+_TRIES_PER_LINE: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +74,7 @@ def synthesize(root: Path, order: Order, progress: Progress | None = None) -> Sy
     finished = _find_finished(site, order, prepared)
     if finished is not None:
         return finished
-    index = site.paths.vault / "patients.index"
-    gate = open_gate(site.paths.policies, index, site.keys, site.clock)
-    return synthesize_in(site, gate, order, progress or Silent())
+    return synthesize_in(site, open_site_gate(site), order, progress or Silent())
 
 
 def synthesize_in(site: Site, gate: Inspector, order: Order, progress: Progress) -> Synthesis:
@@ -105,7 +110,7 @@ def synthesize_with(
         stack.enter_context(run_lock(journal_path))
         journal = stack.enter_context(Journal.open(journal_path))
         curator = Curator(prepared.sheet, prepared.vocabulary)
-        rooms = Rooms(gate, site.ledger, curator, site.settings.vllm.max_concurrent)
+        rooms = Rooms(gate, curator, site.settings.vllm.max_concurrent)
         traffic = Traffic(
             policy=prepared.policy,
             supplies=supplies,
@@ -139,15 +144,10 @@ def _open_cloud(
 
 
 def _find_finished(site: Site, order: Order, prepared: Prepared) -> Synthesis | None:
-    directory = site.paths.corpora / order.out
-    if not is_finished(directory):
+    card = find_finished(site, order, prepared)
+    if card is None:
         return None
-    card = read_card(directory)
-    if (card.sheet_digest, card.accepted) != (prepared.sheet.digest, order.count):
-        raise BadInput(
-            f"There is another corpus {order.out} already, of {card.accepted} examples.",
-            "Name another one with --out.",
-        )
+    directory = site.paths.corpora / order.out
     return Synthesis(directory, read_manifest(directory, KIND).digest, card, card.completions)
 
 
@@ -182,22 +182,51 @@ def _finish(
     site: Site, order: Order, prepared: Prepared, tally: Tally, curator: Curator
 ) -> Synthesis:
     directory = site.paths.corpora / order.out
-    card = _make_card(site, order, prepared, tally, curator)
-    digest = write_corpus(directory, card, tally.examples)
+    examples = [*tally.examples, *enrich(prepared, order.seed, tally.examples, curator)]
+    card = _make_card(site, order, prepared, tally, curator, examples)
+    digest = write_corpus(directory, card, examples)
     facts: dict[str, Fact] = {
         "corpus": order.out,
         "digest": digest,
         "task": order.task,
         "accepted": card.accepted,
+        "varied": card.varied,
+        "composed": card.composed,
     }
     site.ledger.record("corpus.written", facts)
     return Synthesis(directory, digest, card, tally.from_journal)
 
 
+def enrich(
+    prepared: Prepared, seed: int, written: Sequence[Example], curator: Curator
+) -> Iterator[Example]:
+    """What the sheet wants beside the written examples: these varied, and lines composed.
+
+    The same examples, sheet and seed give the same.
+    """
+    composition = prepared.sheet.composition
+    variation = Variation(prepared.vocabulary.terms, random.Random(f"variants {seed}"))
+    for example in written:
+        for _ in range(composition.variants):
+            varied = curator.vary(example, variation)
+            if varied is not None:
+                yield varied
+    wanted = round(composition.lines * len(written))
+    composed = map(curator.take, lines(prepared.sheet, prepared.vocabulary, seed))
+    # A sheet of few frames has said all it can after a while.
+    tried = islice(composed, _TRIES_PER_LINE * wanted)
+    yield from islice((example for example in tried if example is not None), wanted)
+
+
 def _make_card(
-    site: Site, order: Order, prepared: Prepared, tally: Tally, curator: Curator
+    site: Site,
+    order: Order,
+    prepared: Prepared,
+    tally: Tally,
+    curator: Curator,
+    examples: Sequence[Example],
 ) -> CorpusCard:
-    examples = tally.examples
+    origins = Counter(example.origin for example in examples)
     return CorpusCard(
         name=order.out,
         task=order.task,
@@ -209,7 +238,9 @@ def _make_card(
         drafts=tally.completions + tally.denied,
         denied=tally.denied,
         completions=tally.completions,
-        accepted=len(examples),
+        accepted=len(tally.examples),
+        varied=origins[Origin.VARIED],
+        composed=origins[Origin.COMPOSED],
         dropped={reason.value: count for reason, count in sorted(curator.dropped.items())},
         splits=dict(Counter(example.split.value for example in examples)),
         entities=dict(Counter(span.label for example in examples for span in example.spans)),

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from appliance.errors import BadInput
 from appliance.records.identifiers import Digest
 from appliance.records.tasks import LabelSheet, Vocabulary
 from appliance.settings.policies import shipped_policies
@@ -42,6 +43,19 @@ class TaskSummary:
     source: str
 
 
+@dataclass(frozen=True, slots=True)
+class TaskList:
+    """The label sheets there are.
+
+    Attributes:
+        sheets: Those that are well-formed, in name order.
+        broken: Name of every other one to what is wrong with it.
+    """
+
+    sheets: tuple[TaskSummary, ...]
+    broken: dict[str, str]
+
+
 def validate(name_or_file: str, site: Path | None = None) -> TaskSummary:
     """The sheet is well-formed, and its vocabulary fits it.
 
@@ -67,15 +81,21 @@ def show(name_or_file: str, site: Path | None = None) -> LabelSheet:
     return sheet
 
 
-def list_all(site: Path | None = None) -> tuple[TaskSummary, ...]:
-    """Every sheet of the site, or of the product, in name order.
+def list_all(site: Path | None = None) -> TaskList:
+    """Every sheet of the site, or of the product; one that is broken hides no other.
 
     Raises:
-        BadInput: One of them is not well-formed.
         SiteError: There is no site there.
     """
     labels = labels_of(site)
-    return tuple(summarise(*load_task(labels, name)) for name in list_tasks(labels))
+    sheets: list[TaskSummary] = []
+    broken: dict[str, str] = {}
+    for name in list_tasks(labels):
+        try:
+            sheets.append(summarise(*load_task(labels, name)))
+        except BadInput as error:
+            broken[name] = error.what
+    return TaskList(tuple(sheets), broken)
 
 
 def labels_of(site: Path | None) -> Path:

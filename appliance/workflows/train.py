@@ -42,6 +42,7 @@ class TrainingPlan:
         lora_rank: Rank r.
         device: "cpu" or "cuda".
         workers: Of Ray Train.
+        is_there: Whether this very adapter is finished already.
     """
 
     out: str
@@ -53,6 +54,7 @@ class TrainingPlan:
     lora_rank: int
     device: str
     workers: int
+    is_there: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,7 @@ def plan(root: Path, *, task: str, corpus: str, base: str | None, out: str) -> T
         lora_rank=learning.lora_rank,
         device=learning.device,
         workers=learning.workers,
+        is_there=_find_finished(site, job) is not None,
     )
 
 
@@ -167,11 +170,10 @@ def _find_finished(site: Site, job: _Job) -> AdapterCard | None:
     if not is_finished(job.out):
         return None
     card, _ = read_adapter(job.out)
-    base = ModelStore(site.paths.models).resolve(job.base)
     learning = site.settings.learning
     same = (
         card.corpus_digest == job.corpus_digest
-        and card.base_digest == base.digest
+        and card.base_digest == ModelStore(site.paths.models).digest_of(job.base)
         and card.seed == learning.seed
         and card.epochs == learning.epochs
         and card.lora_rank == learning.lora_rank
@@ -181,7 +183,7 @@ def _find_finished(site: Site, job: _Job) -> AdapterCard | None:
     )
     if not same:
         raise BadInput(
-            f"There is an adapter {job.out.name!r} already, made of other parts.",
+            f"There is an adapter {job.out.name!r} already, made of other parts or settings.",
             "Name another with --out, or remove that directory.",
         )
     return card

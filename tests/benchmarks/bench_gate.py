@@ -17,6 +17,7 @@ from appliance.records.gold import GoldDocument
 from appliance.settings.clock import SystemClock
 from appliance.settings.policies import shipped_policies
 from appliance.workflows.gate_benchmark import read_corpus
+from tests.lib.memory_vault import EventList
 
 CASES = {"as written": str, "upper": str.upper, "lower": str.lower}
 
@@ -35,9 +36,8 @@ def main(names: list[str]) -> int:
     if root is None:
         sys.stderr.write("Set APPLIANCE_CORPORA to the folder of the corpora.\n")
         return 2
-    gate = open_gate(
-        shipped_policies(), Path(tempfile.gettempdir()) / "no.index", Keys(), SystemClock()
-    )
+    index = Path(tempfile.gettempdir()) / "no.index"
+    gate = open_gate(shipped_policies(), index, Keys(), SystemClock(), EventList())
     sys.stdout.write(
         "corpus | case | half | touched | covered | leak-free | false alarms | ms each\n"
     )

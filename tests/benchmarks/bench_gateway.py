@@ -119,7 +119,7 @@ def test_overhead(tmp_path):
         path.write_text(path.read_text().replace(MODEL, SERVED_NAME))
         sheet, vocabulary = load_task(site.paths.labels, "disease")
         index = site.paths.vault / "patients.index"
-        gate = open_gate(site.paths.policies, index, site.keys, site.clock)
+        gate = open_gate(site.paths.policies, index, site.keys, site.clock, site.ledger)
         wanted = list(islice(drafts(sheet, vocabulary, 0), PROMPTS * 2))
         chosen = [one.draft for one in gate.clear_many(wanted) if not isinstance(one, Verdict)][
             :PROMPTS

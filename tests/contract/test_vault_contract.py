@@ -2,6 +2,7 @@
 
 import pytest
 
+from appliance.clinical.intake.rejections import Place, Reason, Rejected
 from appliance.clinical.vault.store import SealReport, Vault
 from appliance.errors import BadInput
 from appliance.records.notes import PatientIdentifier, SourceNote, SourcePatient
@@ -209,3 +210,26 @@ def test_erasing_nobody_erases_nothing(vault):
 
     assert vault.erase_patient("stranger") == 0
     assert len(vault.note_ids()) == 1
+
+
+def test_rejected_items_are_kept_until_the_next_import(vault, recorder):
+    """In order, names and all; who reads them is in the ledger."""
+    old = Rejected(Reason.LINK, Place(1, 1, None, "old.txt"))
+    items = [
+        Rejected(Reason.EMPTY, Place(1, 3, 14, "ward/b.csv")),
+        Rejected(Reason.NOT_UTF8, Place(2, None, None, "ward/a.txt")),
+    ]
+    vault.keep_rejected([old])
+    vault.keep_rejected(items)
+
+    assert vault.read_rejected_identified("check") == items
+    assert recorder.events[-1] == ("vault.rejected-read", {"count": 2, "reason": "check"})
+
+
+def test_an_erasure_forgets_rejected_items(vault):
+    """A file's name can be a patient's, and nobody can tell whose."""
+    vault.keep_rejected([Rejected(Reason.EMPTY, Place(1, 1, None, "Ada Invented.txt"))])
+
+    vault.erase_patient("pat-1")
+
+    assert vault.read_rejected_identified("check") == []

@@ -318,7 +318,8 @@ def test_a_gate_that_fails_denies(tmp_path, provider):
     """Whatever the detectors raise, nothing leaves, and no word of it is told."""
 
     class Broken(WordGate):
-        def inspect_many(self, texts):
+        def inspect_many(self, texts, *, only_decide=False):
+            del only_decide
             raise ValueError(f"{SECRET} {texts}")
 
     with running_gateway(make_site(tmp_path / "s", provider.origin), Broken()) as gateway:

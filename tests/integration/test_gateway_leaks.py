@@ -36,7 +36,7 @@ def index_gate(site):
         load_terms(site.paths.labels),
     )
     known = PatientIndex.load(index, site.keys.key(Purpose.PATIENT_INDEX))
-    return Gate(rules, [known], site.keys.key(Purpose.CLEARANCE), site.clock)
+    return Gate(rules, [known], site.keys.key(Purpose.CLEARANCE), site.clock, site.ledger)
 
 
 def knock(gateway, requests, at_once=32):
@@ -103,7 +103,7 @@ def test_of_ten_thousand_disguised_identifiers_no_byte_leaves(tmp_path):
     with running_provider() as provider:
         site = make_site(tmp_path / "site", provider.origin)
         index = register(site)
-        gate = open_gate(site.paths.policies, index, site.keys, site.clock)
+        gate = open_gate(site.paths.policies, index, site.keys, site.clock, site.ledger)
         with running_gateway(site, gate) as gateway:
             through = knock(gateway, payloads(10_000, MODEL, DISGUISES | ENCODINGS))
 

@@ -6,13 +6,13 @@ import json
 import openai
 import pytest
 
-from appliance.gate.opening import open_gate
 from appliance.ledger.files import ENTRIES
 from appliance.records.progress import Silent
 from appliance.records.prompts import Route
 from appliance.synthesis.backends.vllm.command import SERVED_NAME
 from appliance.synthesis.curation.corpus import read_corpus
 from appliance.workflows import synthesize as workflow
+from appliance.workflows.scan import open_site_gate
 from appliance.workflows.site import open_site
 from appliance.workflows.supply import GatewaySupply
 from tests.lib.running_gateway import MODEL, make_site, running_gateway
@@ -44,9 +44,7 @@ def site(tmp_path_factory, endpoint):
 
 @pytest.fixture(scope="module")
 def gate(site):
-    return open_gate(
-        site.paths.policies, site.paths.vault / "patients.index", site.keys, site.clock
-    )
+    return open_site_gate(site)
 
 
 @pytest.fixture(scope="module")

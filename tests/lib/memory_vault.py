@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from appliance.clinical.intake.rejections import Rejected
 from appliance.clinical.vault.store import SealReport
 from appliance.errors import BadInput
 from appliance.records.events import Fact, Recorder, check_facts
@@ -40,6 +41,7 @@ class MemoryVault:
     notes: dict[NoteId, Note] = field(default_factory=dict)
     versions: Counter[NoteId] = field(default_factory=Counter)
     patients: dict[PatientId, set[tuple[str, str]]] = field(default_factory=dict)
+    rejected: list[Rejected] = field(default_factory=list)
 
     def close(self) -> None:
         """Nothing to close."""
@@ -97,6 +99,13 @@ class MemoryVault:
             for key, items in sorted(self.patients.items())
         ]
 
+    def keep_rejected(self, items: Iterable[Rejected]) -> None:
+        self.rejected = list(items)
+
+    def read_rejected_identified(self, reason: str) -> list[Rejected]:
+        self._record_read("vault.rejected-read", len(self.rejected), reason)
+        return list(self.rejected)
+
     def count_of_patient(self, patient_source_id: str) -> int:
         patient_id = self.patient_id_of(patient_source_id)
         return sum(note.patient_id == patient_id for note in self.notes.values())
@@ -107,6 +116,7 @@ class MemoryVault:
         for key in owned:
             del self.notes[key]
         self.patients.pop(patient_id, None)
+        self.rejected = []
         self.recorder.record("vault.erased", {"patient": patient_id, "notes": len(owned)})
         return len(owned)
 

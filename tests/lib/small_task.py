@@ -2,6 +2,7 @@
 
 from appliance.records.identifiers import Digest
 from appliance.records.tasks import (
+    Composition,
     Demonstration,
     DraftMix,
     EntityType,
@@ -13,7 +14,7 @@ from appliance.records.tasks import (
 _NOTE, _ABSTRACT = "progress note", "abstract sentence"
 
 
-def small_sheet(mix: DraftMix | None = None) -> LabelSheet:
+def small_sheet(mix: DraftMix | None = None, composition: Composition | None = None) -> LabelSheet:
     """A sheet for drugs."""
     drug = EntityType(
         name="Drug",
@@ -38,6 +39,7 @@ def small_sheet(mix: DraftMix | None = None) -> LabelSheet:
             Demonstration((), "He slept well and walked to the window.", _NOTE),
         ),
         mix=mix or DraftMix(0.4, 0.3, 0.1, 0.2),
+        composition=composition or Composition(0, 0.0, (), {}),
         vocabulary="drug.tsv",
         digest=Digest("1" * 64),
     )

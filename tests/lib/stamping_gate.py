@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from appliance.gate.clearance import ClearanceChecker, ClearedPrompt, Stamper
+from appliance.gate.denials import denial_facts
 from appliance.records.clock import Clock
+from appliance.records.events import Recorder
 from appliance.records.identifiers import Digest
 from appliance.records.prompts import Draft
 from appliance.records.verdicts import Decision, Verdict
+from tests.lib.memory_vault import EventList
 
 _LIFE = timedelta(minutes=30)
 _SEED = bytes(range(32))
@@ -19,10 +22,17 @@ class StampingGate:
     For tests of what comes after the gate; the gate itself is tested with its detectors.
     """
 
-    def __init__(self, clock: Clock, policy_digest: Digest, denied_word: str = "") -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        policy_digest: Digest,
+        denied_word: str = "",
+        recorder: Recorder | None = None,
+    ) -> None:
         self._clock = clock
         self._policy_digest = policy_digest
         self._denied_word = denied_word
+        self._recorder = recorder or EventList()
         self._stamper = Stamper(_SEED, clock, policy_digest, _LIFE)
 
     def clear_many(self, drafts: Sequence[Draft]) -> list[ClearedPrompt | Verdict]:
@@ -35,5 +45,8 @@ class StampingGate:
 
     def _rule(self, draft: Draft) -> ClearedPrompt | Verdict:
         if self._denied_word and self._denied_word in draft.prompt:
-            return Verdict(Decision.DENY, (), (), "identifier", self._policy_digest)
+            verdict = Verdict(Decision.DENY, (), (), "identifier", self._policy_digest)
+            facts = {"draft": draft.draft_id} | denial_facts(verdict)
+            self._recorder.record("prompt.denied", facts)
+            return verdict
         return self._stamper.stamp(draft)

@@ -1,5 +1,6 @@
 """The process ends with the code of the table, and says one sentence on stderr."""
 
+import errno
 import io
 import json
 import os
@@ -101,6 +102,62 @@ def test_every_error_has_its_exit_code(monkeypatch, capsys, error, code):
     assert not capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("number", "code", "told"),
+    [
+        (errno.EACCES, 2, "Permission denied"),
+        (errno.EROFS, 2, "Read-only file system"),
+        (errno.ENAMETOOLONG, 2, "File name too long"),
+        (errno.ENOSPC, 10, "No space left"),
+        (errno.EDQUOT, 10, "No space left"),
+        (errno.ECHILD, 1, "A bug: "),
+    ],
+)
+def test_a_refusal_of_the_system_is_no_bug_and_names_no_file(
+    monkeypatch, capsys, number, code, told
+):
+    """A file's name can be a patient's."""
+    _raising(monkeypatch, OSError(number, os.strerror(number), "/export/Zebedee.txt"))
+
+    assert run(["fails"]) == code
+
+    err = capsys.readouterr().err
+    assert told in err
+    assert "Zebedee" not in err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["init", "", "--profile", "air-gapped"],
+        ["notes", "import", ""],
+        ["patients", "import", ""],
+        ["gate", "scan", ""],
+        ["ledger", "head", "--out", ""],
+        ["ledger", "consistency", "--kept", ""],
+        ["model", "import", "", "--name", "x"],
+        ["notes", "count", "--site", ""],
+        ["task", "list", "--site", ""],
+    ],
+)
+def test_an_empty_path_is_not_the_directory_one_stands_in(site, monkeypatch, capsys, words):
+    """`notes import "$EXPORT"` with the variable unset must not import what lies around."""
+    monkeypatch.setenv("APPLIANCE_SITE", str(site))
+
+    assert run(words) == 2
+    assert "empty path" in capsys.readouterr().err
+
+
+def test_a_site_that_can_not_be_looked_into_is_said_to_be_so(tmp_path, capsys):
+    """A name too long for the system stands for whatever it refuses; root is refused nothing."""
+    where = str(tmp_path / ("x" * 300))
+
+    assert run(["init", where, "--profile", "air-gapped"]) == 2
+    assert run(["ledger", "head", "--site", where]) == 2
+
+    assert capsys.readouterr().err.count("can't be looked into: File name too long") == 2
+
+
 def test_an_error_is_told_in_one_line_without_a_traceback(monkeypatch, capsys):
     _raising(monkeypatch, Denied("The gate found a name.", "Change the label sheet."))
 
@@ -178,6 +235,13 @@ def test_json_is_one_document_whatever_is_in_it(capsys):
         "d": "deny",
         "1": [2],
     }
+
+
+def test_a_table_shows_what_it_was_given(capsys):
+    """Brackets and colons of a text are no markup, and can't break the command."""
+    render.emit_table("t", ("text",), [("[/b] seen [sic] :pill:",)])
+
+    assert "[/b] seen [sic] :pill:" in capsys.readouterr().out
 
 
 def test_progress_is_drawn_on_stderr_only(capsys):

@@ -1,6 +1,9 @@
 """`appliance init` and `appliance ledger`: what an operator and an auditor see."""
 
 import json
+import subprocess
+import sys
+from os import geteuid
 
 import pytest
 
@@ -9,7 +12,7 @@ from appliance.ledger import files
 from appliance.ledger.checkpoint import open_checkpoint
 from appliance.ledger.proofs import check_export
 from appliance.ledger.signing import Verifier
-from appliance.workflows.site import open_site
+from appliance.workflows.site import init, open_site
 
 
 @pytest.fixture
@@ -154,11 +157,51 @@ def test_a_head_kept_elsewhere_finds_a_ledger_written_anew(call, site, tmp_path)
     assert "rewritten" in err
 
 
-def test_a_kept_head_that_is_none_is_refused(call, tmp_path):
-    (tmp_path / "kept").write_bytes(b"no head")
+@pytest.mark.parametrize(
+    "content", [b"no head", b"", b"\xff\n\n", b"name\n3\nroot\n\n\xe2\x80\x94 x y\n", b"x" * 10**6]
+)
+def test_a_file_that_is_no_head_is_the_wrong_file(call, tmp_path, content):
+    """And no alarm: the ledger was not even asked."""
+    (tmp_path / "kept").write_bytes(content)
 
-    assert call("consistency", "--kept", str(tmp_path / "kept"))[0] == 8
+    code, _, err = call("consistency", "--kept", str(tmp_path / "kept"))
+
+    assert code == 2
+    assert "holds no signed head" in err
     assert call("consistency", "--kept", str(tmp_path / "nowhere"))[0] == 2
+
+
+def test_a_head_of_another_ledger_is_an_alarm_that_says_both(call, tmp_path):
+    """It may be the wrong file, and it may be that somebody replaced ledger and keys."""
+    init(tmp_path / "other", "air-gapped")
+    assert (
+        run(["ledger", "head", "--site", str(tmp_path / "other"), "--out", str(tmp_path / "k")])
+        == 0
+    )
+
+    code, _, err = call("consistency", "--kept", str(tmp_path / "k"))
+
+    assert code == 8
+    assert "ledger and keys were replaced" in err
+
+
+def test_a_kept_head_that_was_altered_is_an_alarm(call, tmp_path):
+    kept = tmp_path / "kept"
+    assert call("head", "--out", str(kept))[0] == 0
+    kept.write_bytes(kept.read_bytes().replace(b"\n10\n", b"\n11\n"))
+
+    code, _, err = call("consistency", "--kept", str(kept))
+
+    assert code == 8
+    assert "altered" in err
+
+
+def test_sizes_in_the_wrong_order_are_said_to_be(call):
+    """Not that the ledger never had as many entries as it has."""
+    code, _, err = call("consistency", "5", "3")
+
+    assert code == 2
+    assert "FIRST (5) is larger than SECOND (3)" in err
 
 
 def test_an_export_proves_itself_and_is_on_record(call, tmp_path):
@@ -185,3 +228,23 @@ def test_a_stretch_that_is_not_there_can_not_be_exported(call, tmp_path):
     assert call("export", "--out", str(out), "--to", "99")[0] == 2
     assert not out.exists()
     assert json.loads(call("head", "--json")[1])["size"] == 10
+
+
+def test_a_ledger_that_may_only_be_read_is_verified(site):
+    """An auditor's copy lies on a disk that can't be written to.
+
+    Without these capabilities modes bind root too.
+    """
+    for path in (*site.rglob("*"), site):
+        path.chmod(0o500 if path.is_dir() else 0o400)
+    weakened = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if not geteuid() else []
+    program = [sys.executable, "-m", "appliance", "ledger", "verify", "--site", str(site)]
+
+    try:
+        done = subprocess.run([*weakened, *program], capture_output=True, text=True, check=False)
+    finally:
+        for path in (site, *site.rglob("*")):
+            path.chmod(0o700 if path.is_dir() else 0o600)
+
+    assert done.returncode == 0, done.stderr
+    assert "intact" in done.stderr

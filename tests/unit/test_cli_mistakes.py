@@ -1,18 +1,24 @@
 """Mistakes that people made with the commands, and what each one now leads to."""
 
 import io
+import json
+import resource
+import subprocess
+import sys
 
 import pytest
 
+from appliance.cli.main import run
 from appliance.clinical.intake.tables import read_csv
-from appliance.errors import BadInput, SiteError
+from appliance.errors import BadInput, IntegrityError, SiteError
 from appliance.records.notes import SourceNote
 from appliance.records.progress import Silent
 from appliance.workflows.demo import demo
-from appliance.workflows.ingest import import_stream
+from appliance.workflows.ingest import import_stream, opened_vault
 from appliance.workflows.notes import erase, show
-from appliance.workflows.scan import InputText, _batches
-from appliance.workflows.site import init
+from appliance.workflows.patients import INDEX, import_patients
+from appliance.workflows.scan import InputText, _batches, open_site_gate
+from appliance.workflows.site import check_kept, init, open_site
 
 
 def test_lines_that_a_stray_quote_swallows_are_all_counted():
@@ -68,3 +74,104 @@ def test_a_note_is_found_by_the_hospitals_own_id(tmp_path):
 
     assert show(site.paths.root, shown.note_id, "chart-review", with_text=False) == shown
     assert (shown.kind, shown.characters, shown.text) == ("letter", 11, None)
+
+
+@pytest.mark.parametrize("dry_run", [[], ["--dry-run"]])
+def test_a_registry_with_an_impossible_birth_date_costs_its_row_only(tmp_path, capsys, dry_run):
+    """The others are known to the gate; the row is told by line and reason, not by its words."""
+    site = init(tmp_path / "site", "air-gapped")
+    registry = tmp_path / "registry.csv"
+    registry.write_text(
+        "patient,name,birth_date\n1,Zebedee Quill,1950-02-30\n2,Ada Invented,1950-02-28\n"
+    )
+    words = ["patients", "import", str(registry), "--site", str(site.paths.root), "--json"]
+
+    assert run([*words, *dry_run]) == 2
+
+    output, errors = capsys.readouterr()
+    document = json.loads(output)
+    assert document["patients"] == 1
+    assert document["refused"] == [{"line": 2, "reason": "impossible-birth-date"}]
+    assert "line 2: impossible-birth-date" in errors
+    assert "Zebedee" not in output + errors
+    with opened_vault(open_site(site.paths.root)) as vault:
+        assert vault.count_patients() == (0 if dry_run else 1)
+
+
+def test_a_registry_in_which_nothing_can_be_right_is_refused(tmp_path):
+    """Nothing is written."""
+    site = init(tmp_path / "site", "air-gapped")
+    registry = tmp_path / "registry.csv"
+    registry.write_text("patient,birth_date\n1,1950-02-30\n")
+
+    with pytest.raises(BadInput, match="impossible-birth-date on line 2"):
+        import_patients(site.paths.root, registry, Silent())
+
+
+@pytest.mark.parametrize("gone", ["vault/vault.db", "vault"])
+def test_a_vault_that_is_gone_is_not_an_empty_one(tmp_path, capsys, gone):
+    """A mount that failed is no reason to say that there are no notes, nor to begin anew."""
+    site = init(tmp_path / "site", "air-gapped")
+    import_stream(site, [SourceNote("1", None, "letter", "", "Seen today.")], Silent())
+    path = site.paths.root / gone
+    path.rename(tmp_path / "elsewhere")
+
+    assert run(["notes", "count", "--site", str(site.paths.root)]) == 8
+
+    assert "is gone, but the ledger tells" in capsys.readouterr().err
+    assert not path.exists()
+
+
+def test_a_patient_index_that_is_gone_shuts_the_gate(tmp_path):
+    """Without it the gate would look for nobody and let every patient pass."""
+    site = init(tmp_path / "site", "air-gapped")
+    registry = tmp_path / "registry.csv"
+    registry.write_text("patient,name\n1,Ada Invented\n")
+    import_patients(site.paths.root, registry, Silent())
+    (site.paths.vault / INDEX).unlink()
+
+    with pytest.raises(IntegrityError, match="is gone"):
+        open_site_gate(site)
+
+
+def test_a_site_that_never_had_notes_or_patients_lacks_nothing(tmp_path):
+    """The files are made by the first import; an import that took in nothing counts for nothing."""
+    site = init(tmp_path / "site", "air-gapped")
+    import_stream(site, [], Silent())
+    (site.paths.vault / "vault.db").unlink()
+
+    check_kept(site, site.paths.vault / "vault.db", "vault.sealed", "new")
+    check_kept(site, site.paths.vault / INDEX, "patients.imported", "patients")
+
+
+def test_a_ledger_that_is_gone_is_an_alarm(tmp_path, capsys):
+    """Not a question of modes."""
+    site = init(tmp_path / "site", "air-gapped")
+    site.paths.ledger.rename(tmp_path / "elsewhere")
+
+    for words in (["ledger", "verify"], ["ledger", "head"], ["notes", "count"]):
+        assert run([*words, "--site", str(site.paths.root)]) == 8
+    assert capsys.readouterr().err.count("is gone") == 3
+
+
+@pytest.mark.parametrize("was_there", [False, True])
+def test_a_site_that_could_not_be_made_is_not_half_made(tmp_path, was_there):
+    """As on a full disk: no file may grow beyond 4 KB here. The same command works afterwards."""
+    where = tmp_path / "site"
+    if was_there:
+        where.mkdir()
+    program = [sys.executable, "-B", "-m", "appliance", "init", str(where), "--profile"]
+
+    done = subprocess.run(
+        [*program, "air-gapped"],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)),
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+
+    assert done.returncode == 2, done.stderr
+    assert "can't be written: File too large" in done.stderr
+    assert where.exists() == was_there
+    assert not was_there or not list(where.iterdir())
+    assert run([*program[4:], "air-gapped"]) == 0

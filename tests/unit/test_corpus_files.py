@@ -12,7 +12,7 @@ from appliance.records.examples import Example, Split
 from appliance.records.spans import Relation, Span
 from appliance.synthesis.curation.corpus import read_corpus, write_corpus
 from appliance.synthesis.curation.curator import example_id
-from appliance.workflows.corpus import export_corpus, show_corpus
+from appliance.workflows.corpus import document_export, export_corpus, show_corpus
 from appliance.workflows.site import init
 from tests.lib.frozen_clock import FrozenClock
 
@@ -47,6 +47,8 @@ def card(name="first", accepted=3):
         denied=1,
         completions=5,
         accepted=accepted,
+        varied=0,
+        composed=0,
         dropped={"length": 2},
         splits={"train": 2, "dev": 1},
         entities={"Drug": 3},
@@ -81,6 +83,7 @@ def test_the_columns_are_the_agreed_ones(site):
         "draft_id": "string",
         "model": "string",
         "weight": "float",
+        "origin": "string",
     }
 
 
@@ -154,7 +157,7 @@ def test_an_export_can_go_to_a_file(site, tmp_path):
     assert len(target.read_text().splitlines()) == 3
 
 
-@pytest.mark.parametrize("name", ["none", "..", "../first", ".", "a/b"])
+@pytest.mark.parametrize("name", ["none", "..", "../first", ".", "a/b", ""])
 def test_an_unknown_corpus_is_named_with_those_there_are(site, name):
     """Neither a missing one nor a path leads anywhere."""
     with pytest.raises(BadInput, match="Corpora: first"):
@@ -191,3 +194,24 @@ def test_export_prints_lines(site, tmp_path):
     written = runner.invoke(corpus, ["export", "first", "--out", str(target), "--json", *place])
     assert json.loads(written.output)["format"] == "jsonl"
     assert target.exists()
+
+
+def test_json_is_json_wherever_the_export_goes(site, tmp_path):
+    """One document on stdout: with the lines, with the file's name, or with what would be."""
+    runner = CliRunner()
+    place = ["--json", "--site", str(site.paths.root)]
+    target = tmp_path / "file"
+
+    def call(*words):
+        return json.loads(runner.invoke(corpus, ["export", "first", *words, *place]).stdout)
+
+    printed = call()
+    assert [json.loads(line)["text"] for line in printed["lines"]] == [e.text for e in EXAMPLES]
+    assert call("--format", "conll")["lines"][0] == "Caf\u00e9\tO"
+    dry = call("--out", str(target), "--dry-run")
+    assert (dry["examples"], dry["file"], dry["lines"]) == (3, str(target), None)
+    assert not target.exists()
+    with pytest.raises(BadInput, match="can't be written: No such file"):
+        document_export(site.paths.root, "first", "jsonl", target / "x", dry_run=True)
+    assert call("--out", str(target))["file"] == str(target)
+    assert len(target.read_text().splitlines()) == 3

@@ -62,6 +62,11 @@ def _policy_no_toml(paths):
     (paths.policies / "phi.toml").write_text("unsure =", encoding="utf-8")
 
 
+def _looser_gate(paths):
+    path = paths.policies / "phi.toml"
+    path.write_text(path.read_text().replace("PERSON = 0.4", "PERSON = 0.8"), encoding="utf-8")
+
+
 def _sheet_with_unknown_key(paths):
     with (paths.labels / "disease.toml").open("a", encoding="utf-8") as file:
         file.write("colour = 1\n")
@@ -148,6 +153,7 @@ def _no_routing(paths):
         ("SITE004", _open_key),
         ("SITE004", _one_key_for_two),
         ("SITE005", _policy_no_toml),
+        ("SITE005", _looser_gate),
         ("SITE005", _sheet_with_unknown_key),
         ("SITE007", _altered_entry),
         ("SITE007", _no_ledger),

@@ -15,6 +15,7 @@ from appliance.records.prompts import Draft, DraftKind
 from appliance.records.verdicts import Decision, Hit
 from appliance.settings.clock import SystemClock
 from appliance.settings.policies import shipped_policies
+from tests.lib.memory_vault import EventList
 
 SECRET = "Zebulon Quackenbush"
 DIGEST = Digest("0" * 64)
@@ -80,9 +81,9 @@ def _policy(**changes):
     return dataclasses.replace(policy, timeout_s=0.2, **changes)
 
 
-def make_gate(*detectors, refuse_all="", **changes):
+def make_gate(*detectors, refuse_all="", recorder=None, **changes):
     rules = GateRules(_policy(**changes), DIGEST, Terms([]), refuse_all)
-    return Gate(rules, detectors, b"\x01" * 32, SystemClock())
+    return Gate(rules, detectors, b"\x01" * 32, SystemClock(), recorder or EventList())
 
 
 def _draft(prompt, draft_id="d-1"):

@@ -8,7 +8,7 @@ import pytest
 
 from appliance.clinical.intake.fields import MAX_NOTE_BYTES
 from appliance.clinical.intake.files import read_notes
-from appliance.clinical.intake.rejections import Reason, Rejected
+from appliance.clinical.intake.rejections import Place, Reason, Rejected
 from appliance.errors import BadInput
 from appliance.records.notes import SourceNote
 
@@ -234,3 +234,42 @@ def test_no_refusal_shows_text_or_names(tmp_path):
     shown = repr(list(read_notes([path])))
 
     assert SECRET not in shown
+
+
+def test_every_rejected_item_says_where_it_stands(tmp_path):
+    """Which path, which file below it in name order, which line; a second use of an id too."""
+    root = tmp_path / "export"
+    (root / "b").mkdir(parents=True)
+    (root / "a.jsonl").write_text('{"id": "1", "text": "x"}\n\n{"id": "2"}\n')
+    (root / "b" / "c.pdf").touch()
+    (root / "d.txt").write_text("Good.")
+    (root / "e.csv").write_text("id,text\n1,again\n")
+    lone = tmp_path / "lone.txt"
+    lone.touch()
+
+    items = [item for item in read_notes([root, lone]) if isinstance(item, Rejected)]
+
+    assert [(item.reason, item.place) for item in items] == [
+        (Reason.MISSING_FIELD, Place(1, 1, 3, str(root / "a.jsonl"))),
+        (Reason.UNKNOWN_FORMAT, Place(1, 2, None, str(root / "b" / "c.pdf"))),
+        (Reason.DUPLICATE_ID, Place(1, 4, 2, str(root / "e.csv"))),
+        (Reason.EMPTY, Place(2, None, None, str(lone))),
+    ]
+
+
+def test_a_name_that_can_not_be_printed_is_escaped(tmp_path):
+    """Not UTF-8, or with a terminal's commands in it."""
+    (tmp_path / os.fsdecode(b"M\xfcller.pdf")).touch()
+    (tmp_path / "a\x1b[2J.pdf").touch()
+
+    names = [item.place.name.rpartition("/")[2] for item in read_notes([tmp_path])]
+
+    assert sorted(names) == ["M\\xfcller.pdf", "a\\x1b[2J.pdf"]
+
+
+def test_a_link_that_was_named_is_said_to_be_one(tmp_path):
+    """As inside a folder; it is not that it can't be read."""
+    (tmp_path / "a.txt").write_text("Seen.")
+    (tmp_path / "b.txt").symlink_to("a.txt")
+
+    assert sort_out(tmp_path / "b.txt") == ([], {Reason.LINK: 1})

@@ -1,12 +1,17 @@
 """A registry is read whole or refused, and never half."""
 
 import json
+from datetime import date
 
 import pytest
 
+from appliance.clinical.intake.birthdates import is_possible_birth_date
 from appliance.clinical.intake.registry import read_registry
+from appliance.clinical.intake.rejections import Reason, Rejected
 from appliance.errors import BadInput
 from appliance.records.notes import PatientIdentifier, SourcePatient
+
+TODAY = date(2026, 3, 1)
 
 
 def test_csv_and_jsonl_give_the_same_patients(tmp_path):
@@ -33,8 +38,8 @@ def test_csv_and_jsonl_give_the_same_patients(tmp_path):
         ),
     )
 
-    assert list(read_registry(tmp_path / "a.csv")) == [expected]
-    assert list(read_registry(tmp_path / "b.jsonl")) == [expected]
+    assert list(read_registry(tmp_path / "a.csv", TODAY)) == [expected]
+    assert list(read_registry(tmp_path / "b.jsonl", TODAY)) == [expected]
 
 
 @pytest.mark.parametrize(
@@ -55,6 +60,8 @@ def test_csv_and_jsonl_give_the_same_patients(tmp_path):
         ("a.jsonl", b'{"patient": true, "name": "Zebedee"}\n'),
         ("a.jsonl", b'{"patient": "1", "name": {"first": "Zebedee"}}\n'),
         ("a.xlsx", b"Zebedee"),
+        ("a.jsonl", b'{"patient": "1", "id": "7", "text": "Zebedee was seen."}\n'),
+        ("a.csv", b"patient,remark\n1," + 100 * b"Zebedee " + b"\n"),
     ],
 )
 def test_a_bad_registry_is_refused_without_its_words(tmp_path, name, content):
@@ -63,7 +70,7 @@ def test_a_bad_registry_is_refused_without_its_words(tmp_path, name, content):
     path.write_bytes(content)
 
     with pytest.raises(BadInput) as caught:
-        list(read_registry(path))
+        list(read_registry(path, TODAY))
 
     assert "Zeb" not in repr(caught.value)
     assert caught.value.next_step
@@ -72,4 +79,60 @@ def test_a_bad_registry_is_refused_without_its_words(tmp_path, name, content):
 def test_a_registry_that_is_not_there_is_said_so(tmp_path):
     """With the system's reason."""
     with pytest.raises(BadInput, match="No such file"):
-        list(read_registry(tmp_path / "absent.csv"))
+        list(read_registry(tmp_path / "absent.csv", TODAY))
+
+
+@pytest.mark.parametrize(
+    ("value", "possible"),
+    [
+        ("1950-02-03", True),
+        ("1950-02-03T08:00:00Z", True),
+        ("2024-02-29", True),
+        ("2026-03-02", True),
+        ("19500203", True),
+        ("195002031230", True),
+        ("13/02/1950", True),
+        ("02/13/1950", True),
+        ("13.02.50", True),
+        ("1950", True),
+        ("1950-02", True),
+        ("3 Feb 1950", True),
+        ("unknown", True),
+        ("To be asked", True),
+        ("1950-02-30", False),
+        ("2023-02-29", False),
+        ("1950-13-01", False),
+        ("0000-00-00", False),
+        ("1850-01-01", False),
+        ("2026-03-03", False),
+        ("2027", False),
+        ("19501301", False),
+        ("13/13/1950", False),
+        ("31.04.50", False),
+        ("12", False),
+        ("--", False),
+    ],
+)
+def test_a_birth_date_is_a_day_somebody_can_be_born_on(value, possible):
+    """In every way a registry writes one; what can't be judged is not refused."""
+    assert is_possible_birth_date(value, TODAY) is possible
+
+
+def test_a_row_with_an_impossible_birth_date_is_refused_and_the_next_one_read(tmp_path):
+    """By its line; whatever else it says."""
+    path = tmp_path / "a.csv"
+    path.write_text("patient,name,birth_date\n1,A B,1950-02-30\n2,C D,1950-02-28\n")
+
+    refused, taken = read_registry(path, TODAY)
+
+    assert isinstance(refused, Rejected)
+    assert (refused.reason, refused.place.line) == (Reason.BAD_BIRTH_DATE, 2)
+    assert taken.source_id == "2"
+
+
+def test_a_file_without_a_header_is_said_to_have_none(tmp_path):
+    """Not that its first line is a bad patient."""
+    (tmp_path / "a.csv").touch()
+
+    with pytest.raises(BadInput, match=r"a\.csv has no header"):
+        list(read_registry(tmp_path / "a.csv", TODAY))

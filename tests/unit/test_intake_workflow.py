@@ -1,5 +1,6 @@
 """From an export to the vault and out again, through the workflows and the command line."""
 
+import io
 import json
 import stat
 
@@ -86,10 +87,11 @@ def test_an_export_without_notes_is_bad_input(site, tmp_path, name):
         (folder / "a.pdf").touch()
         (folder / "b.txt").touch()
 
-    with pytest.raises(BadInput, match=r"items is a note.*Give folders of \.txt") as caught:
+    with pytest.raises(BadInput, match=r"note.*Give folders of \.txt") as caught:
         import_notes(site.paths.root, [folder], Silent())
 
     assert ("1 unknown-format" in str(caught.value)) == (name == "useless")
+    assert ("it is empty" in str(caught.value)) == (name == "empty")
 
 
 def test_the_import_is_in_the_ledger_without_names(site, export):
@@ -142,18 +144,93 @@ def test_the_command_line_speaks_in_tables_too(site, export, capfd):
     assert "does not exist" in errors
 
 
-def test_erasing_asks_first(site, export, monkeypatch, capfd):
-    """Without a yes nothing is erased."""
-    import io
+def test_rejected_items_are_told_by_number_and_named_from_the_vault(site, export, capfd):
+    """Nothing printed by an import names a file; the list that does is encrypted and on record."""
+    where = ["--site", str(site.paths.root), "--json"]
+    expected = [(1, 4, "duplicate-id"), (1, 5, "empty"), (2, None, "not-utf-8")]
 
+    assert run(["notes", "import", str(export), *where]) == 0
+    output, errors = capfd.readouterr()
+    told = [
+        (one["file"], one["line"], one["reason"]) for one in json.loads(output)["first_rejected"]
+    ]
+    assert told == [*expected, (3, None, "unknown-format")]
+    assert "path 1, file 1, line 4: duplicate-id" in errors
+    assert SECRET not in output + errors
+    assert not [
+        path
+        for path in site.paths.root.rglob("*")
+        if path.is_file() and SECRET.encode() in path.read_bytes()
+    ]
+
+    assert run(["notes", "rejected", *where]) == 0
+    [first, *_] = json.loads(capfd.readouterr().out)
+    assert (first["name"], first["line"]) == (str(export / "a.jsonl"), 4)
+    assert facts(site)[-1]["facts"] == {"count": 4, "reason": "mending-an-export"}
+
+
+def test_names_of_rejected_files_are_printed_where_they_are_asked_for(site, export, capfd):
+    """For a dry run there is no other way."""
+    words = ["notes", "import", str(export), "--site", str(site.paths.root), "--dry-run"]
+
+    assert run([*words, "--show-names"]) == 0
+
+    assert f"{export / 'latin.txt'}: not-utf-8" in capfd.readouterr().err
+
+
+def test_the_list_on_the_screen_is_short_and_says_so(site, tmp_path, capfd):
+    """Ten thousand files of a wrong kind don't scroll the counts away; the vault has them all."""
+    folder = tmp_path / "many"
+    folder.mkdir()
+    (folder / "good.txt").write_text("Good.")
+    for number in range(50):
+        (folder / f"{number}.pdf").touch()
+
+    assert run(["notes", "import", str(folder), "--site", str(site.paths.root)]) == 0
+    assert run(["notes", "rejected", "--site", str(site.paths.root), "--json"]) == 0
+
+    output, errors = capfd.readouterr()
+    assert errors.count(": unknown-format") == 20
+    assert "30 more" in errors
+    assert len(json.loads(output[output.index("[\n") :])) == 50
+
+
+def test_an_export_without_notes_keeps_its_list(site, tmp_path, capfd):
+    """Where nothing was taken in, the list is needed most."""
+    (tmp_path / "x.pdf").touch()
+
+    assert run(["notes", "import", str(tmp_path / "x.pdf"), "--site", str(site.paths.root)]) == 2
+    assert "appliance notes rejected" in capfd.readouterr().err
+    assert run(["notes", "rejected", "--site", str(site.paths.root), "--json"]) == 0
+
+    assert len(json.loads(capfd.readouterr().out)) == 1
+
+
+@pytest.mark.parametrize("answer", ["n\n", "\n", ""])
+def test_erasing_asks_first(site, export, monkeypatch, capfd, answer):
+    """Without a yes nothing is erased, and it is no interruption; nobody there is a no."""
     import_notes(site.paths.root, [export], Silent())
-    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+    capfd.readouterr()
 
-    assert run(["notes", "erase", "--patient", SECRET, "--site", str(site.paths.root)]) != 0
+    assert run(["notes", "erase", "--patient", SECRET, "--site", str(site.paths.root)]) == 2
 
+    assert "nothing was erased" in capfd.readouterr().err
     with opened_vault(open_site(site.paths.root)) as vault:
         assert len(vault.note_ids()) == 3
-    capfd.readouterr()
+
+
+def test_ctrl_c_at_the_question_is_an_interruption(site, export, monkeypatch):
+    """As everywhere."""
+
+    class Keyboard(io.StringIO):
+        def readline(self, *_):
+            raise KeyboardInterrupt
+
+    import_notes(site.paths.root, [export], Silent())
+    monkeypatch.setattr("sys.stdin", Keyboard())
+
+    assert run(["notes", "erase", "--patient", SECRET, "--site", str(site.paths.root)]) == 130
 
 
 def test_an_erased_patient_leaves_the_gates_index(site, tmp_path):

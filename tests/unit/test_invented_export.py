@@ -1,6 +1,7 @@
 """The invented hospital's files are what a real hospital's export would be."""
 
 import json
+from datetime import date
 
 import pytest
 
@@ -26,7 +27,7 @@ def test_the_notes_come_back_through_intake(exported):
 
 def test_the_registry_comes_back_through_intake(exported):
     directory, _ = exported
-    read = tuple(read_registry(directory / "patients.csv"))
+    read = tuple(read_registry(directory / "patients.csv", date(2026, 3, 1)))
 
     assert [p.source_id for p in read] == [p.source_id for p in hospital().patients]
     for got, made in zip(read, hospital().patients, strict=True):

@@ -39,9 +39,15 @@ def bases(tmp_path_factory):
     return {family: make_tiny_encoder(root / family, family) for family in FAMILIES}
 
 
-def labeller(model, base, max_tokens=64, stride_tokens=8, batch_tokens=512):
+@pytest.fixture(scope="module")
+def encoders(bases):
+    """Read once: a tokenizer takes longer to load than a tiny model to run."""
+    return {family: Encoder.load(base) for family, base in bases.items()}
+
+
+def labeller(model, encoder, max_tokens=64, stride_tokens=8, batch_tokens=512):
     limits = Limits(max_tokens, stride_tokens, batch_tokens)
-    return AdapterLabeller(model, Encoder.load(base), LABELS, limits)
+    return AdapterLabeller(model, encoder, LABELS, limits)
 
 
 @settings(max_examples=40)
@@ -51,12 +57,14 @@ def labeller(model, base, max_tokens=64, stride_tokens=8, batch_tokens=512):
     stride=st.integers(0, 9),
     budget=st.integers(1, 400),
 )
-def test_where_context_does_not_matter_neither_do_windows(bases, texts, max_tokens, stride, budget):
+def test_where_context_does_not_matter_neither_do_windows(
+    encoders, texts, max_tokens, stride, budget
+):
     """Nothing is truncated, doubled or shifted, however small the windows."""
     model = WordByWord(500)
 
-    whole = labeller(model, bases["bert"], max_tokens=4000).label(texts)
-    cut = labeller(model, bases["bert"], max_tokens, stride, budget).label(texts)
+    whole = labeller(model, encoders["bert"], max_tokens=4000).label(texts)
+    cut = labeller(model, encoders["bert"], max_tokens, stride, budget).label(texts)
 
     assert [[one.span for one in text] for text in cut] == [
         [one.span for one in text] for text in whole
@@ -64,7 +72,7 @@ def test_where_context_does_not_matter_neither_do_windows(bases, texts, max_toke
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_text_gets_the_same_spans_alone_and_in_company(bases, family):
+def test_a_text_gets_the_same_spans_alone_and_in_company(bases, encoders, family):
     """For texts that fit one window: the batch they ride in changes nothing."""
     torch.manual_seed(5)
     model = load_classifier(bases[family], LABELS).eval()
@@ -72,8 +80,8 @@ def test_a_text_gets_the_same_spans_alone_and_in_company(bases, family):
     model.classifier.weight.data.normal_(0, 3)
     texts = [" ".join(np.random.default_rng(n).choice(WORDS, n % 13)) for n in range(40)]
 
-    together = labeller(model, bases[family]).label(texts)
-    alone = [labeller(model, bases[family]).label([text])[0] for text in texts]
+    together = labeller(model, encoders[family]).label(texts)
+    alone = [labeller(model, encoders[family]).label([text])[0] for text in texts]
 
     assert any(together)
     for one, other in zip(together, alone, strict=True):
@@ -83,12 +91,11 @@ def test_a_text_gets_the_same_spans_alone_and_in_company(bases, family):
         )
 
 
-def test_the_last_word_of_a_very_long_note_is_read(bases):
+def test_the_last_word_of_a_very_long_note_is_read(encoders):
     """Longer than any position the model knows, and still whole."""
     model = WordByWord(500)
-    reader = labeller(model, bases["bert"], max_tokens=32)
-    encoder = Encoder.load(bases["bert"])
-    token = int(encoder.encode(["COPD"])[0].ids[0])
+    reader = labeller(model, encoders["bert"], max_tokens=32)
+    token = int(encoders["bert"].encode(["COPD"])[0].ids[0])
     model.table.weight.data[:] = torch.tensor([1.0, 0, 0, 0, 0])
     model.table.weight.data[token] = torch.tensor([0.0, 1, 0, 0, 0])
     text = "the patient has " * 3000 + "COPD"
@@ -99,8 +106,8 @@ def test_the_last_word_of_a_very_long_note_is_read(bases):
 
 
 @pytest.mark.parametrize("texts", [[], [""], ["", " \n\t ", "asthma"], ["\x00\ufffd"]])
-def test_texts_without_words_have_no_spans(bases, texts):
-    found = labeller(WordByWord(500), bases["bert"]).label(texts)
+def test_texts_without_words_have_no_spans(encoders, texts):
+    found = labeller(WordByWord(500), encoders["bert"]).label(texts)
 
     assert len(found) == len(texts)
     assert all(not spans for text, spans in zip(texts, found, strict=True) if "asthma" not in text)

@@ -224,7 +224,7 @@ def test_a_start_that_was_interrupted_is_done_again(tmp_path):
 
 
 def test_a_ledger_needs_its_directory(tmp_path):
-    with pytest.raises(SiteError):
+    with pytest.raises(LedgerBroken, match="is gone"):
         open_ledger(tmp_path / "nowhere")
 
 

@@ -133,6 +133,11 @@ def test_a_missing_sheet_is_told_with_those_there_are(labels):
         (b"name\napple\n", "1 term"),
         (b"name\tlabel\napple\tNut\npear\tFruit\n", "line 2"),
         (b"name\n\xff\xfe\n", "not UTF-8"),
+        (b"name\tcolour\napple\tred\npear\t\n", "line 1: column 'colour'"),
+        (b"name\tname\napple\tx\npear\ty\n", "line 1: column 'name' stands twice"),
+        (b"name\tsynonyms\napple\t\npear\t\tPR\n", "line 3: more columns than the header"),
+        (b"name\napple\n\npear\nApple \n", "line 5: the name of line 2 again"),
+        (b"name\tsynonyms\napple\tpome\n\tpippin\npear\t\n", "line 3: no name"),
     ],
 )
 def test_a_vocabulary_that_can_not_be_used_is_refused(labels, content, complaint):
@@ -161,3 +166,20 @@ def test_with_two_types_every_line_names_its_own(tmp_path):
     terms = load_vocabulary(path, ("Fruit", "Nut"), "invented").terms
 
     assert [(term.name, term.label) for term in terms] == [("apple", "Fruit"), ("hazel", "Nut")]
+
+
+def test_all_faults_of_a_vocabulary_are_named_together(labels):
+    """Up to ten: whoever mends a list mends it once."""
+    words = "name\n" + "apple\npear\n" * 10
+    (labels / "fruit.tsv").write_text(words, encoding="utf-8")
+
+    with pytest.raises(BadInput, match=r"line 4: .*; line 13: .*; and 8 more"):
+        load_task(labels, "fruit")
+
+
+def test_a_public_list_may_have_more_than_is_read(tmp_path):
+    """Columns of its own and names that stand twice are not the hospital's to mend."""
+    path = tmp_path / "public.tsv"
+    path.write_text("id\tname\n1\tapple\n2\tpear\n3\tApple\n", encoding="utf-8")
+
+    assert len(load_vocabulary(path, ("Fruit",), "public").terms) == 3

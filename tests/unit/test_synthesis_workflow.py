@@ -1,14 +1,17 @@
 """The accept-loop: exactly as many examples as asked for, once, in order, whatever breaks."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from appliance.errors import BackendUnavailable, BadInput, Denied, Exhausted
 from appliance.ledger.files import ENTRIES
+from appliance.records.examples import Origin
 from appliance.records.progress import Silent
 from appliance.records.prompts import Draft, Route
 from appliance.settings.clock import SystemClock
+from appliance.settings.tasks import load_task
 from appliance.synthesis.curation.corpus import read_corpus
 from appliance.synthesis.routing.policy import RoutingPolicy
 from appliance.workflows import orders
@@ -57,11 +60,20 @@ def ledger_text(site: Site) -> str:
 
 
 def test_asking_for_n_gives_n(site, gate):
-    """The corpus holds exactly as many examples as were asked for."""
+    """As many written examples as were asked for; what is made beside them is counted apart."""
     done = run(site, gate, Supply(gate), count=37)
+    composition = load_task(site.paths.labels, "disease")[0].composition
 
     card, examples = read_corpus(done.directory)
-    assert len(examples) == card.accepted == sum(card.splits.values()) == 37
+    assert Counter(example.origin for example in examples) == {
+        Origin.WRITTEN: 37,
+        Origin.VARIED: card.varied,
+        Origin.COMPOSED: card.composed,
+    }
+    assert card.accepted == 37
+    assert card.composed == round(composition.lines * 37)
+    assert 0 < card.varied <= composition.variants * 37
+    assert len(examples) == sum(card.splits.values())
     assert card.completions == card.accepted + sum(card.dropped.values())
 
 
@@ -153,7 +165,7 @@ def test_a_useless_model_ends_in_a_count_of_reasons(site, gate):
 
 def test_a_gate_that_denies_all_ends_the_run_soon(site):
     """Denied drafts are counted and in the ledger; nothing is sent."""
-    gate = StampingGate(SystemClock(), site.policy_digest, denied_word="Register")
+    gate = StampingGate(SystemClock(), site.policy_digest, "Register", site.ledger)
     supply = Supply(gate)
 
     with pytest.raises(Exhausted, match=r"0 of 600 .*denied \d+[.]"):

@@ -10,6 +10,7 @@ from appliance.errors import BadInput, SiteError
 from appliance.settings.policies import _SHIPPED
 from appliance.settings.tasks import list_tasks, load_task
 from appliance.workflows import task as workflow
+from appliance.workflows.site import init
 
 _LABELS = _SHIPPED / "labels"
 _DATE = re.compile(r"\b(?:\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}|(?:19|20)\d\d)\b")
@@ -124,3 +125,21 @@ def test_a_vocabulary_with_one_entry_is_refused(tmp_path):
 def test_a_site_that_is_none_is_refused(tmp_path):
     with pytest.raises(SiteError):
         workflow.list_all(tmp_path)
+
+
+def test_one_broken_sheet_hides_no_other(tmp_path, capsys):
+    """The others are listed, the broken one is named with its fault, the exit code tells."""
+    site = init(tmp_path / "site", "air-gapped")
+    (site.paths.labels / "broken.toml").write_text("title = ", encoding="utf-8")
+    words = ["task", "list", "--site", str(site.paths.root)]
+
+    assert run(words) == 2
+    table, complaint = capsys.readouterr()
+    assert run([*words, "--json"]) == 2
+    document = json.loads(capsys.readouterr().out)
+
+    assert "drug-adverse-event" in table
+    assert "broken: " in complaint
+    assert "not valid TOML" in complaint
+    assert [sheet["name"] for sheet in document["sheets"]] == ["disease", "drug-adverse-event"]
+    assert list(document["broken"]) == ["broken"]

@@ -215,7 +215,7 @@ def test_two_processes_may_make_it_at_once(tmp_path):
     connections = [dbapi2.connect(str(tmp_path / FILE), isolation_level=None) for _ in range(2)]
     for connection in connections:
         _configure(connection, KEY)
-    seen = iter([0, 1, 1])
+    seen = iter([0, database.SCHEMA_VERSION, database.SCHEMA_VERSION])
 
     with pytest.MonkeyPatch.context() as patch:
         _ensure_schema(connections[0])
@@ -232,3 +232,18 @@ def test_a_vault_that_can_not_be_opened_is_closed_again(tmp_path):
 
     with pytest.raises(BadInput, match="can't be written"):
         open_vault(tmp_path)
+
+
+def test_a_vault_of_an_older_layout_is_brought_up_to_date(tmp_path):
+    """What it holds stays, and what was added since is there."""
+    vault = open_vault(tmp_path)
+    vault.seal([SourceNote("1", None, "", "", "Stays.")])
+    vault._connection.execute("DROP TABLE rejected")
+    vault._connection.execute("PRAGMA user_version = 1")
+    vault.close()
+
+    vault = open_vault(tmp_path)
+
+    assert vault.read_rejected_identified("check") == []
+    assert len(vault.note_ids()) == 1
+    vault.close()

@@ -104,7 +104,9 @@ def read_card(directory: Path) -> FindingsCard:
     try:
         return FindingsCard(**json.loads((directory / CARD).read_bytes()))
     except (OSError, ValueError, TypeError):
-        raise ManifestMismatch(f"{directory.name}: its card is unreadable.") from None
+        raise ManifestMismatch(
+            f"{directory.name}: its card is unreadable.", "Remove the directory and extract again."
+        ) from None
 
 
 class Draft:

@@ -81,14 +81,30 @@ def extract(
 def find_finished(destination: Path, plan: Plan) -> FindingsCard | None:
     """The card of this very extraction if it is done already; None where it is to be done.
 
+    One that was stopped just before it got its name gets it now.
+
     Raises:
-        BadInput: There are no notes, or other findings under that name.
+        BadInput: See `check_free`.
+    """
+    publish(destination)
+    return check_free(destination, plan)
+
+
+def check_free(destination: Path, plan: Plan) -> FindingsCard | None:
+    """As `find_finished`, but nothing is written.
+
+    Raises:
+        BadInput: There are no notes, or something else under that name.
     """
     if not plan.notes:
         raise BadInput("The vault holds no notes.", "Run `appliance notes import` first.")
-    publish(destination)
-    if not is_finished(destination):
+    if not destination.exists():
         return None
+    if not is_finished(destination):
+        raise BadInput(
+            f"Something that is no finished extraction stands at {destination}.",
+            "Move it away, or name others with --out.",
+        )
     card = read_card(destination)
     if card.plan_digest == plan.digest:
         return card

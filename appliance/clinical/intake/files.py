@@ -5,16 +5,18 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Final
 
 from appliance.clinical.intake.fields import MAX_NOTE_BYTES, make_note, note_from_fields
-from appliance.clinical.intake.rejections import Reason, Refusal, Rejected
+from appliance.clinical.intake.rejections import Place, Reason, Refusal, Rejected
 from appliance.clinical.intake.tables import read_csv, read_jsonl
 from appliance.errors import BadInput
 from appliance.records.notes import SourceNote
 
 Item = SourceNote | Rejected
+_Found = tuple[Place, SourceNote | Reason]
 
 _TABLES: Final = {".jsonl": read_jsonl, ".ndjson": read_jsonl, ".csv": read_csv}
 _TEXT: Final = ".txt"
@@ -33,68 +35,84 @@ def read_notes(paths: Sequence[Path]) -> Iterator[Item]:
     for path in paths:
         if not os.path.lexists(path):
             raise BadInput(f"{path} does not exist.", "Name files or folders of notes.")
-    return _unique(item for path in paths for item in _items(path))
+    return _unique(item for number, path in enumerate(paths, start=1) for item in _at(number, path))
 
 
-def _unique(items: Iterator[Item]) -> Iterator[Item]:
+def _unique(items: Iterator[_Found]) -> Iterator[Item]:
     # Sixteen bytes for each id, so that a long export fits in memory.
     seen: set[bytes] = set()
-    for item in items:
-        if isinstance(item, SourceNote):
-            mark = hashlib.blake2b(item.source_id.encode(), digest_size=16).digest()
-            if mark in seen:
-                yield Rejected(Reason.DUPLICATE_ID, item.source_id)
-                continue
+    for place, item in items:
+        if isinstance(item, Reason):
+            yield Rejected(item, place)
+            continue
+        mark = hashlib.blake2b(item.source_id.encode(), digest_size=16).digest()
+        if mark in seen:
+            yield Rejected(Reason.DUPLICATE_ID, place)
+        else:
             seen.add(mark)
-        yield item
+            yield item
 
 
-def _items(path: Path) -> Iterator[Item]:
+def _at(number: int, path: Path) -> Iterator[_Found]:
+    """The items of the path that was named as the `number`th."""
     whole = path.absolute()
     if not path.is_dir():
-        yield from _read_file(path, f"{whole.parent.name}/{path.name}")
+        place = Place(number, None, None, _spell(path))
+        if path.is_symlink():
+            yield place, Reason.LINK
+            return
+        yield from _read_file(path, f"{whole.parent.name}/{path.name}", place)
         return
-    for found in _walk(path):
-        if isinstance(found, Rejected):
-            yield found
+    for file, (found, flaw) in enumerate(_walk(path), start=1):
+        place = Place(number, file, None, _spell(found))
+        if flaw is not None:
+            yield place, flaw
         else:
-            yield from _read_file(found, f"{whole.name}/{found.relative_to(path).as_posix()}")
+            name = f"{whole.name}/{found.relative_to(path).as_posix()}"
+            yield from _read_file(found, name, place)
 
 
-def _walk(root: Path) -> Iterator[Path | Rejected]:
-    """Every entry below `root` that is not a folder, in name order."""
+def _spell(path: Path) -> str:
+    """The path as text that can be kept and shown: what can't be printed is escaped."""
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )
+
+
+def _walk(root: Path) -> Iterator[tuple[Path, Reason | None]]:
+    """Every entry below `root` that is not a folder, in name order; with a flaw seen already."""
     try:
         entries = sorted(os.scandir(root), key=lambda entry: entry.name)
     except OSError:
-        yield Rejected(Reason.UNREADABLE, str(root))
+        yield root, Reason.UNREADABLE
         return
     for entry in entries:
         path = Path(entry.path)
         if entry.is_dir(follow_symlinks=False):
             yield from _walk(path)
-        elif entry.is_symlink():
-            # Where it stays inside, its target is met on its own; outside is not ours to read.
-            yield Rejected(Reason.LINK, entry.path)
         else:
-            yield path
+            # Where a link stays inside, its target is met on its own; outside is not ours to read.
+            yield path, Reason.LINK if entry.is_symlink() else None
 
 
-def _read_file(path: Path, name: str) -> Iterator[Item]:
+def _read_file(path: Path, name: str, place: Place) -> Iterator[_Found]:
     table = _TABLES.get(path.suffix.lower())
     if table is None and path.suffix.lower() != _TEXT:
-        yield Rejected(Reason.UNKNOWN_FORMAT, str(path))
+        yield place, Reason.UNKNOWN_FORMAT
         return
     try:
         with _open_regular(path) as file:
             if table is None:
-                yield _whole_file(file, path, name)
+                yield place, _whole_file(file, path, name)
                 return
             for number, row in table(file):
-                yield _from_row(row, f"{path}:{number}")
+                yield replace(place, line=number), _from_row(row)
     except Refusal as refusal:
-        yield Rejected(refusal.reason, str(path))
+        yield place, refusal.reason
     except OSError:
-        yield Rejected(Reason.UNREADABLE, str(path))
+        yield place, Reason.UNREADABLE
 
 
 def _open_regular(path: Path) -> IO[bytes]:
@@ -106,24 +124,24 @@ def _open_regular(path: Path) -> IO[bytes]:
     return os.fdopen(handle, "rb")
 
 
-def _whole_file(file: IO[bytes], path: Path, name: str) -> Item:
+def _whole_file(file: IO[bytes], path: Path, name: str) -> SourceNote | Reason:
     content = file.read(MAX_NOTE_BYTES + 1)
     if len(content) > MAX_NOTE_BYTES:
-        return Rejected(Reason.TOO_LARGE, str(path))
+        return Reason.TOO_LARGE
     with suppress(UnicodeDecodeError):
         text = content.decode("utf-8-sig")
         identity = os.fsencode(name).decode("utf-8")
         try:
             return make_note(identity.removesuffix(path.suffix), None, "", "", text)
         except Refusal as refusal:
-            return Rejected(refusal.reason, str(path))
-    return Rejected(Reason.NOT_UTF8, str(path))
+            return refusal.reason
+    return Reason.NOT_UTF8
 
 
-def _from_row(row: dict[str, object] | Refusal, source: str) -> Item:
+def _from_row(row: dict[str, object] | Refusal) -> SourceNote | Reason:
     if isinstance(row, Refusal):
-        return Rejected(row.reason, source)
+        return row.reason
     try:
         return note_from_fields(row)
     except Refusal as refusal:
-        return Rejected(refusal.reason, source)
+        return refusal.reason

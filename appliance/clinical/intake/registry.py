@@ -1,8 +1,9 @@
 """The hospital's registry of patients: every identifier by which one could be recognised.
 
 CSV: a column `patient` with the id, every other column a kind of identifier, "|" between several
-values of one. JSONL: the same names, with a string or a list of strings. A registry is taken as
-a whole or not at all: a patient left out silently would be a patient whom the gate can't see.
+values of one. JSONL: the same names, with a string or a list of strings. A file that is no such
+table is refused as a whole. A row that can't be right is handed out as refused, and the caller
+must say so aloud: a patient left out in silence would be a patient whom the gate can't see.
 """
 
 import csv
@@ -10,21 +11,32 @@ import io
 import json
 import re
 from collections.abc import Iterator, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Final
 
+from appliance.clinical.intake.birthdates import is_possible_birth_date
+from appliance.clinical.intake.rejections import Place, Reason, Rejected
 from appliance.errors import BadInput
 from appliance.records.notes import PatientIdentifier, SourcePatient
 
 _ID: Final = "patient"
 _KIND: Final = re.compile(r"[a-z][a-z0-9-]{0,39}")
 _SEPARATOR: Final = "|"
+_BIRTH_DATE: Final = "birth-date"
+_TEXT: Final = "text"
+_MAX_CHARACTERS: Final = 500
+"""Longest identifier taken; a longer one is prose."""
 _NEXT: Final = "Mend that line and import the registry again."
 _HELP: Final = "Give a .csv with the column `patient`, or .jsonl with the field `patient`."
 
 
-def read_registry(path: Path) -> Iterator[SourcePatient]:
-    """Every patient of the registry, in file order.
+def read_registry(path: Path, today: date) -> Iterator[SourcePatient | Rejected]:
+    """Every patient of the registry, in file order, or why a row is not taken.
+
+    Args:
+        path: The file.
+        today: Nobody is born later.
 
     Raises:
         BadInput: Unreadable, empty, not UTF-8, or a malformed line; names the line.
@@ -35,25 +47,38 @@ def read_registry(path: Path) -> Iterator[SourcePatient]:
         raise BadInput(f"{path} is neither CSV nor JSONL.", _HELP)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            yield from _patients(reader(file), path)
+            yield from _patients(reader(file), path, today)
     except UnicodeDecodeError:
         raise BadInput(f"{path} is not UTF-8.", "Convert it and import it again.") from None
     except OSError as error:
-        raise BadInput(f"{path} can't be read: {error.strerror}.") from None
+        raise BadInput(
+            f"{path} can't be read: {error.strerror}.", "Name a file that this user may read."
+        ) from None
 
 
 def _patients(
-    rows: Iterator[tuple[int, Mapping[str, object] | None]], path: Path
-) -> Iterator[SourcePatient]:
+    rows: Iterator[tuple[int, Mapping[str, object] | None]], path: Path, today: date
+) -> Iterator[SourcePatient | Rejected]:
     found = False
     for number, row in rows:
         patient = _patient(row) if row is not None else None
         if patient is None:
             raise BadInput(f"{path}, line {number}: not a patient with identifiers.", _NEXT)
         found = True
-        yield patient
+        if _is_born(patient, today):
+            yield patient
+        else:
+            yield Rejected(Reason.BAD_BIRTH_DATE, Place(1, None, number, str(path)))
     if not found:
         raise BadInput(f"{path} names no patient.", _HELP)
+
+
+def _is_born(patient: SourcePatient, today: date) -> bool:
+    return all(
+        is_possible_birth_date(item.value, today)
+        for item in patient.identifiers
+        if item.kind == _BIRTH_DATE
+    )
 
 
 def _csv_rows(file: io.TextIOWrapper) -> Iterator[tuple[int, Mapping[str, object] | None]]:
@@ -61,8 +86,9 @@ def _csv_rows(file: io.TextIOWrapper) -> Iterator[tuple[int, Mapping[str, object
     try:
         header = next(reader, None)
         if header is None or _ID not in header or len(set(header)) != len(header):
-            yield 1, None
-            return
+            raise BadInput(
+                f"{file.name} has no header: no column `patient`, or one that is twice.", _HELP
+            )
         for row in reader:
             if row:
                 fits = len(row) == len(header)
@@ -101,6 +127,9 @@ def _patient(row: Mapping[str, object]) -> SourcePatient | None:
         kind = name.strip().lower().replace("_", "-").replace(" ", "-")
         values = _values(value)
         if values is None or not _KIND.fullmatch(kind):
+            return None
+        if kind == _TEXT or any(len(text) > _MAX_CHARACTERS for text in values):
+            # An export of notes: its texts must not become what the gate looks for.
             return None
         identifiers += [PatientIdentifier(kind, text) for text in values]
     return SourcePatient(source_id.strip(), tuple(identifiers)) if identifiers else None

@@ -1,4 +1,4 @@
-"""Why an item of an export was not taken in."""
+"""Why an item of an export was not taken in, and where it stands."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -16,6 +16,7 @@ class Reason(StrEnum):
     UNKNOWN_FIELD = "unknown-field"
     MISSING_FIELD = "missing-field"
     BAD_DATE = "bad-date"
+    BAD_BIRTH_DATE = "impossible-birth-date"
     EMPTY = "empty"
     NUL_BYTE = "nul-byte"
     TOO_LARGE = "too-large"
@@ -23,16 +24,28 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Rejected:
-    """One item that was not taken in.
+class Place:
+    """Where an item stands: in numbers, which may be shown, and by a name, which may not.
 
     Attributes:
-        reason: From the fixed list.
-        source: File and line; file names can hold a patient's name, hence out of repr.
+        path: Which of the paths that were named, from 1.
+        file: Which file below it, in the order they are read, from 1; None where it is one.
+        line: Of a table, from 1; None where the whole file is the item.
+        name: The file's path; it can hold a patient's name, hence out of repr.
     """
 
+    path: int
+    file: int | None
+    line: int | None
+    name: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """One item that was not taken in."""
+
     reason: Reason
-    source: str = field(repr=False)
+    place: Place
 
 
 class Refusal(Exception):

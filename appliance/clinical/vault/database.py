@@ -12,10 +12,11 @@ from appliance.artifacts.writing import disk_errors
 from appliance.errors import ApplianceError, BadInput, IntegrityError, KeyMismatch, NoSpace
 
 FILE: Final = "vault.db"
-SCHEMA_VERSION: Final = 1
 _BUSY_S: Final = 60.0
 
-_SCHEMA: Final = """
+# A vault of layout n has had the first n of these; the others are added when it is opened.
+_LAYOUTS: Final = (
+    """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE notes (
     note_id TEXT PRIMARY KEY, source_id TEXT NOT NULL, patient_id TEXT, kind TEXT NOT NULL,
@@ -32,7 +33,15 @@ CREATE TABLE identifiers (
     patient_id TEXT NOT NULL, kind TEXT NOT NULL, value TEXT NOT NULL,
     PRIMARY KEY (patient_id, kind, value)
 ) WITHOUT ROWID;
-"""
+""",
+    """
+CREATE TABLE rejected (
+    number INTEGER PRIMARY KEY, reason TEXT NOT NULL, path INTEGER NOT NULL, file INTEGER,
+    line INTEGER, name TEXT NOT NULL
+);
+""",
+)
+SCHEMA_VERSION: Final = len(_LAYOUTS)
 
 _NEXT_STEP: Final = "Restore the vault and the keys from one and the same backup."
 
@@ -113,13 +122,13 @@ def _configure(connection: Any, key: bytes) -> None:
 
 
 def _ensure_schema(connection: Any) -> None:
-    if _version(connection) == 0:
+    if _version(connection) < SCHEMA_VERSION:
         with transaction(connection):
-            # Another process may have made it while this one waited for the lock.
-            if _version(connection) == 0:
-                for statement in _SCHEMA.split(";"):
+            # Asked again: another process may have made it while this one waited for the lock.
+            for layout in _LAYOUTS[_version(connection) :]:
+                for statement in layout.split(";"):
                     connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     if _version(connection) != SCHEMA_VERSION:
         raise BadInput(
             f"The vault has layout {_version(connection)}; this program knows {SCHEMA_VERSION}.",

@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+from appliance.clinical.intake.rejections import Place, Reason, Rejected
 from appliance.clinical.vault.database import database_errors, open_database, transaction
 from appliance.clinical.vault.sealing import Sealed, VaultKeys, derive_keys, mark, seal, unseal
 from appliance.errors import BadInput, KeyMismatch
@@ -209,6 +210,35 @@ class Vault:
                 found.setdefault(PatientId(patient_id), []).append(PatientIdentifier(kind, value))
         return [RegisteredPatient(patient_id, tuple(all_)) for patient_id, all_ in found.items()]
 
+    def keep_rejected(self, items: Iterable[Rejected]) -> None:
+        """The items that the newest import did not take in are known; those before are forgotten.
+
+        Raises:
+            NoSpace: The disk is full; the list is as it was.
+        """
+        rows = [
+            (item.reason, item.place.path, item.place.file, item.place.line, item.place.name)
+            for item in items
+        ]
+        with database_errors(), transaction(self._connection):
+            self._connection.execute("DELETE FROM rejected")
+            self._connection.executemany(
+                "INSERT INTO rejected (reason, path, file, line, name) VALUES (?, ?, ?, ?, ?)", rows
+            )
+
+    def read_rejected_identified(self, reason: str) -> list[Rejected]:
+        """What `keep_rejected` was given last, names and all; the ledger was told why before.
+
+        Raises:
+            BadInput: The reason is none.
+        """
+        with database_errors():
+            rows = self._connection.execute(
+                "SELECT reason, path, file, line, name FROM rejected ORDER BY number"
+            ).fetchall()
+        self._record_read("vault.rejected-read", len(rows), reason)
+        return [Rejected(Reason(why), Place(*place)) for why, *place in rows]
+
     def count_of_patient(self, patient_source_id: str) -> int:
         """Count of notes that `erase_patient` would erase."""
         patient_id = self.patient_id_of(patient_source_id)
@@ -222,7 +252,8 @@ class Vault:
     def erase_patient(self, patient_source_id: str) -> int:
         """The patient's notes, in every version, and identifiers are gone; the count of notes.
 
-        Pages are overwritten and the write-ahead log is emptied.
+        So is the list of rejected items: a file's name can be a patient's. Pages are overwritten
+        and the write-ahead log is emptied.
         """
         patient_id = self.patient_id_of(patient_source_id)
         with database_errors():
@@ -240,6 +271,7 @@ class Vault:
                         f"DELETE FROM {table} WHERE patient_id = ?",  # noqa: S608 - fixed names
                         (patient_id,),
                     )
+                self._connection.execute("DELETE FROM rejected")
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         self._recorder.record("vault.erased", {"patient": patient_id, "notes": erased})
         return int(erased)

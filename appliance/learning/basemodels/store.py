@@ -17,7 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from appliance.artifacts.manifest import is_finished, read_manifest, write_manifest
+from appliance.artifacts.manifest import (
+    foresee_manifest,
+    is_finished,
+    read_manifest,
+    write_manifest,
+)
 from appliance.artifacts.writing import disk_errors, sync_directory, write_atomically
 from appliance.errors import BadInput, ManifestMismatch
 from appliance.learning.basemodels.checking import check_model
@@ -82,6 +87,21 @@ class ModelStore:
                 "Bring one in with `appliance model import DIR --name NAME`.",
             )
 
+    def digest_of(self, name: str) -> Digest | None:
+        """The digest of the model called `name`; None where none is in the store."""
+        return self._names().get(name)
+
+    def foresee(self, source: Path, name: str) -> Digest:
+        """The digest that `import_directory` would give; nothing is written.
+
+        Raises:
+            BadInput: See `import_directory`.
+        """
+        digest = foresee_manifest(source, self._check(source, name), _KIND)
+        if self.digest_of(name) not in (None, digest):
+            raise _taken(name)
+        return digest
+
     def import_directory(self, source: Path, name: str) -> BaseModel:
         """A copy of `source` is in the store under `name`.
 
@@ -89,14 +109,7 @@ class ModelStore:
             BadInput: Not a usable model (see `check_model`), or the name is taken.
             NoSpace: The disk is full; nothing is left behind.
         """
-        if not _NAME.fullmatch(name):
-            raise BadInput(
-                f"The model's name has {len(name)} characters, or some that may not be used.",
-                "Use up to 64 letters, digits, dots, dashes and underscores.",
-            )
-        if name in EMBEDDED:
-            raise BadInput(f"{name!r} is the name of an embedded model.", "Choose another name.")
-        files = check_model(source)
+        files = self._check(source, name)
         return self._take(name, lambda target: _copy_files(source, files, target))
 
     def list(self) -> tuple[BaseModel, ...]:
@@ -106,6 +119,16 @@ class ModelStore:
             ManifestMismatch: A model is damaged.
         """
         return tuple(self._open(name, digest) for name, digest in sorted(self._names().items()))
+
+    def _check(self, source: Path, name: str) -> tuple[Path, ...]:
+        if not _NAME.fullmatch(name):
+            raise BadInput(
+                f"The model's name has {len(name)} characters, or some that may not be used.",
+                "Use up to 64 letters, digits, dots, dashes and underscores.",
+            )
+        if name in EMBEDDED:
+            raise BadInput(f"{name!r} is the name of an embedded model.", "Choose another name.")
+        return check_model(source)
 
     def _take(self, name: str, fill: Callable[[Path], None]) -> BaseModel:
         with disk_errors(self._models), self._alone():
@@ -118,9 +141,7 @@ class ModelStore:
                 check_model(draft)
                 digest = write_manifest(draft, _KIND).digest
                 if taken not in (None, digest):
-                    raise BadInput(
-                        f"Another model is called {name!r} already.", "Choose another name."
-                    )
+                    raise _taken(name)
                 self._settle(draft, digest)
             finally:
                 shutil.rmtree(draft, ignore_errors=True)
@@ -153,7 +174,10 @@ class ModelStore:
         home = self._home(digest)
         manifest = read_manifest(home, _KIND, check=False)
         if manifest.digest != digest:
-            raise ManifestMismatch(f"Model {name!r}: the index names another digest.")
+            raise ManifestMismatch(
+                f"Model {name!r}: the index names another digest.",
+                f"Remove {home} and its line in {self._models / _INDEX}, then import it again.",
+            )
         for file, entry in manifest.files.items():
             path = home / file
             if not path.is_file() or path.stat().st_size != entry.size:
@@ -181,6 +205,10 @@ class ModelStore:
     def _write_names(self, names: Mapping[str, Digest]) -> None:
         content = json.dumps(names, indent=1, sort_keys=True) + "\n"
         write_atomically(self._models / _INDEX, content.encode())
+
+
+def _taken(name: str) -> BadInput:
+    return BadInput(f"Another model is called {name!r} already.", "Choose another name.")
 
 
 def _copy_files(source: Path, files: tuple[Path, ...], target: Path) -> None:

@@ -65,7 +65,9 @@ def _read(path: Path) -> str:
     except UnicodeDecodeError:
         raise BadInput(f"{path.name} is not UTF-8.", "Save it as UTF-8.") from None
     except OSError as error:
-        raise BadInput(f"{path} can't be read: {error.strerror}.") from None
+        raise BadInput(
+            f"{path} can't be read: {error.strerror}.", "Name a file that this user may read."
+        ) from None
 
 
 def _conll(path: Path, text: str, spelling: dict[str, str]) -> Iterator[GoldDocument]:

@@ -1,7 +1,7 @@
 """A corpus on disk: Parquet per split, a card, and the manifest that says it is finished.
 
 Columns: example_id str, text str, spans list<struct<start, end, label>>,
-relations list<struct<head, tail, label>>, draft_id str, model str, weight float32.
+relations list<struct<head, tail, label>>, draft_id str, model str, weight float32, origin str.
 """
 
 import dataclasses
@@ -16,7 +16,7 @@ from appliance.artifacts.manifest import read_manifest, write_manifest
 from appliance.artifacts.writing import disk_errors, sync_directory, write_atomically
 from appliance.errors import BadInput, ManifestMismatch
 from appliance.records.cards import CorpusCard
-from appliance.records.examples import Example, Split
+from appliance.records.examples import Example, Origin, Split
 from appliance.records.identifiers import Digest, DraftId, ExampleId
 from appliance.records.spans import Relation, Span
 
@@ -99,6 +99,7 @@ def _schema() -> Any:
             ("draft_id", pa.string()),
             ("model", pa.string()),
             ("weight", pa.float32()),
+            ("origin", pa.string()),
         ]
     )
 
@@ -116,6 +117,7 @@ def _write_split(path: Path, examples: Sequence[Example]) -> None:
             "draft_id": example.draft_id,
             "model": example.model,
             "weight": example.weight,
+            "origin": example.origin.value,
         }
         for example in examples
     ]
@@ -138,6 +140,7 @@ def _read_split(path: Path, split: Split) -> list[Example]:
             model=row["model"],
             split=split,
             weight=row["weight"],
+            origin=Origin(row["origin"]),
         )
         for row in pq.read_table(path).to_pylist()
     ]

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from appliance.records.examples import Example, Split
-from appliance.records.identifiers import ExampleId
+from appliance.records.examples import Example, Line, Origin, Split
+from appliance.records.identifiers import DraftId, ExampleId
 from appliance.records.prompts import Completion, Draft
 from appliance.records.spans import Span
 from appliance.records.tasks import LabelSheet, Vocabulary
@@ -16,6 +16,7 @@ from appliance.synthesis.curation.lexicon import Lexicon, Match
 from appliance.synthesis.curation.reasons import Reason
 from appliance.synthesis.curation.similarity import MAX_SHARED, Demonstrated, Seen, mask
 from appliance.synthesis.curation.suspects import Suspects
+from appliance.synthesis.curation.variation import Variation
 from appliance.synthesis.curation.words import normalise, split_words
 
 # One concept in twelve is kept for dev: with 1.4 concepts to a sentence, about a tenth of them.
@@ -45,6 +46,43 @@ class Curator:
             return None
         return outcome
 
+    def take(self, line: Line) -> Example | None:
+        """A composed text as an example; None where it is there already or is not what it says."""
+        matches = self._ground(line)
+        if not self._is_new(line, matches):
+            return None
+        return self._to_example(line.text, matches, origin=Origin.COMPOSED)
+
+    def vary(self, example: Example, variation: Variation) -> Example | None:
+        """The example with other names in it; None where that gives nothing new.
+
+        An example for dev is not varied, and no name that is kept for dev gets into training.
+        """
+        if example.split is Split.DEV or not example.spans:
+            return None
+        line = variation.vary(example.text, example.spans)
+        if line is None:
+            return None
+        matches = self._ground(line)
+        if not self._is_new(line, matches):
+            return None
+        varied = self._to_example(
+            line.text, matches, example.draft_id, example.model, origin=Origin.VARIED
+        )
+        return varied if varied.split is Split.TRAIN else None
+
+    def _ground(self, line: Line) -> Sequence[Match]:
+        """Where the vocabulary's names stand in the text; empty where one is not to be found."""
+        matches = self._lexicon.find(line.text, line.entities)
+        is_grounded = all(self._is_grounded(one, line.text, matches) for one in line.entities)
+        is_sure = not any(match.is_doubtful for match in matches)
+        return matches if is_grounded and is_sure else ()
+
+    def _is_new(self, line: Line, matches: Sequence[Match]) -> bool:
+        if line.entities and not matches:
+            return False
+        return self._seen.add_exact(normalise(line.text))
+
     def _judge(self, draft: Draft, completion: Completion) -> Example | Reason:
         text = read_answer(draft, completion)
         if isinstance(text, Reason):
@@ -61,7 +99,7 @@ class Curator:
         if fault is not None:
             return fault
         self._seen.add(masked, normalised)
-        return self._to_example(draft, completion, text, matches)
+        return self._to_example(text, matches, draft.draft_id, completion.model)
 
     def _check_labels(self, draft: Draft, text: str, matches: Sequence[Match]) -> Reason | None:
         if not all(self._is_grounded(surface, text, matches) for surface in draft.entities):
@@ -84,17 +122,25 @@ class Curator:
         )
 
     def _to_example(
-        self, draft: Draft, completion: Completion, text: str, matches: Sequence[Match]
+        self,
+        text: str,
+        matches: Sequence[Match],
+        draft_id: DraftId | None = None,
+        model: str = "",
+        *,
+        origin: Origin = Origin.WRITTEN,
     ) -> Example:
         spans = tuple(match.span for match in matches)
+        digest = example_id(text, spans)
         return Example(
-            example_id=example_id(text, spans),
+            example_id=digest,
             text=text,
             spans=spans,
             relations=(),
-            draft_id=draft.draft_id,
-            model=completion.model,
+            draft_id=draft_id or DraftId(f"c-{digest[2:]}"),
+            model=model,
             split=self._choose_split(text, matches),
+            origin=origin,
         )
 
     def _choose_split(self, text: str, matches: Sequence[Match]) -> Split:

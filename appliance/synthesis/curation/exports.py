@@ -31,6 +31,7 @@ def to_jsonl(examples: Sequence[Example]) -> Iterator[str]:
                 "draft": example.draft_id,
                 "model": example.model,
                 "weight": example.weight,
+                "origin": example.origin.value,
             },
             ensure_ascii=False,
         )

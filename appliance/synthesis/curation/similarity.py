@@ -81,6 +81,12 @@ class Seen:
             return Reason.MONOTONOUS
         return None
 
+    def add_exact(self, normalised: str) -> bool:
+        """It is known from now on, to the word; False where it was known already."""
+        is_new = normalised not in self._exact
+        self._exact.add(normalised)
+        return is_new
+
     def add(self, masked: Sequence[str], normalised: str) -> None:
         """It was taken."""
         self._near.insert(normalised, _minhash(masked))

@@ -145,4 +145,7 @@ def _translated(path: Path) -> Iterator[None]:
                 f"The journal {path.name} is damaged.",
                 "Restore it from a backup, or name another corpus with --out.",
             ) from None
-        raise BadInput(f"The journal {path.name} can't be opened or written.") from None
+        raise BadInput(
+            f"The journal {path.name} can't be opened or written.",
+            "Give this user the site's directory, and let no other program hold the file.",
+        ) from None

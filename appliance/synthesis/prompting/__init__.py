@@ -1,6 +1,7 @@
-"""Label sheet, vocabulary and seed in; an endless, repeatable stream of drafts out.
+"""Label sheet, vocabulary and seed in; endless, repeatable streams of drafts and of lines out.
 
 Comes in: public or invented facts only.
-Goes out: `Draft`s, the constant part of the prompt first, the request last.
+Goes out: `Draft`s, the constant part of the prompt first, the request last; and `Line`s composed
+from the sheet's frames, which no model sees.
 Never here: a note, a gold file, a clock, unseeded randomness, a socket.
 """

@@ -10,11 +10,9 @@ from typing import Final
 
 from appliance.records.prompts import DraftKind
 from appliance.records.tasks import LabelSheet, Vocabulary
+from appliance.synthesis.prompting.codes import invent_symbol, invent_variant
 
 SHARES: Final = {DraftKind.SINGLE: 0.25, DraftKind.SEVERAL: 0.15, DraftKind.NONE: 0.35}
-_CONSONANTS: Final = "BCDFGHKLMNPRSTVXZ"
-_LETTERS: Final = "ABCDEFGHIKLMNPRSTUVXZ"
-_RESIDUES: Final = "ACDEFGHIKLMNPQRSTVWY"
 _FORMS: Final = {
     DraftKind.NONE: (
         "The {x} gene",
@@ -80,22 +78,9 @@ class LookAlikes:
             return ""
         form = self._rng.choice(_FORMS[kind])
         capital = entities[0][:1].upper() + entities[0][1:] if entities else ""
-        names = {"x": self._symbol(), "y": self._symbol(), "v": self._variant()}
+        first, second = (invent_symbol(self._rng, self._taken) for _ in range(2))
+        names = {"x": first, "y": second, "v": invent_variant(self._rng)}
         return form.format(*entities, C=capital, **names)
-
-    def _symbol(self) -> str:
-        """Like a gene: two to four letters and, mostly, a number."""
-        while True:
-            letters = "".join(self._rng.choices(_LETTERS, k=self._rng.randint(1, 3)))
-            number = str(self._rng.randint(1, 19)) if self._rng.random() < 0.7 else ""  # noqa: PLR2004
-            symbol = self._rng.choice(_CONSONANTS) + letters + number
-            if symbol not in self._taken and len(symbol) > 2:  # noqa: PLR2004 - "IV" is a word
-                return symbol
-
-    def _variant(self) -> str:
-        """Like a change of one amino acid: R117H."""
-        first, last = self._rng.sample(_RESIDUES, 2)
-        return f"{first}{self._rng.randint(11, 999)}{last}"
 
 
 def _is_code(word: str) -> bool:

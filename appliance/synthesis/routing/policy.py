@@ -75,7 +75,9 @@ def load_routing(path: Path, profile: str) -> RoutingPolicy:
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise BadInput(f"{path} can't be read: {error.strerror}.") from None
+        raise BadInput(
+            f"{path} can't be read: {error.strerror}.", "Restore it from the release."
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError):
         raise BadInput(f"{path} is not valid TOML.", "Restore it from the release.") from None
     if not {"version", "profiles"} <= set(raw) <= {"version", "profiles", "cloud"}:

@@ -13,7 +13,7 @@ from appliance.errors import LedgerBroken
 from appliance.ledger.examination import Examination, examine
 from appliance.records.clock import Clock
 from appliance.settings.keys import FileKeys, KeyProvider, Purpose
-from appliance.settings.policies import digest_policies
+from appliance.settings.policies import digest_policies, shipped_policies
 from appliance.settings.site import SitePaths
 from appliance.settings.site_file import SiteSettings, load_site_file
 from appliance.settings.tasks import list_tasks, load_task
@@ -100,9 +100,10 @@ def _keys(site: SiteView) -> Outcome:
 
 
 def _policies(site: SiteView) -> Outcome:
-    from appliance.gate.policy import load_phi_policy
+    from appliance.gate.policy import check_strict, load_phi_policy
 
     policy = load_phi_policy(site.paths.policies / "phi.toml")
+    check_strict(policy, load_phi_policy(shipped_policies() / "phi.toml"))
     tasks = list_tasks(site.paths.labels)
     terms = sum(len(load_task(site.paths.labels, name)[1].terms) for name in tasks)
     return judge(

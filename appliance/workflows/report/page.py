@@ -13,11 +13,24 @@ from appliance.records.scores import ScoreCard
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of the main job: what it did, in counts, and how long it took in seconds."""
+    """One step of the main job.
+
+    Attributes:
+        name: What was to be done.
+        outcome: What it came to, in counts.
+        seconds: How long it took this time.
+        was_there: Whether an earlier run had done it, so that the seconds say nothing.
+    """
 
     name: str
     outcome: str
     seconds: float
+    was_there: bool = False
+
+    @property
+    def duration(self) -> str:
+        """The seconds as they are shown; an earlier run's were not kept."""
+        return "was there already" if self.was_there else f"{self.seconds:.1f}"
 
 
 @dataclass(frozen=True, slots=True)

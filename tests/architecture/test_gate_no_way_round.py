@@ -1,0 +1,77 @@
+"""There is no way round the gate: not in code, not in the environment, not by a flag."""
+
+import ast
+import re
+
+import click
+
+from appliance.cli.main import cli
+from tests.lib.house import command_paths, modules, tree_of
+
+GATE = [path for path in modules() if "gate" in path.parts]
+# A flag that let something pass would be called like this.
+LOOSE = re.compile(r"force|bypass|skip|ignore|no-|allow|trust|unsafe|disable|threshold|override")
+
+
+def _names(tree):
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} | {
+        node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)
+    }
+
+
+def _options():
+    """(words of a command, option) of every option there is."""
+    for words in command_paths():
+        command = cli
+        for word in words:
+            command = command.get_command(click.Context(command), word)
+        for parameter in command.params:
+            yield from ((words, option) for option in parameter.opts)
+
+
+def _calls(name):
+    """Files that call something of that name."""
+    return {
+        path.name
+        for path in modules()
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Call)
+        and getattr(node.func, "id", getattr(node.func, "attr", "")) == name
+    }
+
+
+def test_the_gate_reads_no_environment():
+    """A variable can't change a verdict."""
+    assert GATE
+    for path in GATE:
+        assert not _names(tree_of(path)) & {"environ", "getenv", "getenvb"}, path
+
+
+def test_only_the_gate_stamps():
+    """A cleared prompt is made where the stamp is made, and the stamp where all was inspected."""
+    assert _calls("ClearedPrompt") == {"clearance.py"}
+    assert _calls("Stamper") == {"inspection.py"}
+    assert _calls("stamp") == {"inspection.py"}
+    assert _calls("Gate") == {"opening.py"}
+
+
+def test_only_the_gate_has_the_key_of_the_stamps():
+    """Nobody else asks for it."""
+    asking = {path.name for path in modules() if "CLEARANCE" in _names(tree_of(path))}
+
+    assert asking == {"keys.py", "opening.py"}
+
+
+def test_no_flag_of_any_command_loosens_the_gate():
+    """By its name, for whoever adds the next one."""
+    options = list(_options())
+
+    assert (("gate", "scan"), "--quick") in options
+    assert not [option for option in options if LOOSE.search(option[1])]
+
+
+def test_flags_of_what_sends_are_these():
+    """Whatever is added here is looked at by a person who knows this test."""
+    known = {"--task", "--count", "--out", "--route", "--seed", "--site", "--json", "--dry-run"}
+
+    assert {option for words, option in _options() if words == ("synthesize",)} == known

@@ -1,0 +1,133 @@
+"""The tagger reads any length, alone or among others, with weights that stay what they mean."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from appliance.errors import DetectorFailed
+from appliance.gate import tagger
+from appliance.gate.remembering import Memory
+from appliance.gate.skimming import Skimmer
+from appliance.gate.tagger import load_tagger
+from appliance.gate.weights import widen
+from appliance.records.verdicts import Hit
+
+TEXT = "Anna Kowalska of 12 Larkspur Court, Yountville, called 415-555-0142 about her asthma."
+
+
+@pytest.fixture(scope="module")
+def loaded():
+    return load_tagger()
+
+
+def test_names_and_places_are_found_as_whole_words(loaded):
+    """A hit begins and ends with a word."""
+    found = {TEXT[hit.start : hit.end] for hit in loaded.detect([TEXT])[0]}
+
+    assert "Anna Kowalska" in found
+    assert "Yountville" in found
+    assert not any("asthma" in words for words in found)
+
+
+def test_a_long_text_is_read_to_its_end(loaded):
+    """Windows overlap, so that a name is found wherever it stands."""
+    text = "no pain or fever today " * 120
+
+    hits = loaded.detect([text + "Seen with Anna Kowalska."])[0]
+
+    assert any(hit.start >= len(text) for hit in hits)
+
+
+def test_neighbours_in_a_batch_change_nothing(loaded):
+    """A text gets the same answer alone, among others and a second time."""
+    texts = [TEXT, "Fever.", "", TEXT.upper(), "Seen with John Smith."]
+
+    assert loaded.detect(texts) == [loaded.detect([text])[0] for text in texts]
+
+
+def test_eight_bits_mean_what_four_bits_meant(loaded):
+    """The published model and the one that runs give words the same labels, but for a few."""
+    folder = Path(importlib.util.find_spec(tagger._PACKAGE).submodule_search_locations[0])
+    published = (folder / "models/rampart/onnx/model_q4.onnx").read_bytes()
+    sessions = [
+        onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+        for model in (published, widen(published))
+    ]
+    ids = loaded._tokenizer.encode(TEXT).ids
+    feed = {name: np.array([ids]) for name in ("input_ids", "attention_mask", "token_type_ids")}
+    feed["attention_mask"] = np.ones_like(feed["input_ids"])
+    feed["token_type_ids"] = np.zeros_like(feed["input_ids"])
+
+    before, after = (session.run(None, feed)[0][0] for session in sessions)
+
+    # Rounding moves a label here and there, at the edge of a name.
+    assert (before.argmax(-1) == after.argmax(-1)).mean() > 0.9
+
+
+@pytest.mark.parametrize("model", [b"", b"\x08\x09", b"\x3a\x00"])
+def test_what_is_no_such_model_is_refused(model):
+    """A model without four-bit matrices, or none at all, is not run."""
+    with pytest.raises(ValueError, match="four-bit"):
+        widen(model)
+
+
+def test_a_model_that_does_not_load_denies(monkeypatch):
+    """A missing package is a refusal, not a gate with a detector less."""
+    monkeypatch.setattr(tagger, "_PACKAGE", "no_such_package")
+
+    with pytest.raises(DetectorFailed, match="does not load"):
+        load_tagger()
+
+
+class Counting:
+    """Finds "Anna" and counts what it read."""
+
+    name = "counting"
+
+    def __init__(self, shift=0):
+        self.read = []
+        self._shift = shift
+
+    def detect(self, texts):
+        self.read += texts
+        places = [(text.find("Anna"), text) for text in texts]
+        return [
+            [Hit(at + self._shift, at + 4 + self._shift, "PERSON", 0.9, "tagger")]
+            if at >= 0
+            else []
+            for at, _ in places
+        ]
+
+
+def test_only_what_could_alarm_is_read_and_only_once():
+    """Ordinary sentences stay unread; a sentence read before is remembered, at its new place."""
+    inner = Counting()
+    skimmer = Skimmer(inner, guesses_numbers=True)
+
+    first, second = (
+        skimmer.detect([text])[0] for text in ("Called Anna.\nNo fever.", "No fever.\nCalled Anna.")
+    )
+
+    assert inner.read == ["Called Anna."]
+    assert [hit.start for hit in (*first, *second)] == [7, 17]
+
+
+def test_a_hit_that_leaves_its_stretch_is_garbage():
+    """Moved into the whole text it would pass for a hit somewhere else."""
+    skimmer = Skimmer(Counting(shift=9), guesses_numbers=False)
+
+    with pytest.raises(DetectorFailed, match="garbage"):
+        skimmer.detect(["No fever.\nCalled Anna.\nNo pain, and nothing else at all."])
+
+
+def test_memory_holds_no_more_than_it_may():
+    """The oldest goes first."""
+    memory = Memory(2)
+    for text in ("a", "b", "c"):
+        memory.keep(memory.digest(text), ())
+
+    assert [memory.find(memory.digest(text)) for text in ("a", "b", "c")] == [None, (), ()]
+    assert len(memory) == 2
