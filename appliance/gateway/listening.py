@@ -117,6 +117,14 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         self._when_ready()
 
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """SIGINT and SIGTERM end the serving, and not the process: it has a socket to remove."""
+        with super().capture_signals():
+            yield
+            # uvicorn would raise them again now.
+            self._captured_signals.clear()
+
     async def on_tick(self, counter: int) -> bool:
         """Whether it is to end; asked ten times a second."""
         return await super().on_tick(counter) or self._stop.is_set()

@@ -27,7 +27,7 @@ from tests.lib.running_gateway import MODEL, WordGate, make_site, running_gatewa
 from tests.lib.stamping_gate import StampingGate
 from tests.lib.vllm_provider import running_vllm
 
-PROMPTS, ROUNDS, AT_ONCE = 96, 4, 16
+PROMPTS, ROUNDS, AT_ONCE = 64, 4, 16
 PARAMETERS = SamplingParameters(temperature=0.0, max_tokens=24, stop=("\n",))
 SEED = bytes(range(32))
 

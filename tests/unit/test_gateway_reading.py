@@ -3,11 +3,13 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from appliance.gateway.decoding import decode
 from appliance.gateway.inspecting import views
 from appliance.gateway.reading import read_request
-from appliance.gateway.refusals import Refused, Rule
+from appliance.gateway.refusals import Refused, Rule, to_response
 from appliance.settings.gateway import ModelRule
 from tests.lib.phi_payloads import ENCODINGS
 
@@ -132,6 +134,31 @@ def test_a_refusal_names_no_word_of_the_sender():
     refused = refusal(body(Quillfeather=1, messages=[{"role": "user", "content": "x", "Quill": 1}]))
 
     assert "Quill" not in f"{refused} {refused!r} {refused.param} {refused.__context__!r}"
+
+
+@given(
+    secret=st.text("abcdefghij", min_size=12, max_size=20),
+    place=st.sampled_from(("key", "message", "content", "schema", "model", "raw", "list")),
+)
+def test_no_refusal_repeats_what_it_refuses(secret, place):
+    """Whatever is wrong with a request, its words are in no error and no error behind that."""
+    schema = {"name": "x" * 99, "schema": {secret: {secret: 1}}}
+    raws = {
+        "key": body(**{secret: 1}),
+        "message": body(messages=[{"role": secret, "content": secret}]),
+        "content": body(messages=[{"role": "user", "content": [{"type": secret}]}]),
+        "schema": body(response_format={"type": "json_schema", "json_schema": schema}),
+        "model": body(model=secret),
+        "raw": secret.encode(),
+        "list": body(stop=[secret] * 9),
+    }
+
+    refused = refusal(raws[place])
+
+    told = f"{refused} {refused!r} {refused.param} {to_response(refused).body!r}"
+    assert secret not in told
+    assert refused.__context__ is None
+    assert refused.__cause__ is None
 
 
 def test_every_string_is_found():
