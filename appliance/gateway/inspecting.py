@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from appliance.gateway.batching import Batcher
 from appliance.gateway.decoding import decode
 from appliance.records.verdicts import Decision, Verdict
 
-_MOST_TEXTS: int = 32
+_MOST_TEXTS: Final = 32
 
 
 class Inspector(Protocol):

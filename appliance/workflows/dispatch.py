@@ -5,6 +5,7 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Final, Protocol
 
 from appliance.errors import (
@@ -35,6 +36,7 @@ _LONGEST_WAIT_S: Final = 900.0
 _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 30.0
 _SETTLING_S: Final = 0.1
+_LASTING: Final = timedelta(minutes=2)
 
 
 class Inspector(Protocol):
@@ -175,15 +177,18 @@ class Dispatcher:
                 raise cloud.spent from None
             raise
 
-    async def _ask_cloud(self, cloud: CloudState, cleared: ClearedPrompt) -> Completion:
+    async def _ask_cloud(self, cloud: CloudState, cleared: ClearedPrompt) -> Completion | None:
         draft = cleared.draft
         worst = cloud.budget.worst_case(draft, self._with.parameters).tokens
         async with self._slots[Route.CHATGPT]:
             await self._keep_pace(cloud, worst)
+            fresh = await self._freshen(cleared)
+            if fresh is None:
+                return None
             reservation = await self._reserve(cloud, draft)
             cloud.in_flight += 1
             # A run that ends does not throw away an answer that it has to pay for.
-            paying = asyncio.create_task(self._pay(cloud, cleared, reservation, worst))
+            paying = asyncio.create_task(self._pay(cloud, fresh, reservation, worst))
             self._paid.add(paying)
             paying.add_done_callback(self._paid.discard)
             return await asyncio.shield(paying)
@@ -196,6 +201,8 @@ class Dispatcher:
         try:
             completion = await self._ask_now(Route.CHATGPT, cleared)
         except BackendBusy as busy:
+            # Whoever asks to wait is there.
+            cloud.breaker.succeeded()
             cloud.budget.release(reservation)
             for pace in (cloud.requests, cloud.tokens):
                 pace.refused(busy.retry_after_s, self._with.now())
@@ -252,6 +259,12 @@ class Dispatcher:
             if route not in self._backends:
                 self._backends[route] = await asyncio.to_thread(self._with.supplies[route].fresh)
             return self._backends[route]
+
+    async def _freshen(self, cleared: ClearedPrompt) -> ClearedPrompt | None:
+        """The prompt with a stamp that lasts a while: it may have waited in line for long."""
+        if cleared.expires_at - self._with.clock.now() > _LASTING:
+            return cleared
+        return await self._clear_again(cleared.draft)
 
     async def _clear_again(self, draft: Draft) -> ClearedPrompt | None:
         [ruling] = await asyncio.to_thread(self._with.gate.clear_many, [draft])
