@@ -10,8 +10,6 @@ import regex  # type: ignore[import-untyped]  # ships no types
 from appliance.errors import DetectorFailed
 from appliance.records.verdicts import Hit
 
-Finder = Callable[[str], Iterable[Hit]]
-
 # Presidio skips a pattern that takes too long. Here it denies.
 _TIMEOUT_S: Final = 5.0
 
