@@ -1,9 +1,11 @@
 """A policy that does not parse opens nothing, and none can loosen the gate."""
 
+import dataclasses
+
 import pytest
 
 from appliance.errors import BadInput
-from appliance.gate.policy import load_phi_policy
+from appliance.gate.policy import check_strict, load_phi_policy
 from appliance.settings.policies import shipped_policies
 
 SHIPPED = (shipped_policies() / "phi.toml").read_text()
@@ -59,3 +61,15 @@ def test_a_policy_that_cannot_be_read_is_refused(tmp_path):
     for name in ("phi.toml", "none.toml"):
         with pytest.raises(BadInput):
             load_phi_policy(tmp_path / name)
+
+
+def test_a_looser_policy_is_refused_by_its_keys():
+    """The sentence names what a site would have to take back."""
+    floor = load_phi_policy(shipped_policies() / "phi.toml")
+    looser = dataclasses.replace(
+        floor, max_characters=floor.max_characters + 1, default_threshold=0.9
+    )
+
+    check_strict(floor, floor)
+    with pytest.raises(BadInput, match="max_characters, default_threshold"):
+        check_strict(looser, floor)
