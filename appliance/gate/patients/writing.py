@@ -33,6 +33,8 @@ _PEOPLE: Final = frozenset(
 )
 _PLACES: Final = frozenset({"city", "town", "village", "municipality", "county"})
 _ZIP_DIGITS: Final = 5
+# "jlong" is too near to a word.
+_USER_NAME: Final = 6
 
 
 def write_index(path: Path, patients: Iterable[Sequence[PatientIdentifier]], key: bytes) -> int:
@@ -177,7 +179,10 @@ def _joined(words: tuple[str, ...]) -> set[str]:
     """The name in one run, as in user names: in both orders, whole and with an initial."""
     first, last = words[0], words[-1]
     whole = "".join(words)
-    return {whole, last + "".join(words[:-1]), first + last, last + first}
+    forms = {whole, last + "".join(words[:-1]), first + last, last + first}
+    if len(last) >= _USER_NAME:
+        forms |= {first[0] + last, last + first[0]}
+    return forms
 
 
 def _plain(value: str) -> str:
