@@ -76,7 +76,8 @@ class People:
         yield from self._pairs(text, [*words, *joined, *known_as], has_case, exact_only=False)
         for view in disguised(text, words):
             yield from self._pairs(text, view, has_case, exact_only=True)
-        yield from self._in_one_run([*words, *joined])
+        yield from self._in_one_run("j|", [*words, *joined])
+        yield from self._in_one_run("u|", words)
         initials = [
             unit
             for unit in words
@@ -149,10 +150,10 @@ class People:
                 hashes = (own, theirs) if tags == "gf" else (theirs, own)
                 yield _Pair(unit, other, unit, other not in others, hashes)
 
-    def _in_one_run(self, units: list[Unit]) -> Iterator[Evidence]:
-        """Names in one run, also with blanks in odd places: "zebulonquackenbush"."""
+    def _in_one_run(self, tag: str, units: list[Unit]) -> Iterator[Evidence]:
+        """Names in one run, also with blanks in odd places, and names of users."""
         long = [unit for unit in units if len(unit.word) >= _MIN_JOINED and not unit.is_ordinary]
-        hashes = to_hashes([self._hasher.word(f"j|{unit.word}") for unit in long])
+        hashes = to_hashes([self._hasher.word(tag + unit.word) for unit in long])
         for unit, is_known in zip(long, self._table.contains(hashes), strict=True):
             if is_known:
                 yield Evidence(unit.start, unit.end, is_sure=True)

@@ -132,6 +132,9 @@ class _Entries:
             add(hashed(f"F|{family}"))
             add(self._hasher.word(f"i|{words[0][0]}{family}"))
         self._add_words("j|", _joined(words))
+        first, last = words[0][0], words[-1]
+        if len(last) >= _USER_NAME:
+            self._add_words("u|", (first + last, last + first))
 
     def _add_pair(self, given: str, family: str) -> None:
         """The pair, and the pair with one letter of either wrong."""
@@ -176,13 +179,10 @@ def _group(kind: str) -> str:
 
 
 def _joined(words: tuple[str, ...]) -> set[str]:
-    """The name in one run, as in user names: in both orders, whole and with an initial."""
+    """The name in one run, in both orders."""
     first, last = words[0], words[-1]
     whole = "".join(words)
-    forms = {whole, last + "".join(words[:-1]), first + last, last + first}
-    if len(last) >= _USER_NAME:
-        forms |= {first[0] + last, last + first[0]}
-    return forms
+    return {whole, last + "".join(words[:-1]), first + last, last + first}
 
 
 def _plain(value: str) -> str:
