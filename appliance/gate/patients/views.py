@@ -57,7 +57,7 @@ def words_of(text: str) -> list[Unit]:
             match.end(),
             word := match.group().lower(),
             is_ordinary(word),
-            match.group()[0].isupper(),
+            not match.group().islower(),
         )
         for place, match in enumerate(_WORD.finditer(text))
     ]
@@ -88,7 +88,7 @@ def disguised(text: str, words: list[Unit]) -> Iterator[list[Unit]]:
     for change in _DISGUISES:
         yield [_changed(unit, word) for unit in odd if (word := change(unit.word))]
     places = {unit.first for unit in odd}
-    pairs = [unit for unit in odd if {unit.first - 1, unit.first + 1} & places]
+    pairs = [unit for unit in odd if places & (_around(unit.first) - {unit.first})]
     for change in _SHIFTS if pairs else ():
         yield [_changed(unit, change(unit.word)) for unit in pairs]
     yield from _camels(text)
@@ -106,6 +106,10 @@ def undisguised(text: str, words: list[Unit]) -> Iterator[str]:
 
 def _is_listed(word: str) -> bool:
     return is_known_word(word) or word in given_names().clear or word in family_names().clear
+
+
+def _around(place: int) -> set[int]:
+    return set(range(place - _GAP, place + _GAP + 1))
 
 
 def _camels(text: str) -> Iterator[list[Unit]]:

@@ -85,9 +85,9 @@ _LEET_WORD: Final = re.compile(
 def join_spaced(reading: Reading) -> Reading:
     """The reading with letters and digits put together that stand apart, line ends too."""
     text = reading.text
+    reading = replace(reading, _SPACED, lambda match: _joined(match.group()))
     if "\n" in text:
         reading = drop(drop(reading, _HYPHENATED), _BROKEN_NUMBER)
-    reading = replace(reading, _SPACED, lambda match: _joined(match.group()))
     if "dot" in text.lower() or "[" in text or "(" in text:
         reading = replace(reading, _OBFUSCATED, lambda match: _point(match.group()))
     return reading
