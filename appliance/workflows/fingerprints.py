@@ -26,16 +26,20 @@ def fingerprinted(
     """The same notes; when the block ends, however it does, the gate knows all that came by.
 
     Where an import before was cut off, every note of the vault is fingerprinted anew.
+
+    Raises:
+        BadInput: Another process imports or erases notes.
     """
     prints = fingerprints_of(site)
-    anew = not prints.is_whole
-    prints.begin()
-    if anew:
-        _add_all(vault, prints)
-    try:
-        yield _seen(vault, prints, notes)
-    finally:
-        prints.finish(anew=anew)
+    with prints.alone():
+        anew = not prints.is_whole
+        prints.begin()
+        if anew:
+            _add_all(vault, prints)
+        try:
+            yield _seen(vault, prints, notes)
+        finally:
+            prints.finish(anew=anew)
 
 
 def ensure_fingerprints(site: Site, vault: Vault) -> None:
@@ -43,6 +47,18 @@ def ensure_fingerprints(site: Site, vault: Vault) -> None:
     if not fingerprints_of(site).is_whole:
         with fingerprinted(site, vault, ()):
             pass
+
+
+def forget_patient(site: Site, vault: Vault, patient_id: str) -> None:
+    """What only this patient's notes left is gone from the gate's fingerprints.
+
+    Raises:
+        BadInput: Another process imports or erases notes.
+    """
+    ensure_fingerprints(site, vault)
+    prints = fingerprints_of(site)
+    with prints.alone():
+        prints.forget([patient_id])
 
 
 def _seen(vault: Vault, prints: Fingerprints, notes: Iterable[SourceNote]) -> Iterator[SourceNote]:

@@ -10,7 +10,7 @@ from appliance.errors import BadInput
 from appliance.gate.patients.writing import write_index
 from appliance.records.identifiers import NoteId
 from appliance.settings.keys import Purpose
-from appliance.workflows.fingerprints import ensure_fingerprints, fingerprints_of
+from appliance.workflows.fingerprints import forget_patient
 from appliance.workflows.ingest import opened_vault
 from appliance.workflows.patients import INDEX
 from appliance.workflows.site import Site, open_site
@@ -106,8 +106,7 @@ def erase(root: Path, patient_source_id: str, *, dry_run: bool = False) -> Erasu
         # After the vault: killed in between, the index still knows the patient, and denies more
         # than it must. The other way round it would know too little.
         _renew_index(site, vault)
-        ensure_fingerprints(site, vault)
-        fingerprints_of(site).forget([patient_id])
+        forget_patient(site, vault, patient_id)
     return Erasure(patient_id, erased, is_dry_run=False)
 
 

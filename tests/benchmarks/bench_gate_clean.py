@@ -32,6 +32,7 @@ from appliance.synthesis.prompting.stream import drafts
 from appliance.workflows.gate_benchmark import read_corpus
 from tests.benchmarks.bench_gate import Keys
 from tests.lib.invented_hospital import hospital
+from tests.lib.memory_vault import EventList
 
 COUNT = 1000
 OURS = {"patient-index", "note-overlap"}
@@ -46,7 +47,7 @@ def main(arguments: list[str]) -> int:
         if "--index-only" in arguments:
             gate = open_narrow_gate(index)
         else:
-            gate = open_gate(shipped_policies(), index, Keys(), SystemClock())
+            gate = open_gate(shipped_policies(), index, Keys(), SystemClock(), EventList())
         sys.stdout.write("texts | count | denied | % | by index or overlap | as unreadable\n")
         for name, texts in _sets(numbers[0] if numbers else COUNT):
             _report(gate, name, texts)
@@ -73,7 +74,9 @@ def open_narrow_gate(index: Path) -> Gate:
     )
     key = Keys().key(Purpose.PATIENT_INDEX)
     notes = NoteOverlap.load(index.with_name(FILE), key, read_public_texts(policies / "labels"))
-    return Gate(rules, [PatientIndex.load(index, key), notes], b"s" * 32, SystemClock())
+    return Gate(
+        rules, [PatientIndex.load(index, key), notes], b"s" * 32, SystemClock(), EventList()
+    )
 
 
 def _sets(count: int) -> Iterator[tuple[str, list[str]]]:

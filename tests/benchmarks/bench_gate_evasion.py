@@ -29,6 +29,7 @@ from appliance.settings.policies import shipped_policies
 from tests.benchmarks.bench_gate import Keys
 from tests.benchmarks.bench_gate_clean import load_hospital, open_narrow_gate
 from tests.lib.invented_hospital import hospital
+from tests.lib.memory_vault import EventList
 
 COUNT = 10_000
 NAMES = {"name", "relative"}
@@ -329,7 +330,9 @@ def main(arguments: list[str]) -> int:
         path = Path(directory) / "patients.index"
         gates = {"index alone": open_narrow_gate(path)}
         if not index_only:
-            gates["the gate"] = open_gate(shipped_policies(), path, Keys(), SystemClock())
+            gates["the gate"] = open_gate(
+                shipped_policies(), path, Keys(), SystemClock(), EventList()
+            )
         texts = [text for _, _, text in made]
         denied = {name: _denied(gate, texts) for name, gate in gates.items()}
     totals = Counter(way for way, _, _ in made)

@@ -54,7 +54,7 @@ def main() -> int:
         return 2
     with tempfile.TemporaryDirectory() as directory:
         index = Path(directory) / "patients.index"
-        write_index(index, [PATIENT], Keys().key(Purpose.PATIENT_INDEX))
+        write_index(index, [[PATIENT]], Keys().key(Purpose.PATIENT_INDEX))
         prompts = list(_prompts(Path(root) / "phi"))
         clean = _passing(_open(index), prompts)[:COUNT]
         stock = _load_stock()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from appliance.errors import DetectorFailed
+from appliance.errors import BadInput, DetectorFailed
 from appliance.gate.overlap.detector import NoteOverlap
 from appliance.gate.overlap.fingerprints import FILE, Fingerprints
 from appliance.records.notes import SourceNote, SourcePatient
@@ -82,5 +82,19 @@ def test_a_vault_from_before_is_fingerprinted_by_the_next_command(site):
         known(site)
 
     register(site, [SourcePatient("p9", ())], Silent())
+
+    assert known(site) == {"a", "c"}
+
+
+def test_two_imports_at_once_are_refused(site):
+    """The second would write over what the first has seen."""
+
+    def stream():
+        yield note("a")
+        with pytest.raises(BadInput):
+            import_stream(site, [note("b")], Silent())
+        yield note("c", None)
+
+    import_stream(site, stream(), Silent())
 
     assert known(site) == {"a", "c"}

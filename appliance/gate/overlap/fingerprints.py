@@ -4,14 +4,17 @@ While notes are being imported a marker stands beside the file. Where it was lef
 be in the vault that the gate does not know, and the gate refuses to open.
 """
 
-from collections.abc import Iterable
+import fcntl
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from appliance.artifacts.writing import disk_errors, sync_directory, write_atomically
-from appliance.errors import DetectorFailed
+from appliance.errors import BadInput, DetectorFailed
 from appliance.gate.hashed.hashing import Hasher, Hashes
 from appliance.gate.hashed.table import HashTable, read_table, write_table
 from appliance.gate.normalisation import normalise
@@ -41,6 +44,27 @@ class Fingerprints:
     def is_whole(self) -> bool:
         """Whether there is a file that knows every note of the imports before."""
         return self._path.exists() and not _marker(self._path).exists()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """No other process extends or shrinks the file within the block.
+
+        Raises:
+            BadInput: Another one does.
+        """
+        path = self._path.with_name(f"{self._path.name}.lock")
+        with disk_errors(path):
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise BadInput(
+                    "Another import or erasure of notes is under way.", "Try again when it is done."
+                ) from None
+            yield
+        finally:
+            os.close(handle)
 
     def begin(self) -> None:
         """From now to `finish` the gate does not open."""

@@ -76,8 +76,8 @@ def _of_numbers(match: re.Match[str]) -> Iterator[str]:
     if len(first) == _YEAR_DIGITS and gap == other_gap:
         yield from _days([first], [month], [last])
         yield from _days([first], [last], [month])
-    elif len(last) == _YEAR_DIGITS or gap in "/.-":
-        # Two digits for a year between blanks are a row of numbers rather than a day.
+    elif len(last) == _YEAR_DIGITS or (gap in "/.-" and gap == other_gap):
+        # Two digits for a year, between blanks or other signs, are a row of numbers.
         yield from _either(first, month, last)
         if len(last) != _YEAR_DIGITS:
             yield from _days([first], [month], [last])

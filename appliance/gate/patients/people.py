@@ -75,7 +75,15 @@ class People:
         for view in disguised(text, words):
             yield from self._pairs(text, view, has_case, exact_only=True)
         yield from self._in_one_run([*words, *joined])
-        yield from self._with_initial(text, words, [*words, *joined])
+        initials = [
+            unit
+            for unit in words
+            if len(unit.word) == 1
+            and (unit.is_capital or not has_case)
+            # The ending of "patient's" in capitals is none.
+            and text[unit.start - 1 : unit.start] != "'"
+        ]
+        yield from self._with_initial(text, initials, [*words, *joined])
 
     def _pairs(
         self, text: str, units: list[Unit], has_case: bool, *, exact_only: bool
@@ -145,13 +153,15 @@ class People:
             if is_known:
                 yield Evidence(unit.start, unit.end, is_sure=True)
 
-    def _with_initial(self, text: str, words: list[Unit], units: list[Unit]) -> Iterator[Evidence]:
+    def _with_initial(
+        self, text: str, initials: list[Unit], units: list[Unit]
+    ) -> Iterator[Evidence]:
         """An initial beside a family name: "Z. Quackenbush"."""
-        initials = {unit.first: unit for unit in words if len(unit.word) == 1}
+        places = {unit.first: unit for unit in initials}
         found = [
             (initial, unit)
             for unit in units
-            for initial in (initials.get(unit.first - 1), initials.get(unit.last + 1))
+            for initial in (places.get(unit.first - 1), places.get(unit.last + 1))
             if initial is not None and len(unit.word) > 1 and _is_beside(text, initial, unit)
         ]
         hashes = to_hashes([self._hasher.word(f"i|{one.word}{two.word}") for one, two in found])
