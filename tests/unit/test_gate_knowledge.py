@@ -101,6 +101,12 @@ def test_a_listed_name_is_lifted_by_its_disease_only(detector, text, lifted):
     assert lift(text, detector) == lifted
 
 
+def test_a_house_number_is_read_by_one_who_guesses_no_numbers():
+    """The whole address may be taken for a place."""
+    assert not is_explained("box 8158 there", has_capitals=True, with_numbers=False)
+    assert is_explained("no chest pain", has_capitals=True, with_numbers=False)
+
+
 @pytest.mark.parametrize("stretch", ["Box 8158 there", "Discussed with Baker", "by a@b", "on 1234"])
 def test_what_could_be_somebody_s_is_read(stretch):
     assert not is_explained(stretch, has_capitals=True, with_numbers=True)
@@ -142,6 +148,9 @@ def _is_strong(text, hit):
         ("at the University of Quuxton Hospital", "University of Quuxton Hospital"),
         ("treated in quuxton clinic", "quuxton clinic"),
         ("WENT TO ACME REHABILITATION", "ACME REHABILITATION"),
+        ("at Quuxton Hospital in Big Quuxville now", "Quuxton Hospital in Big Quuxville"),
+        ("at Quuxton Hospital in the morning", "Quuxton Hospital"),
+        ("lives in Georgia now", "Georgia"),
     ],
 )
 def test_a_place_is_found_with_all_its_words(text, found):
@@ -158,6 +167,8 @@ def test_a_place_is_found_with_all_its_words(text, found):
         ("rose quackenbush was seen", "rose quackenbush"),
         ("Quackenbush, Jennifer", "Quackenbush, Jennifer"),
         ("seen by dr. r. lee", "dr. r. lee"),
+        ("seen by A. B. Quuxberg, RN", "B. Quuxberg"),
+        ("Jennifer was here", "Jennifer"),
     ],
 )
 def test_a_person_is_found_with_title_and_initials(text, found):
@@ -183,6 +194,17 @@ def test_a_vocabulary_that_cannot_be_read_is_refused(tmp_path):
     (tmp_path / "a.tsv").mkdir()
     with pytest.raises(BadInput, match="can't be read"):
         load_terms(tmp_path)
+
+
+def test_a_vocabulary_lifts_its_own_terms(tmp_path):
+    """Names, synonyms and short forms; other files of the directory are none of it."""
+    (tmp_path / "a.tsv").write_text("name\tsynonyms\nQuux palsy\tZyx disease|Vuu quorb\n")
+    (tmp_path / "b.toml").write_text("name = 'Jub quorb'")
+    terms = load_terms(tmp_path)
+
+    for text, lifted in (("Vuu quorb", "vocabulary"), ("Jub quorb", None)):
+        hit = Hit(0, 3, "PERSON", 0.95, "tagger")
+        assert find_lift(text, hit, terms) == lifted
 
 
 @pytest.mark.parametrize(
