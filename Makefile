@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test check format clean bench-gate bench-gate-speed bench-gateway bench-learning bench-ledger
+.PHONY: install demo test check format clean bench-gate bench-gate-clean bench-gate-evasion bench-gate-index bench-gate-speed bench-gateway bench-learning bench-ledger
 
 install: $(STAMP)
 
@@ -41,6 +41,17 @@ bench-gate: install
 
 bench-gate-speed: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.bench_gate_speed
+
+# Ten thousand disguised identifiers of the invented hospital; exit code 1 if one passes.
+bench-gate-evasion: install
+	$(BIN)/python -m tests.benchmarks.bench_gate_evasion
+
+# What is denied of clean texts and of our own drafts, a registry loaded.
+bench-gate-clean: install
+	$(BIN)/python -m tests.benchmarks.bench_gate_clean
+
+bench-gate-index: install
+	$(BIN)/python -m tests.benchmarks.bench_gate_index
 
 bench-learning: install
 	$(BIN)/python -m pytest -s tests/benchmarks/bench_learning.py

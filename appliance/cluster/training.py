@@ -93,8 +93,14 @@ def _trainer(
     from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchTrainer
 
+    class Trainer(TorchTrainer):  # type: ignore[misc]  # Ray ships no types.
+        """A trainer that leaves Ctrl-C to the command line."""
+
+        def _register_sigint_handler(self, controller: Any) -> None:
+            """No handler: Ray's would end the process with 1 and no word, and outlive the run."""
+
     share = max(1, cluster.cpus // workers)
-    return TorchTrainer(
+    return Trainer(
         _run,
         train_loop_config={"loop": loop, "config": dict(config)},
         scaling_config=ScalingConfig(

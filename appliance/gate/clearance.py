@@ -6,7 +6,6 @@ long, sent twice or never inspected does not go out. Needs no detector and no Pr
 
 import hashlib
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -15,6 +14,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from appliance.errors import ClearanceInvalid
+from appliance.gate.spending import SpentStamps
 from appliance.records.clock import Clock
 from appliance.records.identifiers import Digest
 from appliance.records.prompts import Draft
@@ -69,21 +69,29 @@ class Stamper:
 
 
 class ClearanceChecker:
-    """Checks stamps where prompts are sent; each is good once in the life of the checker.
+    """Checks stamps where prompts are sent; each is good once.
 
     Args:
         seed: 32 bytes, the Ed25519 private key; only its public half is kept.
         clock: The time.
         policy_digest: Policies in force now.
         life: The longest life a stamp can have.
+        spent: Remembers the stamps that were used.
     """
 
-    def __init__(self, seed: bytes, clock: Clock, policy_digest: Digest, life: timedelta) -> None:
+    def __init__(
+        self,
+        seed: bytes,
+        clock: Clock,
+        policy_digest: Digest,
+        life: timedelta,
+        spent: SpentStamps,
+    ) -> None:
         self._key = Ed25519PrivateKey.from_private_bytes(seed).public_key()
         self._clock = clock
         self._policy_digest = policy_digest
         self._life = life
-        self._spent: dict[str, datetime] = {}
+        self._spent = spent
 
     def check(self, cleared: ClearedPrompt) -> None:
         """The stamp is genuine, in time, of this policy, of this very prompt, and now spent.
@@ -92,32 +100,19 @@ class ClearanceChecker:
             ClearanceInvalid: It is not; the sentence says which.
         """
         now = self._clock.now()
-        self._forget(now)
         message = _message(cleared.draft, cleared.policy_digest, cleared.expires_at, cleared.nonce)
         try:
             self._key.verify(cleared.stamp, message)
         except (InvalidSignature, TypeError, ValueError):
             raise _invalid(cleared, "is not the gate's for this prompt") from None
-        refusals: tuple[tuple[str, Callable[[], bool]], ...] = (
-            (
-                "was given under other policies",
-                lambda: cleared.policy_digest != self._policy_digest,
-            ),
-            ("has expired", lambda: now >= cleared.expires_at),
-            ("comes from the future", lambda: cleared.expires_at - now > self._life + _DRIFT),
-            ("was used before", lambda: cleared.nonce in self._spent),
-        )
-        for complaint, is_so in refusals:
-            if is_so():
-                raise _invalid(cleared, complaint)
-        self._spent[cleared.nonce] = cleared.expires_at
-
-    def _forget(self, now: datetime) -> None:
-        """Stamps long expired need not be remembered: they fail by their date."""
-        if len(self._spent) % 1024 == 0:
-            self._spent = {
-                nonce: until for nonce, until in self._spent.items() if until + _DRIFT >= now
-            }
+        if cleared.policy_digest != self._policy_digest:
+            raise _invalid(cleared, "was given under other policies")
+        if now >= cleared.expires_at:
+            raise _invalid(cleared, "has expired")
+        if cleared.expires_at - now > self._life + _DRIFT:
+            raise _invalid(cleared, "comes from the future")
+        if not self._spent.spend(cleared.nonce, cleared.expires_at, now):
+            raise _invalid(cleared, "was used before")
 
 
 def _message(draft: Draft, policy_digest: Digest, expires_at: datetime, nonce: str) -> bytes:

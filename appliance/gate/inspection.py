@@ -14,12 +14,13 @@ from appliance.errors import Denied, DetectorFailed
 from appliance.gate.clearance import ClearedPrompt, Stamper
 from appliance.gate.denials import denial_facts
 from appliance.gate.detecting import Detector, GuardedDetector
-from appliance.gate.knowledge import find_lift
-from appliance.gate.legibility import find_illegible
-from appliance.gate.normalisation import Reading, normalise
+from appliance.gate.knowledge import find_lift, find_witnessed
+from appliance.gate.legibility import find_doubt
+from appliance.gate.normalisation import Reading
 from appliance.gate.policy import PhiPolicy
 from appliance.gate.remembering import Hits, Memory
 from appliance.gate.ruling import counts, refuse, rule
+from appliance.gate.unwrapping.readings import readings
 from appliance.gate.vocabulary import Terms
 from appliance.records.clock import Clock
 from appliance.records.events import Recorder
@@ -154,11 +155,11 @@ class Gate:
         if refusal:
             return _Hearing((), refusal, is_over=True)
         try:
-            readings = (normalise(text),)
-            refusal = next(filter(None, (find_illegible(one.text) for one in readings)), "")
+            read = readings(text)
+            refusal = find_doubt(text, [one.text for one in read]) or ""
         except Exception:  # noqa: BLE001 - whatever keeps it from being read, it can't pass
             return _Hearing((), "unreadable", is_over=True)
-        hearing = _Hearing(readings, refusal, [[] for _ in readings], is_over=bool(refusal))
+        hearing = _Hearing(read, refusal, [[] for _ in read], is_over=bool(refusal))
         if not refusal:
             self._recall(hearing)
         return hearing
@@ -201,17 +202,23 @@ class Gate:
             self._take(hearing, [next(answers) for _ in hearing.readings])
 
     def _take(self, hearing: _Hearing, answers: Sequence[Hits]) -> None:
-        """What was found in each reading counts or is lifted, each hit by itself."""
+        """All that was found in each reading so far counts or is lifted.
+
+        A hit that was lifted while it was alone may stand now that another detector agrees.
+        """
+        hearing.counted.clear()
+        hearing.lifted.clear()
         try:
             for reading, found, hits in zip(hearing.readings, hearing.found, answers, strict=True):
                 found.extend(hits)
-                for hit in hits:
-                    self._weigh(hearing, reading, hit)
+                witnessed = find_witnessed(found)
+                for hit in found:
+                    self._weigh(hearing, reading, hit, has_witness=hit in witnessed)
         except Exception:  # noqa: BLE001 - a lift that can't be looked up leaves a doubt
             hearing.refusal = "not-ruled"
 
-    def _weigh(self, hearing: _Hearing, reading: Reading, hit: Hit) -> None:
-        rule_name = find_lift(reading.text, hit, self._rules.terms)
+    def _weigh(self, hearing: _Hearing, reading: Reading, hit: Hit, *, has_witness: bool) -> None:
+        rule_name = find_lift(reading.text, hit, self._rules.terms, has_witness=has_witness)
         if rule_name is not None:
             hearing.lifted.append(_to_input(reading, hit, f"{hit.detector}:{rule_name}"))
         elif counts(hit, self._rules.policy):

@@ -76,6 +76,12 @@ def places(kind: str) -> Words:
     return Words(frozenset(row[0] for row in rows) - doubtful, doubtful)
 
 
+@cache
+def spelling_weights() -> dict[str, float]:
+    """Groups of letters, with what each adds to the log odds that a word is no name."""
+    return {row[0]: float(row[1]) for row in _rows("spelling.tsv", 2_000)}
+
+
 def is_known_word(word: str) -> bool:
     """Whether the word, in any case, is ordinary English or medicine rather than a name.
 

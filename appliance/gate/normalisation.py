@@ -5,8 +5,8 @@ Cyrillic letters that look Latin, curly hyphens. The detectors see one plain for
 finding is mapped back to code points of the input as given.
 """
 
+import re
 import unicodedata
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,6 +16,9 @@ from appliance.gate.confusables import fold_character
 # combining grapheme joiner, Hangul and Khmer fillers.
 _INVISIBLE: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\u2800")
 _VARIATION: Final = (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0), range(0x180B, 0x1810))
+
+
+_PLAIN_STRETCH: Final = re.compile(r"[\x00-\x08\x0a-\x7f]+(?=[\x00-\x7f]|\Z)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +64,23 @@ def normalise(text: str) -> Reading:
     characters: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
-    for start, end, plain in _plain_clusters(text):
-        characters.append(plain)
-        starts.extend([start] * len(plain))
-        ends.extend([end] * len(plain))
+    done = 0
+    while done < len(text):
+        # Most of a text that is not all ASCII is: such a stretch is taken as it stands. Its last
+        # character may carry a mark, and is left to the clusters.
+        match = _PLAIN_STRETCH.match(text, done)
+        if match is not None:
+            last = match.end()
+            characters.append(match.group())
+            starts.extend(range(done, last))
+            ends.extend(range(done + 1, last + 1))
+            done = last
+        else:
+            start, done = done, _end_of_cluster(text, done)
+            plain = _read_cluster(text, start, done)
+            characters.append(plain)
+            starts.extend([start] * len(plain))
+            ends.extend([_end_of_visible(text, start, done)] * len(plain))
     return Reading("".join(characters), tuple(starts), tuple(ends))
 
 
@@ -75,20 +91,19 @@ def is_invisible(character: str) -> bool:
     return any(ord(character) in block for block in _VARIATION)
 
 
-def _plain_clusters(text: str) -> Iterator[tuple[int, int, str]]:
-    """Triples (start, end, plain form) of each base character with the marks that follow it."""
-    position = 0
-    while position < len(text):
-        start = position
-        position += 1
-        if is_invisible(text[start]):
-            continue
-        cluster = [text[start]]
-        while position < len(text) and _continues(text[position]):
-            if not is_invisible(text[position]):
-                cluster.append(text[position])
-            position += 1
-        yield start, _end_of_visible(text, start, position), _plain("".join(cluster))
+def _end_of_cluster(text: str, start: int) -> int:
+    """One past the marks and invisible characters that follow the one at `start`."""
+    end = start + 1
+    if is_invisible(text[start]):
+        return end
+    while end < len(text) and _continues(text[end]):
+        end += 1
+    return end
+
+
+def _read_cluster(text: str, start: int, end: int) -> str:
+    """The plain form of a base character with its marks; "" where it shows nothing."""
+    return _plain("".join(c for c in text[start:end] if not is_invisible(c)))
 
 
 def _continues(character: str) -> bool:

@@ -1,5 +1,6 @@
 """Opening the gate of a site: policy read, detectors loaded, keys fetched. No network."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -8,11 +9,17 @@ from appliance.errors import ApplianceError, DetectorFailed
 from appliance.gate.clearance import ClearanceChecker
 from appliance.gate.detecting import Detector
 from appliance.gate.inspection import Gate, GateRules
-from appliance.gate.patients import PatientIndex
+from appliance.gate.overlap.detector import NoteOverlap, read_public_texts
+from appliance.gate.overlap.fingerprints import FILE
+from appliance.gate.patients.index import PatientIndex
 from appliance.gate.policy import check_strict, load_phi_policy
+from appliance.gate.recognizers.rules import Rule
+from appliance.gate.recognizers.site import load_site_rules
 from appliance.gate.skimming import Skimmer
+from appliance.gate.spending import SpentStamps
 from appliance.gate.vocabulary import load_terms
 from appliance.records.clock import Clock
+from appliance.records.egress import derive_seal_key
 from appliance.records.events import Recorder
 from appliance.records.identifiers import Digest
 from appliance.settings.keys import KeyProvider, Purpose
@@ -32,16 +39,19 @@ def open_gate(
     """The gate of a site, every detector that its policy names loaded and awake.
 
     Args:
-        policies: Directory of the policies in force; `phi.toml` is read from it.
-        index: The patient index; where there is none, no patient is registered.
+        policies: Directory of the policies in force; `phi.toml` and `identifiers.toml` are read
+            from it.
+        index: The patient index; where there is none, no patient is registered. The fingerprints
+            of the notes lie beside it.
         keys: Keys of the patient index and of the stamps.
         clock: The time.
         recorder: Told of every draft that is denied, and of a gate that does not open.
 
     Raises:
         BadInput: The policy does not parse, or is looser than the product's own.
-        DetectorFailed: A detector does not load, or finds nothing where it must.
-        KeyMismatch: The patient index was written under another key.
+        DetectorFailed: A detector does not load, finds nothing where it must, or there are notes in
+            the vault that it can't know.
+        KeyMismatch: Patient index or fingerprints were written under another key.
     """
     try:
         return _open(policies, index, keys, clock, recorder)
@@ -53,7 +63,9 @@ def open_gate(
 def _open(policies: Path, index: Path, keys: KeyProvider, clock: Clock, recorder: Recorder) -> Gate:
     policy = load_phi_policy(policies / "phi.toml")
     check_strict(policy, load_phi_policy(shipped_policies() / "phi.toml"))
-    patients = PatientIndex.load(index, keys.key(Purpose.PATIENT_INDEX))
+    key = keys.key(Purpose.PATIENT_INDEX)
+    patients = PatientIndex.load(index, key)
+    notes = NoteOverlap.load(index.with_name(FILE), key, read_public_texts(policies / "labels"))
     is_empty = policy.require_patient_index and not len(patients)
     rules = GateRules(
         policy,
@@ -61,28 +73,36 @@ def _open(policies: Path, index: Path, keys: KeyProvider, clock: Clock, recorder
         load_terms(policies / "labels"),
         "patient-index-empty" if is_empty else "",
     )
-    detectors: list[Detector] = [patients]
+    site_rules = load_site_rules(policies / "identifiers.toml")
+    detectors: list[Detector] = [patients, notes]
     for name in policy.detectors:
-        if name != PatientIndex.name:
-            detectors += _load(name)
+        if name not in {patients.name, notes.name}:
+            detectors += _load(name, site_rules)
     # Cheap ones first: a text that one of them denies costs nothing more.
     detectors.sort(key=lambda detector: isinstance(detector, Skimmer))
     return Gate(rules, detectors, keys.key(Purpose.CLEARANCE), clock, recorder)
 
 
-def open_checker(keys: KeyProvider, clock: Clock, policy_digest: Digest) -> ClearanceChecker:
+def open_checker(
+    keys: KeyProvider, clock: Clock, policy_digest: Digest, spent: SpentStamps
+) -> ClearanceChecker:
     """The sender's side of the stamp; loads no detector."""
-    return ClearanceChecker(keys.key(Purpose.CLEARANCE), clock, policy_digest, _LONGEST_LIFE)
+    return ClearanceChecker(keys.key(Purpose.CLEARANCE), clock, policy_digest, _LONGEST_LIFE, spent)
 
 
-def _load(name: str) -> list[Detector]:
+def open_seal_key(keys: KeyProvider) -> bytes:
+    """The key that ties a stamp to the body it travels in; it can't make a stamp."""
+    return derive_seal_key(keys.key(Purpose.CLEARANCE))
+
+
+def _load(name: str, site_rules: Sequence[Rule]) -> list[Detector]:
     """The detectors that one name of the policy stands for, each tried on a text it must find."""
     loaded: list[Detector] = []
     if name == "presidio":
         from appliance.gate.presidio import load_presidio
         from appliance.gate.recognizers.catalogue import finders
 
-        *rules, names = load_presidio(finders())
+        *rules, names = load_presidio(finders(site_rules))
         loaded = [*rules, Skimmer(names, guesses_numbers=False)]
     if name == "tagger":
         from appliance.gate.tagger import load_tagger

@@ -16,9 +16,9 @@ _MAX_THRESHOLD: Final = 0.9
 _MAX_TIMEOUT_S: Final = 600.0
 _MAX_CLEARANCE_MINUTES: Final = 24 * 60
 _COVERED_LANGUAGES: Final = frozenset({"en"})
-_DETECTORS: Final = frozenset({"presidio", "tagger", "patient-index"})
+_DETECTORS: Final = frozenset({"presidio", "tagger", "patient-index", "note-overlap"})
 # A policy may add a detector; it can't do without these.
-_NEEDED: Final = frozenset({"presidio", "patient-index"})
+_NEEDED: Final = frozenset({"presidio", "patient-index", "note-overlap"})
 _MENDING: Final = "Mend that line; the shipped policies/phi.toml shows every key."
 
 
@@ -63,7 +63,9 @@ def load_phi_policy(path: Path) -> PhiPolicy:
         content = path.read_bytes()
         raw = tomllib.loads(content.decode("utf-8"))
     except OSError as error:
-        raise BadInput(f"{path} can't be read: {error.strerror}.") from None
+        raise BadInput(
+            f"{path} can't be read: {error.strerror}.", "Copy the product's own back to that place."
+        ) from None
     except UnicodeDecodeError:
         raise BadInput(f"{path} is not UTF-8.", "Save it as UTF-8.") from None
     except tomllib.TOMLDecodeError as error:

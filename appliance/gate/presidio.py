@@ -5,13 +5,13 @@ engine gets a model that is already loaded, so that path is never taken.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from appliance.errors import DetectorFailed
+from appliance.gate.casing import recase
+from appliance.gate.recognizers.rules import Finder
 from appliance.records.verdicts import Hit
-
-Finder = Callable[[str], Iterable[Hit]]
 
 _LANGUAGE: Final = "en"
 # What spaCy calls a thing, and what the gate calls it. Dates, numbers and nations come from rules,
@@ -78,7 +78,9 @@ class SpacyDetector:
         engine = self._analyzer.nlp_engine
         # What the model learns of these texts' words is forgotten at the end of the zone.
         with self._model.memory_zone():
-            read = engine.process_batch(list(texts), language=_LANGUAGE, batch_size=_BATCH)
+            read = engine.process_batch(
+                list(map(recase, texts)), language=_LANGUAGE, batch_size=_BATCH
+            )
             return [_analyze(self._analyzer, text, artifacts) for text, artifacts in read]
 
 

@@ -2,7 +2,7 @@
 
 spaCy and the tagger guess, and medical knowledge lifts their alarms on ordinary and medical words.
 In a stretch where every such alarm would be lifted there is nothing for them to read. A stretch is
-a line, or a sentence of it; one that has anything else is read whole. `knowledge.is_explained`
+a line, or a sentence of it; one that has anything else is read whole. `explaining.is_explained`
 decides, and a property test holds it to `knowledge.find_lift`.
 """
 
@@ -12,7 +12,7 @@ from typing import Final
 
 from appliance.errors import DetectorFailed
 from appliance.gate.detecting import Detector, is_well_formed
-from appliance.gate.knowledge import is_explained
+from appliance.gate.explaining import is_explained
 from appliance.gate.recognizers.words import uses_capitals
 from appliance.gate.remembering import Hits, Memory
 from appliance.records.verdicts import Hit

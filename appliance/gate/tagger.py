@@ -55,7 +55,6 @@ class Tagger:
         self._session = session
         self._tokenizer = tokenizer
         self._labels = labels
-        self._inputs = {entry.name for entry in session.get_inputs()}
         self._edges = (tokenizer.token_to_id("[CLS]"), tokenizer.token_to_id("[SEP]"))
 
     def detect(self, texts: Sequence[str]) -> list[list[Hit]]:
@@ -79,9 +78,11 @@ class Tagger:
         import numpy as np
 
         input_ids = np.array([[self._edges[0], *ids, self._edges[1]]], dtype=np.int64)
-        feed = {"input_ids": input_ids, "attention_mask": np.ones_like(input_ids)}
-        if "token_type_ids" in self._inputs:
-            feed["token_type_ids"] = np.zeros_like(input_ids)
+        feed = {
+            "input_ids": input_ids,
+            "attention_mask": np.ones_like(input_ids),
+            "token_type_ids": np.zeros_like(input_ids),
+        }
         logits = self._session.run(None, feed)[0][0, 1:-1]
         shares = np.exp(logits - logits.max(axis=-1, keepdims=True))
         best, score = logits.argmax(axis=-1), 1 / shares.sum(axis=-1)

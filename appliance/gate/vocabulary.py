@@ -62,7 +62,9 @@ def load_terms(labels: Path) -> Terms:
         except UnicodeDecodeError:
             raise BadInput(f"{path} is not UTF-8.", "Save it as UTF-8.") from None
         except OSError as error:
-            raise BadInput(f"{path} can't be read: {error.strerror}.") from None
+            raise BadInput(
+                f"{path} can't be read: {error.strerror}.", "Let this user read it, or remove it."
+            ) from None
         for line in lines[1:]:
             terms += [part for cell in line.split("\t")[:3] for part in cell.split("|")]
     return Terms(terms)

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from appliance.errors import BadInput, Denied
-from appliance.gate.opening import open_checker
+from appliance.gate.opening import open_checker, open_seal_key
+from appliance.gate.spending import SpentFile
 from appliance.gateway.callers import Callers
 from appliance.gateway.clearing import Clearing
 from appliance.gateway.counting import Counts, Latch
@@ -24,7 +25,6 @@ from appliance.gateway.metering import Meters
 from appliance.gateway.quarantine import Quarantine
 from appliance.gateway.quotas import Quotas
 from appliance.gateway.recording import Recording
-from appliance.records.egress import derive_seal_key
 from appliance.settings.gateway import OWN_USER, GatewayPolicy, load_gateway_policy
 from appliance.settings.keys import Purpose
 from appliance.settings.secrets import read_provider_key
@@ -189,8 +189,10 @@ def _fit(
     purse = Purse.open(site.paths.gateway / "spending.db")
     stack.callback(purse.close)
     counts = Counts()
-    checker = open_checker(site.keys, site.clock, site.policy_digest)
-    seal_key = derive_seal_key(site.keys.key(Purpose.CLEARANCE))
+    # A file of the gateway's own: the site's journal is out of its reach.
+    spent = SpentFile(site.paths.gateway / "stamps.db")
+    checker = open_checker(site.keys, site.clock, site.policy_digest, spent)
+    seal_key = open_seal_key(site.keys)
     return Fittings(
         policy=policy,
         clearing=Clearing(checker, seal_key, policy.instruction),

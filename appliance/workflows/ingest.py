@@ -15,6 +15,7 @@ from appliance.errors import BadInput
 from appliance.records.notes import SourceNote
 from appliance.records.progress import Progress
 from appliance.settings.keys import Purpose
+from appliance.workflows.fingerprints import fingerprinted
 from appliance.workflows.site import Site, check_kept, open_site
 
 MAX_KEPT: Final = 100_000
@@ -159,8 +160,8 @@ def import_stream(
     Raises:
         NoSpace: The disk is full; what was committed is kept.
     """
-    with opened_vault(site) as vault:
-        report = vault.seal(_reported(notes, progress, total))
+    with opened_vault(site) as vault, fingerprinted(site, vault, notes) as seen:
+        report = vault.seal(_reported(seen, progress, total))
     progress.end(f"{report.new} new, {report.changed} changed, {report.known} known")
     return report
 

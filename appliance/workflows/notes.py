@@ -7,9 +7,10 @@ from typing import Final
 
 from appliance.clinical.vault.store import Vault
 from appliance.errors import BadInput
-from appliance.gate.patients import write_index
+from appliance.gate.patients.writing import write_index
 from appliance.records.identifiers import NoteId
 from appliance.settings.keys import Purpose
+from appliance.workflows.fingerprints import forget_patient
 from appliance.workflows.ingest import opened_vault
 from appliance.workflows.patients import INDEX
 from appliance.workflows.site import Site, open_site
@@ -79,7 +80,7 @@ def show(root: Path, note_id: str, reason: str, *, with_text: bool) -> NoteView:
 
 
 def erase(root: Path, patient_source_id: str, *, dry_run: bool = False) -> Erasure:
-    """The patient's notes and identifiers are gone, from the gate's index too.
+    """The patient's notes and identifiers are gone, from the gate's index and fingerprints too.
 
     Args:
         root: The site.
@@ -105,6 +106,7 @@ def erase(root: Path, patient_source_id: str, *, dry_run: bool = False) -> Erasu
         # After the vault: killed in between, the index still knows the patient, and denies more
         # than it must. The other way round it would know too little.
         _renew_index(site, vault)
+        forget_patient(site, vault, patient_id)
     return Erasure(patient_id, erased, is_dry_run=False)
 
 
@@ -112,5 +114,5 @@ def _renew_index(site: Site, vault: Vault) -> None:
     path = site.paths.vault / INDEX
     if path.exists():
         patients = vault.read_patients_identified("patient-index")
-        identifiers = (item for patient in patients for item in patient.identifiers)
+        identifiers = (patient.identifiers for patient in patients)
         write_index(path, identifiers, site.keys.key(Purpose.PATIENT_INDEX))

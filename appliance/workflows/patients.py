@@ -9,10 +9,11 @@ from typing import Final
 from appliance.clinical.intake.registry import read_registry
 from appliance.clinical.intake.rejections import Rejected
 from appliance.errors import BadInput
-from appliance.gate.patients import write_index
+from appliance.gate.patients.writing import write_index
 from appliance.records.notes import SourcePatient
 from appliance.records.progress import Progress
 from appliance.settings.keys import Purpose
+from appliance.workflows.fingerprints import ensure_fingerprints
 from appliance.workflows.ingest import opened_vault
 from appliance.workflows.site import Site, open_site
 
@@ -94,10 +95,11 @@ def register(
     progress.begin("Writing the patient index")
     with opened_vault(site) as vault:
         vault.register(patients)
+        ensure_fingerprints(site, vault)
         known = vault.read_patients_identified(_REASON)
         indexed = write_index(
             site.paths.vault / INDEX,
-            (item for patient in known for item in patient.identifiers),
+            (patient.identifiers for patient in known),
             site.keys.key(Purpose.PATIENT_INDEX),
         )
     progress.end(f"{indexed} identifiers")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from appliance.errors import BadInput
+from appliance.errors import BadInput, IntegrityError
 from appliance.gate.denials import denial_facts
 from appliance.gate.inspection import Gate
 from appliance.gate.opening import open_gate
@@ -73,7 +73,11 @@ def open_site_gate(site: Site) -> Gate:
         DetectorFailed: A detector does not load.
     """
     index = site.paths.vault / INDEX
-    check_kept(site, index, "patients.imported", "patients")
+    try:
+        check_kept(site, index, "patients.imported", "patients")
+    except IntegrityError as error:
+        site.ledger.record("gate.closed", {"error": type(error).__name__})
+        raise
     return open_gate(site.paths.policies, index, site.keys, site.clock, site.ledger)
 
 

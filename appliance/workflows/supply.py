@@ -5,11 +5,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from appliance.errors import BadInput
+from appliance.gate.opening import open_seal_key
 from appliance.learning.basemodels.store import BaseModel
-from appliance.records.egress import derive_seal_key
 from appliance.records.progress import Progress
 from appliance.settings.gateway import GatewayPolicy
-from appliance.settings.keys import Purpose
 from appliance.settings.secrets import read_caller_token
 from appliance.synthesis.backends.base import Backend, Checker
 from appliance.workflows.site import Site
@@ -100,7 +99,7 @@ class GatewaySupply:
         """A client of the gateway."""
         from appliance.synthesis.backends.chatgpt.client import ChatGptBackend
 
-        seal_key = derive_seal_key(self._site.keys.key(Purpose.CLEARANCE))
+        seal_key = open_seal_key(self._site.keys)
         # The gateway gives up first, and says why.
         timeout_s = self._policy.limits.request_timeout_s + _MARGIN_S
         return ChatGptBackend(

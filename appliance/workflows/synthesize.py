@@ -13,6 +13,7 @@ from typing import Final
 from appliance.artifacts.manifest import read_manifest
 from appliance.errors import BackendUnavailable
 from appliance.gate.opening import open_checker
+from appliance.gate.spending import SpentFile
 from appliance.learning.basemodels.store import ModelStore
 from appliance.records.cards import CorpusCard
 from appliance.records.events import Fact
@@ -39,6 +40,8 @@ from appliance.workflows.site import Site, open_site
 from appliance.workflows.supply import EngineSupply, GatewaySupply, Supply
 
 RESTARTS: Final = 3
+# No corpus can be called so: its journal lies beside this file.
+STAMPS: Final = ".stamps.db"
 PARAMETERS: Final = SamplingParameters(temperature=0.7, max_tokens=64)
 _TRIES_PER_LINE: Final = 4
 
@@ -90,7 +93,8 @@ def synthesize_in(site: Site, gate: Inspector, order: Order, progress: Progress)
             supplies[Route.CHATGPT] = GatewaySupply(site, prepared.gateway, model_name)
         if Route.VLLM in prepared.policy.routes:
             model = ModelStore(site.paths.models).resolve(site.settings.vllm.model)
-            checker = open_checker(site.keys, site.clock, site.policy_digest)
+            spent = SpentFile(site.paths.journal / STAMPS)
+            checker = open_checker(site.keys, site.clock, site.policy_digest, spent)
             engine = EngineSupply(site, model, checker, progress)
             supplies[Route.VLLM] = stack.enter_context(engine)
         return synthesize_with(site, gate, supplies, order, prepared, progress)

@@ -21,7 +21,7 @@ from typing import Any
 
 from appliance.gate.inspection import Gate
 from appliance.gate.opening import open_gate
-from appliance.gate.patients import write_index
+from appliance.gate.patients.writing import write_index
 from appliance.records.notes import PatientIdentifier
 from appliance.records.verdicts import Decision
 from appliance.settings.clock import SystemClock
@@ -54,7 +54,7 @@ def main() -> int:
         return 2
     with tempfile.TemporaryDirectory() as directory:
         index = Path(directory) / "patients.index"
-        write_index(index, [PATIENT], Keys().key(Purpose.PATIENT_INDEX))
+        write_index(index, [[PATIENT]], Keys().key(Purpose.PATIENT_INDEX))
         prompts = list(_prompts(Path(root) / "phi"))
         clean = _passing(_open(index), prompts)[:COUNT]
         stock = _load_stock()

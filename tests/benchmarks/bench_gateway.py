@@ -14,6 +14,7 @@ from itertools import islice
 import openai
 
 from appliance.gate.opening import open_checker, open_gate
+from appliance.gate.spending import SpentFile
 from appliance.records.prompts import Route, SamplingParameters
 from appliance.records.verdicts import Verdict
 from appliance.settings.tasks import load_task
@@ -129,7 +130,8 @@ def test_overhead(tmp_path):
         with running_gateway(site, WordGate()) as gateway:
             asyncio.run(bare(endpoint, chosen))
             for turn in range(ROUNDS):
-                checker = open_checker(site.keys, site.clock, gate.policy_digest)
+                spent = SpentFile(site.paths.journal / f"stamps-{turn}.db")
+                checker = open_checker(site.keys, site.clock, gate.policy_digest, spent)
                 jobs = {
                     "bare": bare(endpoint, chosen),
                     "ours": ours(site, endpoint, gate, checker, chosen, f"a{turn}"),

@@ -10,7 +10,7 @@ from appliance.gate import inspection, lexicon, presidio, tagger
 from appliance.gate.clearance import ClearedPrompt
 from appliance.gate.inspection import Gate
 from appliance.gate.opening import open_gate
-from appliance.gate.patients import write_index
+from appliance.gate.patients.writing import write_index
 from appliance.records.identifiers import DraftId
 from appliance.records.notes import PatientIdentifier
 from appliance.records.prompts import Draft, DraftKind
@@ -31,6 +31,7 @@ PATIENT = (
 )
 DETECTORS = [
     "patient-index",
+    "note-overlap",
     "hospital-numbers",
     "hospital-contacts",
     "hospital-dates",
@@ -80,7 +81,7 @@ class Faulty:
 def site(tmp_path_factory):
     root = tmp_path_factory.mktemp("site")
     copy_policies(root / "policies")
-    write_index(root / "patients.index", PATIENT, Keys().key(Purpose.PATIENT_INDEX))
+    write_index(root / "patients.index", [PATIENT], Keys().key(Purpose.PATIENT_INDEX))
     return root
 
 
@@ -152,7 +153,7 @@ def _endless(_texts):
         yield []
 
 
-@pytest.mark.parametrize("reader", ["normalise", "find_illegible", "find_lift"])
+@pytest.mark.parametrize("reader", ["readings", "find_doubt", "find_lift"])
 @pytest.mark.parametrize("error", [ValueError, MemoryError, RecursionError])
 def test_a_fault_between_the_detectors_denies_and_is_on_record(real, monkeypatch, reader, error):
     """Reading, language and lifting fail closed as well."""
@@ -206,7 +207,7 @@ def test_one_blind_detector_lets_nobody_pass(real, name, identifier):
 def test_a_gate_that_does_not_open_is_on_record(tmp_path, monkeypatch, breaking):
     """A model, policy or index that does not load: no gate, and an event that says so."""
     copy_policies(tmp_path / "policies")
-    write_index(tmp_path / "patients.index", PATIENT, Keys().key(Purpose.PATIENT_INDEX))
+    write_index(tmp_path / "patients.index", [PATIENT], Keys().key(Purpose.PATIENT_INDEX))
     breaking(monkeypatch, tmp_path)
     recorder = EventList()
 

@@ -9,7 +9,8 @@ import pytest
 
 from appliance.gate.inspection import Gate, GateRules
 from appliance.gate.opening import open_gate
-from appliance.gate.patients import PatientIndex, write_index
+from appliance.gate.patients.index import PatientIndex
+from appliance.gate.patients.writing import write_index
 from appliance.gate.policy import load_phi_policy
 from appliance.gate.vocabulary import load_terms
 from appliance.ledger.files import ENTRIES
@@ -22,8 +23,8 @@ from tests.lib.running_gateway import MODEL, make_site, running_gateway
 def register(site):
     """The site's gate knows the invented patients."""
     index = site.paths.vault / "patients.index"
-    identifiers = [one for patient in patients() for one in patient.identifiers()]
-    write_index(index, identifiers, site.keys.key(Purpose.PATIENT_INDEX))
+    known = [patient.identifiers() for patient in patients()]
+    write_index(index, known, site.keys.key(Purpose.PATIENT_INDEX))
     return index
 
 

@@ -1,9 +1,12 @@
 """From a corpus to a score by the operator's own commands, on a real Ray."""
 
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from click.testing import CliRunner
@@ -103,6 +106,43 @@ def test_the_same_command_again_returns_the_same_adapter(site, trained):
     )
 
     assert again == trained[0]
+
+
+def test_ctrl_c_in_the_middle_of_training_ends_with_130(site):
+    """To the whole process group, as a terminal sends it: one sentence, and no adapter."""
+    settings = site / "site.toml"
+    before = settings.read_text()
+    settings.write_text(before.replace("epochs = 3", "epochs = 5000"))
+    words = ["train", "--task", "disease", "--corpus", "first", "--base", "tiny", "--out", "long"]
+    # Where the tests themselves run in the background, they were told to ignore the signal.
+    code = (
+        "import signal, sys\n"
+        "from appliance.cli.main import run\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "sys.exit(run(sys.argv[1:]))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *words, "--site", site],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        progress = site / "run" / "train-long.jsonl"
+        until = time.monotonic() + 120
+        while not progress.exists() and process.poll() is None and time.monotonic() < until:
+            time.sleep(0.2)
+        begun = progress.exists()
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        settings.write_text(before)
+
+    assert begun, errors
+    assert process.returncode == 130, errors
+    assert "Interrupted" in errors
+    assert not list((site / "adapters").glob("*long*"))
 
 
 @pytest.mark.usefixtures("trained")

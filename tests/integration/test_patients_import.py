@@ -1,6 +1,6 @@
 """The registry into the vault and its keyed hashes into the gate."""
 
-from appliance.gate.patients import PatientIndex
+from appliance.gate.patients.index import PatientIndex
 from appliance.records.progress import Silent
 from appliance.settings.keys import FileKeys, Purpose
 from appliance.workflows.hospital import export_hospital

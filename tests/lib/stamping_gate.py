@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from appliance.gate.clearance import ClearanceChecker, ClearedPrompt, Stamper
 from appliance.gate.denials import denial_facts
+from appliance.gate.spending import SpentInMemory
 from appliance.records.clock import Clock
 from appliance.records.events import Recorder
 from appliance.records.identifiers import Digest
@@ -41,7 +42,7 @@ class StampingGate:
 
     def checker(self) -> ClearanceChecker:
         """The sender's side, as `open_checker` gives it."""
-        return ClearanceChecker(_SEED, self._clock, self._policy_digest, _LIFE)
+        return ClearanceChecker(_SEED, self._clock, self._policy_digest, _LIFE, SpentInMemory())
 
     def _rule(self, draft: Draft) -> ClearedPrompt | Verdict:
         if self._denied_word and self._denied_word in draft.prompt:

@@ -6,7 +6,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from appliance.gate import lexicon
-from appliance.gate.knowledge import find_lift, is_explained
+from appliance.gate.explaining import is_explained
+from appliance.gate.knowledge import find_lift
 from appliance.gate.recognizers.words import uses_capitals
 from appliance.gate.skimming import split_stretches
 from appliance.gate.vocabulary import Terms

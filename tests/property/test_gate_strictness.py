@@ -17,14 +17,14 @@ FLOOR = load_phi_policy(PATH)
 SHIPPED = tomllib.loads(PATH.read_text())
 DIGEST = Digest("0" * 64)
 ENTITIES = [*FLOOR.thresholds, "NEVER_HEARD_OF", "US_SSN"]
-DETECTORS = ["presidio", "patient-index", "tagger", "none"]
+DETECTORS = ["presidio", "patient-index", "note-overlap", "tagger", "none"]
 SHARES = st.floats(-0.5, 1.5) | st.floats(0, 0.4)
 CHANGES = st.fixed_dictionaries(
     {},
     optional={
         "unsure": st.sampled_from(["deny", "allow", "ask"]),
         "languages": st.lists(st.sampled_from(["en", "es"]), max_size=2),
-        "detectors": st.lists(st.sampled_from(DETECTORS), max_size=4),
+        "detectors": st.lists(st.sampled_from(DETECTORS), max_size=5),
         "max_characters": st.integers(-1, 10**8),
         "timeout_s": st.floats(-1, 1000),
         "clearance_minutes": st.floats(-1, 10**6),
@@ -85,7 +85,7 @@ def test_a_stricter_policy_is_taken(tmp_path_factory, thresholds, default):
     path = tmp_path_factory.mktemp("policy", numbered=True) / "phi.toml"
     stricter = {
         "thresholds": {key: min(value, FLOOR.threshold(key)) for key, value in thresholds.items()}
-        | {"PATIENT": 0.0},
+        | {key: 0.0 for key, value in FLOOR.thresholds.items() if value == 0},
         "default_threshold": default,
         "max_characters": 1000,
         "require_patient_index": True,

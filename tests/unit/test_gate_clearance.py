@@ -8,6 +8,7 @@ import pytest
 from appliance.errors import ClearanceInvalid
 from appliance.gate.clearance import ClearanceChecker, Stamper
 from appliance.gate.opening import open_checker
+from appliance.gate.spending import SpentInMemory
 from appliance.records.identifiers import Digest, DraftId
 from appliance.records.prompts import Draft, DraftKind
 
@@ -38,7 +39,7 @@ def cleared(clock):
 
 @pytest.fixture
 def checker(clock):
-    return ClearanceChecker(SEED, clock, DIGEST, timedelta(minutes=15))
+    return ClearanceChecker(SEED, clock, DIGEST, timedelta(minutes=15), SpentInMemory())
 
 
 def test_a_fresh_stamp_is_good_once(checker, cleared):
@@ -96,7 +97,8 @@ def test_a_stamp_from_the_future_is_refused(clock, checker, cleared):
 
 def test_a_stamp_under_other_policies_is_refused(clock, cleared):
     """When the policies change, what was cleared before is inspected again."""
-    checker = ClearanceChecker(SEED, clock, Digest("b" * 64), timedelta(minutes=15))
+    other = Digest("b" * 64)
+    checker = ClearanceChecker(SEED, clock, other, timedelta(minutes=15), SpentInMemory())
 
     with pytest.raises(ClearanceInvalid, match="other policies"):
         checker.check(cleared)
@@ -123,7 +125,7 @@ def test_the_checker_of_a_site_needs_only_its_key(clock, cleared):
             assert purpose == "clearance"
             return SEED
 
-    open_checker(Keys(), clock, DIGEST).check(cleared)
+    open_checker(Keys(), clock, DIGEST, SpentInMemory()).check(cleared)
 
 
 def test_a_stamp_does_not_show_the_prompt(cleared):

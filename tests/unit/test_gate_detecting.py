@@ -1,5 +1,6 @@
 """A detector that fails in any way denies."""
 
+import gc
 import threading
 
 import pytest
@@ -113,6 +114,30 @@ def test_a_failing_detector_raises_without_the_text(fault):
 
     assert "Quackenbush" not in f"{caught.value!r} {caught.value.__cause__!r}"
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+def test_a_detector_without_a_thread_denies(monkeypatch):
+    """Where the system gives no thread, nobody can be asked."""
+
+    def refuse(_thread):
+        raise RuntimeError
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+
+    assert "got no thread" in make_gate(Finds(_clean)).inspect("asthma").reason
+
+
+def test_a_thread_ends_with_its_gate():
+    """Gates that are gone leave no thread, and so no model, behind."""
+    gate = make_gate(Finds(_clean))
+    gate.inspect("asthma")
+    [worker] = [one for one in threading.enumerate() if one.name == "gate-finds"][-1:]
+
+    del gate
+    gc.collect()
+    worker.join(5)
+
+    assert not worker.is_alive()
 
 
 def test_a_detector_that_hung_stays_shut_out():

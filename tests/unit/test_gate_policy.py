@@ -13,7 +13,7 @@ def test_the_shipped_policy_parses():
     """The policy that comes with the product is valid and needs all its detectors."""
     policy = load_phi_policy(shipped_policies() / "phi.toml")
 
-    assert {"presidio", "patient-index"} <= set(policy.detectors)
+    assert {"presidio", "patient-index", "note-overlap"} <= set(policy.detectors)
     assert policy.threshold("NEVER_HEARD_OF") == policy.default_threshold
 
 
@@ -26,9 +26,9 @@ def test_the_shipped_policy_parses():
         ("version = 1", "version = 1\nbypass = true"),
         ('languages = ["en"]', 'languages = ["en", "es"]'),
         ('languages = ["en"]', "languages = []"),
-        ('["patient-index", "presidio", "tagger"]', '["presidio"]'),
-        ('["patient-index", "presidio", "tagger"]', "[]"),
-        ('["patient-index", "presidio", "tagger"]', '"presidio"'),
+        ('["patient-index", "note-overlap", "presidio", "tagger"]', '["presidio"]'),
+        ('["patient-index", "note-overlap", "presidio", "tagger"]', "[]"),
+        ('["patient-index", "note-overlap", "presidio", "tagger"]', '"presidio"'),
         ("max_characters = 60000", "max_characters = 0"),
         ("max_characters = 60000", "max_characters = true"),
         ("timeout_s = 20.0", "timeout_s = 0"),
@@ -38,6 +38,8 @@ def test_the_shipped_policy_parses():
         ("PERSON = 0.40", 'PERSON = "never"'),
         ("require_patient_index = false", "require_patient_index = 0"),
         ("[thresholds]", "[thresholds"),
+        ("[thresholds]", "thresholds = 1\n[others]"),
+        ('unsure = "deny"', "unsure = true"),
     ],
 )
 def test_a_policy_that_loosens_or_does_not_parse_is_refused(tmp_path, old, new):

@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 
 from appliance.errors import DetectorFailed
-from appliance.gate import tagger
+from appliance.gate import tagger, weights
 from appliance.gate.remembering import Memory
 from appliance.gate.skimming import Skimmer
 from appliance.gate.tagger import load_tagger
@@ -30,6 +30,21 @@ def test_names_and_places_are_found_as_whole_words(loaded):
     assert "Anna Kowalska" in found
     assert "Yountville" in found
     assert not any("asthma" in words for words in found)
+
+
+def test_pieces_of_words_become_whole_words():
+    """Neighbouring pieces of one kind are one hit, out to the ends of their words."""
+    text = "Mrs Kowalska, Ottawa"
+    tags = [("O", 0.9), ("B-SURNAME", 0.8), ("I-SURNAME", 0.6), ("O", 0.9), ("B-CITY", 0.9)]
+    offsets = [(0, 3), (6, 8), (8, 10), (12, 13), (14, 17)]
+
+    hits = list(tagger._join(text, tags, offsets))
+
+    assert [(text[hit.start : hit.end], hit.entity) for hit in hits] == [
+        ("Kowalska", "PERSON"),
+        ("Ottawa", "LOCATION"),
+    ]
+    assert hits[0].score == 0.7
 
 
 def test_a_long_text_is_read_to_its_end(loaded):
@@ -74,9 +89,48 @@ def test_what_is_no_such_model_is_refused(model):
         widen(model)
 
 
-def test_a_model_that_does_not_load_denies(monkeypatch):
+def _node(*fields):
+    return weights._field(1, b"".join(weights._field(number, value) for number, value in fields))
+
+
+def test_a_matrix_of_other_width_is_refused():
+    """Three bits wide, it is not what the operator means."""
+    name = weights._field(1, b"bits") + weights._varint(3 << 3) + weights._varint(3)
+    node = _node((4, b"MatMulNBits"), (1, b"x"), (5, name))
+
+    with pytest.raises(ValueError, match="not of four bits"):
+        widen(weights._field(7, node))
+
+
+def test_fields_of_every_kind_are_copied_as_they_are():
+    """Numbers of four and eight bytes stand in such files as well."""
+    message = b"\x0d1234" + b"\x1112345678" + weights._field(3, b"abc") + b"\x20\x85\x01"
+
+    fields = list(weights._fields(message))
+
+    assert [(number, value) for number, value, _ in fields] == [
+        (1, b"1234"),
+        (2, b"12345678"),
+        (3, b"abc"),
+        (4, 133),
+    ]
+    assert b"".join(raw for _, _, raw in fields) == message
+
+
+def test_the_middle_of_a_block_is_eight_unless_it_is_given():
+    """Source: onnxruntime, ContribOperators.md, zero points."""
+    packed = weights._field(9, bytes([0x98]))
+    scales = weights._field(9, np.array([0.5], np.float32).tobytes())
+    zeros = weights._field(9, bytes([0x07]))
+
+    assert weights._unpack([packed, scales], 2, 1, 16).tolist() == [[0.0, 0.5]]
+    assert weights._unpack([packed, scales, zeros], 2, 1, 16).tolist() == [[0.5, 1.0]]
+
+
+@pytest.mark.parametrize("package", ["no_such_package", "sys"])
+def test_a_model_that_does_not_load_denies(monkeypatch, package):
     """A missing package is a refusal, not a gate with a detector less."""
-    monkeypatch.setattr(tagger, "_PACKAGE", "no_such_package")
+    monkeypatch.setattr(tagger, "_PACKAGE", package)
 
     with pytest.raises(DetectorFailed, match="does not load"):
         load_tagger()

@@ -42,6 +42,18 @@ def test_csv_and_jsonl_give_the_same_patients(tmp_path):
     assert list(read_registry(tmp_path / "b.jsonl", TODAY)) == [expected]
 
 
+def test_columns_by_other_names_are_the_kinds_the_gate_knows(tmp_path):
+    """A day of birth is looked for in all its forms, whatever the hospital calls the column."""
+    (tmp_path / "a.csv").write_text(
+        "patient,Full Name,DOB,E-Mail,Telephone\n7,Ada Invented,1950-02-03,a@b.example,555-0100\n"
+    )
+
+    [patient] = read_registry(tmp_path / "a.csv", TODAY)
+
+    kinds = [identifier.kind for identifier in patient.identifiers]
+    assert kinds == ["name", "birth-date", "email", "phone"]
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [

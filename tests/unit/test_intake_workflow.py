@@ -235,7 +235,8 @@ def test_ctrl_c_at_the_question_is_an_interruption(site, export, monkeypatch):
 
 def test_an_erased_patient_leaves_the_gates_index(site, tmp_path):
     """The index is made anew from those who stay."""
-    from appliance.gate.patients import PatientIndex, write_index
+    from appliance.gate.patients.index import PatientIndex
+    from appliance.gate.patients.writing import write_index
     from appliance.records.notes import PatientIdentifier, SourcePatient
     from appliance.settings.keys import Purpose
     from appliance.workflows.notes import INDEX, erase
@@ -247,7 +248,7 @@ def test_an_erased_patient_leaves_the_gates_index(site, tmp_path):
     ]
     with opened_vault(site) as vault:
         vault.register(patients)
-    write_index(path, [item for one in patients for item in one.identifiers], key)
+    write_index(path, [one.identifiers for one in patients], key)
 
     erase(site.paths.root, SECRET)
 

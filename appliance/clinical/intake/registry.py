@@ -24,6 +24,22 @@ _ID: Final = "patient"
 _KIND: Final = re.compile(r"[a-z][a-z0-9-]{0,39}")
 _SEPARATOR: Final = "|"
 _BIRTH_DATE: Final = "birth-date"
+# What else a registry's columns are called; the gate looks for a kind in the forms of that kind.
+_ALIASES: Final = {
+    "dob": _BIRTH_DATE,
+    "birthdate": _BIRTH_DATE,
+    "date-of-birth": _BIRTH_DATE,
+    "birthday": _BIRTH_DATE,
+    "patient-name": "name",
+    "full-name": "name",
+    "medical-record-number": "mrn",
+    "social-security-number": "ssn",
+    "telephone": "phone",
+    "phone-number": "phone",
+    "mobile": "phone",
+    "e-mail": "email",
+    "email-address": "email",
+}
 _TEXT: Final = "text"
 _MAX_CHARACTERS: Final = 500
 """Longest identifier taken; a longer one is prose."""
@@ -124,7 +140,8 @@ def _patient(row: Mapping[str, object]) -> SourcePatient | None:
     for name, value in row.items():
         if name == _ID:
             continue
-        kind = name.strip().lower().replace("_", "-").replace(" ", "-")
+        written = name.strip().lower().replace("_", "-").replace(" ", "-")
+        kind = _ALIASES.get(written, written)
         values = _values(value)
         if values is None or not _KIND.fullmatch(kind):
             return None

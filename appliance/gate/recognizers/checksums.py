@@ -12,6 +12,7 @@ _VIN_VALUES: Final = dict(
         strict=True,
     )
 )
+_VERHOEFF_MOVES: Final = (1, 5, 7, 6, 2, 8, 3, 0, 9, 4)
 _VIN_WEIGHTS: Final = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
 
 
@@ -81,6 +82,30 @@ def is_aba(text: str) -> bool:
     """
     numbers = [int(digit) for digit in digits_of(text)]
     return sum(w * d for w, d in zip((3, 7, 1) * 3, numbers, strict=True)) % 10 == 0
+
+
+def is_verhoeff(text: str) -> bool:
+    """Whether the digits pass the Verhoeff check, as those of SNOMED CT concepts do.
+
+    Source: SNOMED CT Release File Specifications, check-digit; Verhoeff 1969.
+
+    >>> is_verhoeff("44054006")
+    True
+    """
+    check = 0
+    for place, digit in enumerate(reversed(digits_of(text))):
+        moved = int(digit)
+        for _ in range(place % 8):
+            moved = _VERHOEFF_MOVES[moved]
+        check = _multiply_dihedral(check, moved)
+    return check == 0
+
+
+def _multiply_dihedral(left: int, right: int) -> int:
+    """The product in the group of the ten symmetries of a pentagon."""
+    turned = left % 5 + (right % 5 if left < 5 else -(right % 5))  # noqa: PLR2004 - five turns
+    is_flipped = (left < 5) != (right < 5)  # noqa: PLR2004 - five turns, five flips
+    return turned % 5 + (5 if is_flipped else 0)
 
 
 def is_vin(text: str) -> bool:

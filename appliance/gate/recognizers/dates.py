@@ -22,6 +22,8 @@ _YYYY: Final = r"(?:1[89]\d{2}|20\d{2})"
 _YEAR: Final = rf"(?:{_YYYY}|'?\d{{2}})"
 _WEEKDAY: Final = r"(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?,?\s)"
 _CUE: Final = r"\b(?:d\.?o\.?b\.?|d\.?o\.?[ads]\.?|dated?|born|birth(?:day|date)?|on|since|seen|visit(?:ed)?|admit(?:ted)?|admission|discharged?|scheduled|appointment|appt|until|through|thru|before|after|from|performed|dx'?d?|collected|received|reported|signed|died|deceased|expires?|due|f/u|by)\b"
+# "patients over 12 may benefit": a verb follows, or what only follows a verb.
+_VERB_MAY: Final = r"may\s(?!and\b|or\b|to\b|at\b|in\b|with\b|for\b|from\b|by\b|until\b|through\b|visit|appointment|admission|of\b)[a-z]"
 _AGE: Final = r"(?:9\d|1[0-4]\d)"
 _YEARS: Final = r"(?:[\s-]?(?:years?|yrs?\.?)(?:[\s-]?(?:old|of\sage|aged?)\b|(?=[\s,.;)]))|[\s-]?y[./]?\s?o\b\.?|[\s-]?yof?\b|[\s-]?yom\b|[\s-]?y/?/?o?\s?(?=[mf]\b))"
 
@@ -32,13 +34,13 @@ RULES: Final[tuple[Rule, ...]] = (
     rule("date-iso", "DATE", 0.9, rf"(?<![\w-]){_YYYY}(?P<s>[-/.]){_MM}(?P=s){_DAY}(?:(?:t|\ )\d{{2}}:?\d{{2}}(?::?\d{{2}})?(?:\.\d+)?(?:z|[+-]\d{{2}}:?\d{{2}})?)?(?![\d-])"),
     rule("date-run-together", "DATE", 0.6, r"(?<![\w.,-])(?:(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])|(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:19|20)\d{2})(?!\w)"),
     rule("date-month-first", "DATE", 0.9, rf"(?<!\w){_WEEKDAY}?{_MONTH}[\s-]?(?:the\s)?{_NTH}(?:[\s,/-]{{1,3}}(?:of\s)?(?:{_YYYY}|'\d{{2}}|\d{{2}}(?!\d|\s?(?:mg|year|yo|y/o))))?(?!\w|\.\d)", lambda text: not text.lower().startswith("may second")),
-    rule("date-day-first", "DATE", 0.9, rf"(?<![\w.]){_WEEKDAY}?(?:the\s)?{_NTH}[\s/-]?(?:day\s)?(?:of\s)?[-,]?\s?{_MONTH}(?:[\s,/-]{{1,3}}{_YEAR})?(?!\w)", lambda text: not text[:3].lower().startswith("sec") or "of" in text),
+    rule("date-day-first", "DATE", 0.9, rf"(?<![\w.]){_WEEKDAY}?(?:the\s)?{_NTH}[\s/-]?(?:day\s)?(?:of\s)?[-,]?\s?(?!{_VERB_MAY}){_MONTH}(?:[\s,/-]{{0,3}}{_YEAR})?(?!\w)", lambda text: not text[:3].lower().startswith("sec") or "of" in text),
     rule("date-month-year", "DATE", 0.8, rf"(?<!\w){_MONTH}[\s,/-]{{0,3}}(?:of\s)?(?:{_YYYY}|'\d{{2}})(?!\w)"),
     rule("date-year-month-word", "DATE", 0.8, rf"(?<!\w){_YYYY}[\s,/-]{{1,3}}{_MONTH}(?!\w)(?:[\s-]{_DAY}(?!\w))?"),
     rule("date-numeric-month-year", "DATE", 0.6, rf"(?<![\w.,/-]){_MM}[/-]{_YYYY}(?![\w/-])"),
-    rule("date-partial-by-cue", "DATE", 0.6, rf"{_CUE}\s?[:=]?\s?(?:the\s)?(?P<id>{_MM}[/-]{_DAY})(?![\w/%-]|\.\d)"),
-    rule("date-range", "DATE", 0.6, rf"(?<![\w./-]){_MM}/{_DAY}\s?(?:-|to|through|thru)\s?{_MM}/{_DAY}(?![\w/%])"),
-    rule("birth-date-by-cue", "DATE", 0.9, r"\b(?:d\.?o\.?b\.?|birth\s?date|birthday|born(?:\son)?|date\sof\s(?:birth|death|admission|discharge|service|visit|surgery))\b\W{0,5}(?P<id>[\d][\d\s./-]{3,12}\d)"),
+    rule("date-partial-by-cue", "DATE", 0.6, rf"{_CUE}\s?[:=]?\s?(?:the\s)?(?P<id>{_MM}[/-]{_DAY})(?![\w/%-]|\.\d|\sto\s\d+/10)"),
+    rule("date-range", "DATE", 0.6, rf"(?<![\w./-]){_MM}/{_DAY}\s?(?:-|to|through|thru)\s?{_MM}/{_DAY}(?![\w/%])", lambda text: not text.count("/10") > 1),
+    rule("birth-date-by-cue", "DATE", 0.9, r"\b(?:d\.?o\.?b\.?|birth\s?date|birthday|born(?:\son)?|date\sof\s(?:birth|death|admission|discharge|service|visit|surgery))(?![a-z])\W{0,5}(?P<id>[\d][\d\s./-]{3,12}\d)"),
     rule("weekday-date", "DATE", 0.6, rf"(?<!\w){_WEEKDAY}(?:the\s)?{_DAY}(?:st|nd|rd|th)(?!\w)"),
     rule("weekday-relative", "DATE", 0.5, r"\b(?:last|this|next|past)\s(?:mon|tues|wednes|thurs|fri|satur|sun)day\b"),
     rule("month-alone", "DATE", 0.5, rf"\b(?:in|since|last|this|until|till|early|late|mid|next|during|by|of)[\s-](?P<id>{_CLEAR_MONTH}|(?-i:March|May))\b(?!\s?\d)"),

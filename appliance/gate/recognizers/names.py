@@ -35,8 +35,20 @@ _MAX_PARTS: Final = 4
 # A shorter family name is too often an abbreviation.
 _MIN_FAMILY: Final = 4
 
+
+def _is_run_together(text: str) -> bool:
+    """As in "JohnSmith": a given name, and what could be a family name."""
+    first, *others = regex.findall("[A-Z][a-z]+", text)
+    last = others[-1].lower()
+    could_be = last in lexicon.family_names() or not lexicon.is_known_word(last)
+    return first.lower() in lexicon.given_names() and could_be
+
+
 _RULES: Final[tuple[Rule, ...]] = (
     rule("initials-by-cue", "PERSON", 0.6, r"\binitials\b\W{0,4}(?:are\s|is\s|of\s)?(?P<id>(?-i:[A-Z]\.?\s?[A-Z]\.?(?:\s?[A-Z]\.?)?))(?!\w)"),
+    rule("initials-of-patient", "PERSON", 0.6, r"\b(?:patient|pt|client|resident|mr|mrs|ms)\.?,?\s(?P<id>(?-i:[A-Z]\.\s?[A-Z]\.(?:\s?[A-Z]\.)?))(?!\w)"),
+    rule("relative", "PERSON", 0.6, r"\b(?:mother|father|mom|dad|wife|husband|son|daughter|brother|sister|spouse|partner|aunt|uncle|niece|nephew|grand(?:mother|father|son|daughter)|guardian|caregiver|fianc[e\xe9]e?|girlfriend|boyfriend|roommate|nok|next\sof\skin|poa|proxy|surrogate|emergency\scontact)\b(?:\s(?:is|named|called))?[\s,:(-]{1,3}(?P<id>(?-i:[A-Z][a-z]{2,20}(?:[\s'-][A-Z][a-z]{2,20}){0,2}))(?!\w)", lambda text: not lexicon.is_known_word(text.split()[0])),
+    rule("run-together-name", "PERSON", 0.6, r"(?<!\w)(?-i:[A-Z][a-z]{2,14}(?:[A-Z][a-z]{2,14}){1,2})(?!\w)", _is_run_together),
     rule("name-field", "PERSON", 0.8, r"\b(?:(?:patient|pt|full|legal|maiden|last|first|family|given|sur|nick|preferred)[\s']{0,2}s?\s?name|name|surname|alias|aka|a\.k\.a\.?)\s?(?:is|was|:|=|-)\s?(?P<id>[a-z][a-z'.-]*(?:,?\s(?!is\b|was\b|and\b|with\b|who\b|has\b|had\b|a\b|the\b|at\b|in\b|on\b|for\b|from\b|dob\b|mrn\b|age\b)[a-z][a-z'.-]*){0,2})"),
     rule("initial-and-name", "PERSON", 0.5, r"(?<![\w.])(?P<id>(?-i:[A-Z]\.\s?(?:[A-Z]\.\s?)?[A-Z][a-z]{2,20}(?:-[A-Z][a-z]+)?))(?!\w)", lambda text: not lexicon.is_known_word(text.split(".")[-1].strip())),
 )  # fmt: skip
@@ -93,7 +105,9 @@ class _NameReader:
         first = self._words[index - 1]
         if self._text[first.end : last.start] not in {" ", ". "}:
             return
-        if self._looks_like_name(last) and (self._looks_like_name(first) or len(first.text) == 1):
+        is_stage = not self._has_capitals and lexicon.is_known_word(last.lower)
+        is_named = self._looks_like_name(first) or len(first.text) == 1
+        if self._looks_like_name(last) and is_named and not is_stage:
             yield self._hit(first.start, last.end, 0.7, "name-with-degree")
 
     def _by_given_name(self, index: int) -> Iterator[Hit]:

@@ -36,20 +36,37 @@ def _is_long_pair(text: str) -> bool:
     return len(digits) >= 7 and not is_years  # noqa: PLR2004 - a telephone number without area
 
 
+def _is_plate(text: str) -> bool:
+    """Letters and at least three digits, and no length of a bone plate."""
+    digits = checksums.digits_of(text)
+    letters = "".join(character for character in text if character.isalpha())
+    return len(digits) >= 3 and len(letters) >= 2 and letters.lower() not in {"mm", "cm", "holes"}  # noqa: PLR2004
+
+
+# Concepts of SNOMED CT end with a check digit; what has none is no concept.
+_PUBLIC: Final = r"\bsnomed(?:\s?-?ct)?(?:\s(?:code|concept|id))?[\s:\#]{1,3}"
 _UNIT: Final = r"""(?!\s?(?:mg|mcg|ug|g|kg|ml|l|dl|iu|units?|meq|mmol|cells?|copies|/|%|years?|yrs?|days?|weeks?|months?|hours?|patients?|participants?|people|cases|steps|calories|kcal)\b)(?!\s?[/%])"""
 
 RULES: Final[tuple[Rule, ...]] = (
     rule("record-by-cue", "MEDICAL_RECORD_NUMBER", 0.9, rf"\b{_RECORD}\b{_LINK}{_NUMBER}", _is_telling),
     rule("plan-by-cue", "HEALTH_PLAN_NUMBER", 0.8, rf"\b{_PLAN}\b\s?{_LINK}{_NUMBER}", _is_telling),
-    rule("account-by-cue", "ACCOUNT_NUMBER", 0.7, rf"\b{_ACCOUNT}\b\s?(?:\#|no\b|num|id\b|:|is\b){_LINK}{_NUMBER}", _is_telling),
+    rule("account-by-cue", "ACCOUNT_NUMBER", 0.7, rf"\b{_ACCOUNT}\b\s?(?:\#|no\b|num(?:ber)?s?\b|id\b|:|is\b){_LINK}{_NUMBER}", _is_telling),
+    rule("record-run-together", "MEDICAL_RECORD_NUMBER", 0.9, r"(?<!\w)(?:mrn|mr|pid|emr|hrn)\s?\#?(?P<id>\d{4,12})(?!\w)"),
+    rule("record-letter-first", "MEDICAL_RECORD_NUMBER", 0.9, rf"\b{_RECORD}\b{_LINK}(?P<id>[a-z]{{1,2}}\s\d{{5,}})(?!\w)"),
+    rule("accession", "ACCOUNT_NUMBER", 0.8, rf"\b(?:accession|specimen|requisition|guarantor|invoice)\b{_LINK}{_NUMBER}", _is_telling),
     rule("licence-by-cue", "LICENSE_NUMBER", 0.8, rf"\b{_LICENCE}\b\s?{_LINK}{_NUMBER}", _is_telling),
-    rule("device-by-cue", "DEVICE_SERIAL", 0.7, rf"\b{_DEVICE}\b\s?(?:serial|ser|\#|no\b|num|id\b|:|s/n|sn\b|is\b){_LINK}{_NUMBER}", _is_telling),
+    rule("device-by-cue", "DEVICE_SERIAL", 0.7, rf"\b{_DEVICE}\b\s?(?:serial|ser|\#|no\b|num(?:ber)?s?\b|id\b|:|s/n|sn\b|is\b){_LINK}{_NUMBER}", _is_telling),
+    rule("serial-number", "DEVICE_SERIAL", 0.8, rf"(?<!\w)(?:s/n|sn|serial|udi|imei|imsi)(?!\w){_LINK}{_NUMBER}", _is_telling),
+    rule("imei", "DEVICE_SERIAL", 0.8, r"(?<![\w-])\d{2}-?\d{6}-?\d{6}-?\d(?![\w-])", checksums.is_luhn),
+    rule("vehicle-plate", "VEHICLE_ID", 0.7, r"\b(?:licen[cs]e|number|registration|tag)?\s?plates?\b(?:\s?(?:no\b\.?|number|\#|:|is|reads|,))?\W{0,3}(?P<id>[a-z0-9]{1,4}[\ -]?[a-z0-9]{2,5})(?!\w)", _is_plate),
+    rule("biometric", "BIOMETRIC", 0.8, rf"\b(?:finger\s?prints?|retinal?\s(?:scan|image)|iris\s(?:scan|code)|voice\s?prints?|palm\s?prints?|hand\s?geometry|fac(?:e|ial)\s(?:id|template|geometry)|biometrics?)\b(?:\s(?:template|id|scan|code|record|hash|file)\b)?{_LINK}{_NUMBER}", _is_telling),
     rule("id-by-cue", "UNIQUE_IDENTIFIER", 0.6, rf"(?<![\w-])(?:id|i\.d\.|identifier)\b\s?(?:\#|no\b|num\w*|:|is\b)?{_LINK}{_NUMBER}", _is_telling),
     rule("hash-number", "UNIQUE_IDENTIFIER", 0.6, r"(?<!\w)\#\s?(?P<id>(?=[\w-]*\d{3})[a-z0-9][\w-]{3,30})", _is_telling),
     rule("letters-and-digits", "UNIQUE_IDENTIFIER", 0.6,
          r"(?<![\w.])(?!(?:nct|rs|pmid|pmc|doi|isbn|icd|cpt|loinc|snomed|grch|mir|cas|enst|ensg|chr|hg)[\s:-]?\d)(?P<id>[a-z]{1,6}[-_]?\d{5,}(?:[-_]?[a-z0-9]+)*)(?![\w])"),
     rule("digits-and-letters", "UNIQUE_IDENTIFIER", 0.6, r"(?<![\w.,-])(?P<id>\d{4,}[-_][a-z]{2,8}\d*|\d{2,}[-_][a-z]{1,4}[-_]?\d{3,}|[a-z]{2,5}[-_]\d{2,4}[-_]\d{2,}|[a-z]{1,3}\d{2}[-_]\d{3,})(?![\w])" ),
-    rule("long-digits", "UNIQUE_IDENTIFIER", 0.6, rf"(?<![\w.,/-])(?P<id>\d{{7,20}})(?![\w])(?![.,]\d){_UNIT}"),
+    rule("long-digits", "UNIQUE_IDENTIFIER", 0.6, rf"(?<![\w.,/-])(?<!{_PUBLIC})(?P<id>\d{{7,20}})(?![\w])(?![.,]\d){_UNIT}"),
+    rule("no-public-code", "UNIQUE_IDENTIFIER", 0.6, rf"(?<={_PUBLIC})(?P<id>\d{{7,20}})(?!\w)", lambda text: not checksums.is_verhoeff(text)),
     rule("digit-groups", "UNIQUE_IDENTIFIER", 0.6, rf"(?<![\w.,/-])(?P<id>\d{{2,}}(?:-\d{{2,}}){{1,4}})(?![\w]){_UNIT}", _is_long_pair),
     rule("ssn", "US_SSN", 0.9, r"(?<![\d-])\d{3}[-.\ ]\d{2}[-.\ ]\d{4}(?![\d-])", checksums.is_ssn),
     rule("ssn-by-cue", "US_SSN", 0.9, rf"\b(?:ssn|s\.s\.n|social(?:\s?security)?)\b{_LINK}(?P<id>[\dx*]{{3}}[-.\ ]?[\dx*]{{2}}[-.\ ]?\d{{4}}|\d{{4}})\b"),
@@ -63,6 +80,7 @@ RULES: Final[tuple[Rule, ...]] = (
     rule("dea", "DEA_NUMBER", 0.9, r"(?<!\w)[abcdefghjklmnprstux][a-z9]\d{7}(?!\w)", checksums.is_dea),
     rule("mbi", "HEALTH_PLAN_NUMBER", 0.9, r"(?<!\w)[1-9][ac-hj-km-np-rt-y][ac-hj-km-np-rt-y0-9]\d-?[ac-hj-km-np-rt-y][ac-hj-km-np-rt-y0-9]\d-?[ac-hj-km-np-rt-y]{2}\d{2}(?!\w)"),
     rule("nhs", "MEDICAL_RECORD_NUMBER", 0.7, r"(?<![\w-])\d{3}\ ?\d{3}\ ?\d{4}(?![\w-])", checksums.is_nhs),
+    rule("bank-routing", "ACCOUNT_NUMBER", 0.7, r"(?<![\w.-])\d{9}(?![\w-])", checksums.is_aba),
     rule("payment-card", "ACCOUNT_NUMBER", 0.9, r"(?<![\w-])(?:\d[-\ ]?){12,18}\d(?![\w-])", checksums.is_luhn),
     rule("digits-in-fours", "ACCOUNT_NUMBER", 0.6, r"(?<![\w-])\d{4}(?:[-\ ]\d{4}){2,4}(?![\w-])"),
     rule("iban", "ACCOUNT_NUMBER", 0.9, r"(?<!\w)[a-z]{2}\d{2}(?:\ ?[a-z0-9]{4}){2,7}\ ?[a-z0-9]{1,4}(?!\w)", checksums.is_iban),

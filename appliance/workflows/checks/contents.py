@@ -47,6 +47,24 @@ def _vault(site: SiteView) -> Outcome:
     return passed(f"It opens with this site's keys and holds {notes} notes.")
 
 
+def _gate_files(site: SiteView) -> Outcome:
+    vault = site.paths.vault
+    if not (vault / _VAULT).is_file():
+        return skipped("The vault is empty: nothing was imported yet.")
+    from appliance.gate.overlap.fingerprints import FILE, check_whole, read_fingerprints
+    from appliance.gate.patients.index import PatientIndex
+
+    key = site.keys.key(Purpose.PATIENT_INDEX)
+    check_whole(vault / FILE, vault / _VAULT)
+    prints = len(read_fingerprints(vault / FILE, key))
+    patients = len(PatientIndex.load(vault / "patients.index", key))
+    return judge(
+        f"{prints} fingerprints of notes, {patients} hashes of patients' identifiers.",
+        "Run `appliance patients import FILE`: the gate knows no patient yet.",
+        warns=not patients,
+    )
+
+
 def _models(site: SiteView) -> Outcome:
     return _intact([("model", path) for path in _finished_or_not(site.paths.models)])
 
@@ -146,6 +164,7 @@ CONTENT_CHECKS: Final = (
     Check("SITE014", "Nothing has outlived its retention", _outlived),
     Check("SITE015", "The profile and the routing policy agree", _profile),
     Check("SITE016", "The devices that the settings ask for are here", _devices),
+    Check("SITE017", "The gate knows the vault's notes and patients", _gate_files),
 )
 
 

@@ -1,0 +1,116 @@
+"""A file of sorted hashes, mapped into memory: opened in seconds, shared between processes."""
+
+import hashlib
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from appliance.artifacts.writing import write_atomically
+from appliance.errors import DetectorFailed, KeyMismatch
+from appliance.gate.hashed.hashing import Hashes
+
+_MAGIC: Final = b"KEYED-HASHES-2\x00\x00"
+# Magic, proof, columns, rows.
+_HEADER: Final = struct.Struct("<16s32sQQ")
+_ITEM: Final = np.dtype("<u8")
+_CHUNK: Final = 1 << 22
+
+
+class HashTable:
+    """Sorted hashes, and whether others are among them.
+
+    Args:
+        hashes: Ascending.
+        others: Further columns, row by row beside the hashes.
+    """
+
+    def __init__(self, hashes: Hashes, others: Sequence[Hashes] = ()) -> None:
+        self.hashes = hashes
+        self.others = tuple(others)
+
+    def __len__(self) -> int:
+        return len(self.hashes)
+
+    def contains(self, wanted: Hashes) -> NDArray[np.bool_]:
+        """Which of the wanted are in the table."""
+        if not len(self.hashes):
+            return np.zeros(len(wanted), np.bool_)
+        places = np.searchsorted(self.hashes, wanted)
+        places[places == len(self.hashes)] = 0
+        found: NDArray[np.bool_] = self.hashes[places] == wanted
+        return found
+
+
+def read_table(path: Path, key: bytes, what: str, mending: str, columns: int = 1) -> HashTable:
+    """The table in `path`, every byte checked; an empty one where there is no file.
+
+    Args:
+        path: The file.
+        key: 32 bytes; what it was written under.
+        what: What the file is, for the error.
+        mending: What to do when it is damaged.
+        columns: How many it must have.
+
+    Raises:
+        KeyMismatch: It was written under another key, was changed, or was cut short.
+        DetectorFailed: It can't be read.
+    """
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            header = file.read(_HEADER.size)
+    except FileNotFoundError:
+        return HashTable(_none(), [_none()] * (columns - 1))
+    except OSError as error:
+        raise DetectorFailed(f"The {what} can't be read: {error.strerror}.") from None
+    damaged = KeyMismatch(f"The {what} does not fit its key, or was cut short.", mending)
+    if len(header) < _HEADER.size:
+        raise damaged
+    magic, proof, width, rows = _HEADER.unpack(header)
+    if (magic, width) != (_MAGIC, columns) or size != _HEADER.size + columns * rows * 8:
+        raise damaged
+    read = [
+        np.memmap(path, _ITEM, "r", offset=_HEADER.size + at * rows * 8, shape=(rows,))
+        if rows
+        else _none()
+        for at in range(columns)
+    ]
+    if proof != _proof(key, rows, read):
+        raise damaged
+    return HashTable(read[0], read[1:])
+
+
+def write_table(path: Path, table: HashTable, key: bytes) -> None:
+    """`path` holds the table, and the proof that it is whole.
+
+    Raises:
+        NoSpace: The disk is full; the file is as it was.
+    """
+    columns = [column.astype(_ITEM, copy=False) for column in (table.hashes, *table.others)]
+    header = _HEADER.pack(_MAGIC, _proof(key, len(table), columns), len(columns), len(table))
+    write_atomically(path, b"".join((header, *(column.tobytes() for column in columns))))
+
+
+def distinct(hashes: Hashes) -> Hashes:
+    """The hashes in ascending order, each once; several times as fast as numpy's own `unique`."""
+    ordered = np.sort(hashes)
+    is_first = np.ones(len(ordered), np.bool_)
+    is_first[1:] = ordered[1:] != ordered[:-1]
+    return ordered[is_first]
+
+
+def _none() -> Hashes:
+    return np.zeros(0, np.uint64)
+
+
+def _proof(key: bytes, rows: int, columns: Sequence[Hashes]) -> bytes:
+    hasher = hashlib.blake2b(digest_size=32, key=key, person=b"hash-table")
+    hasher.update(struct.pack("<QQ", len(columns), rows))
+    for column in columns:
+        for start in range(0, rows, _CHUNK):
+            hasher.update(column[start : start + _CHUNK].tobytes())
+    return hasher.digest()

@@ -1,0 +1,151 @@
+"""The fingerprints of the vault's notes on disk: extended, shrunk, and never half written.
+
+While notes are being imported a marker stands beside the file. Where it was left behind, notes may
+be in the vault that the gate does not know, and the gate refuses to open.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from appliance.artifacts.writing import disk_errors, sync_directory, write_atomically
+from appliance.errors import BadInput, DetectorFailed
+from appliance.gate.hashed.hashing import Hasher, Hashes
+from appliance.gate.hashed.table import HashTable, read_table, write_table
+from appliance.gate.normalisation import normalise
+from appliance.gate.overlap.shingles import USE, fingerprint
+
+FILE: Final = "notes.fingerprints"
+_COLUMNS: Final = 2
+_MENDING: Final = "Run `appliance notes import PATH` again; it fingerprints every note anew."
+
+
+class Fingerprints:
+    """The file of one site, for those who import and erase.
+
+    Args:
+        path: `SITE/vault/notes.fingerprints`.
+        key: 32 bytes.
+    """
+
+    def __init__(self, path: Path, key: bytes) -> None:
+        self._path = path
+        self._key = key
+        self._hasher = Hasher(key, USE)
+        self._hashes: list[Hashes] = []
+        self._owners: list[Hashes] = []
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether there is a file that knows every note of the imports before."""
+        return self._path.exists() and not _marker(self._path).exists()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """No other process extends or shrinks the file within the block.
+
+        Raises:
+            BadInput: Another one does.
+        """
+        path = self._path.with_name(f"{self._path.name}.lock")
+        with disk_errors(path):
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise BadInput(
+                    "Another import or erasure of notes is under way.", "Try again when it is done."
+                ) from None
+            yield
+        finally:
+            os.close(handle)
+
+    def begin(self) -> None:
+        """From now to `finish` the gate does not open."""
+        write_atomically(_marker(self._path), b"")
+
+    def add(self, owner: str, text: str) -> None:
+        """One note's fingerprint is held until `finish`.
+
+        Args:
+            owner: The site's id of the patient, or of the note where it has none.
+            text: The note.
+        """
+        hashes = fingerprint(self._hasher, normalise(text).text)
+        self._hashes.append(hashes)
+        self._owners.append(np.full(len(hashes), _number(owner), np.uint64))
+
+    def finish(self, *, anew: bool = False) -> None:
+        """What was added is in the file, durably; then the gate opens again.
+
+        Args:
+            anew: Whether what the file held before is forgotten.
+
+        Raises:
+            KeyMismatch: The file is damaged; it is left as it is.
+        """
+        before = HashTable(*_empty()) if anew else read_fingerprints(self._path, self._key)
+        hashes = np.concatenate([before.hashes, *self._hashes])
+        owners = np.concatenate([before.others[0], *self._owners])
+        self._hashes, self._owners = [], []
+        self._write(hashes, owners)
+        with disk_errors(self._path):
+            _marker(self._path).unlink(missing_ok=True)
+            sync_directory(self._path.parent)
+
+    def forget(self, owners: Iterable[str]) -> None:
+        """What these patients' or notes' texts left is gone, where nobody else's text left it."""
+        before = read_fingerprints(self._path, self._key)
+        stays = ~np.isin(before.others[0], np.array(list(map(_number, owners)), np.uint64))
+        self._write(before.hashes[stays], before.others[0][stays])
+
+    def _write(self, hashes: Hashes, owners: Hashes) -> None:
+        order = np.lexsort((owners, hashes))
+        hashes, owners = hashes[order], owners[order]
+        is_first = np.ones(len(hashes), np.bool_)
+        is_first[1:] = (hashes[1:] != hashes[:-1]) | (owners[1:] != owners[:-1])
+        write_table(self._path, HashTable(hashes[is_first], [owners[is_first]]), self._key)
+
+
+def read_fingerprints(path: Path, key: bytes) -> HashTable:
+    """The table in the file, checked; an empty one where there is none.
+
+    Raises:
+        KeyMismatch: It is damaged or of another key.
+    """
+    return read_table(path, key, "file of note fingerprints", _MENDING, _COLUMNS)
+
+
+def check_whole(path: Path, vault: Path) -> None:
+    """Every note of the vault is in the file.
+
+    Args:
+        path: The file.
+        vault: The vault's database; where there is none, there are no notes.
+
+    Raises:
+        DetectorFailed: An import was cut off, or the notes are from before there was the file.
+    """
+    if _marker(path).exists():
+        raise DetectorFailed("An import of notes was cut off before the gate knew them.", _MENDING)
+    if vault.exists() and not path.exists():
+        raise DetectorFailed("The gate does not know the notes of this vault.", _MENDING)
+
+
+def _marker(path: Path) -> Path:
+    return path.with_name(f"{path.name}.unfinished")
+
+
+def _number(owner: str) -> int:
+    """The first 64 bits of an id such as "p-0123456789abcdef01234567"."""
+    return int(owner[2:18], 16)
+
+
+def _empty() -> tuple[Hashes, list[Hashes]]:
+    return np.zeros(0, np.uint64), [np.zeros(0, np.uint64)]

@@ -1,0 +1,91 @@
+"""What every record of used stamps keeps: each stamp once, whoever asks and however clocks go."""
+
+import multiprocessing
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from appliance.errors import ClearanceInvalid
+from appliance.gate.spending import SpentFile, SpentInMemory
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+LATER = NOW + timedelta(minutes=15)
+
+
+@pytest.fixture(params=["file", "memory"])
+def spent(request, tmp_path):
+    return SpentFile(tmp_path / "stamps.db") if request.param == "file" else SpentInMemory()
+
+
+def test_a_stamp_is_spent_once(spent):
+    assert spent.spend("a", LATER, NOW)
+    assert not spent.spend("a", LATER, NOW)
+    assert spent.spend("b", LATER, NOW)
+
+
+def test_a_clock_set_forward_and_back_revives_no_stamp(spent):
+    """A day ahead and back again."""
+    spent.spend("a", LATER, NOW)
+    spent.spend("b", LATER + timedelta(days=1), NOW + timedelta(days=1))
+
+    assert not spent.spend("a", LATER, NOW)
+
+
+def test_what_expired_long_ago_is_forgotten(spent):
+    """It fails by its date anyway; the record stays small."""
+    spent.spend("a", LATER, NOW)
+    spent.spend("b", LATER + timedelta(days=9), NOW + timedelta(days=9))
+
+    assert spent.spend("a", LATER, NOW)
+
+
+def _spend(path, start, answers):
+    start.wait()
+    answers.put(sum(SpentFile(path).spend(f"n-{number}", LATER, NOW) for number in range(20)))
+
+
+def test_of_many_processes_one_spends_a_stamp(tmp_path):
+    """Four processes with the same twenty stamps: twenty sendings in all."""
+    context = multiprocessing.get_context("spawn")
+    start, answers = context.Event(), context.Queue()
+    workers = [
+        context.Process(target=_spend, args=(tmp_path / "stamps.db", start, answers))
+        for _ in range(4)
+    ]
+    for worker in workers:
+        worker.start()
+    start.set()
+
+    assert sum(answers.get(timeout=60) for _ in workers) == 20
+    for worker in workers:
+        worker.join()
+
+
+def test_of_many_threads_one_spends_a_stamp(tmp_path):
+    spent = SpentFile(tmp_path / "stamps.db")
+    with ThreadPoolExecutor(4) as pool:
+        won = list(pool.map(lambda number: spent.spend(f"n-{number % 5}", LATER, NOW), range(40)))
+
+    assert sum(won) == 5
+
+
+def test_the_file_is_the_owners_alone(tmp_path):
+    SpentFile(tmp_path / "stamps.db").spend("a", LATER, NOW)
+
+    assert (tmp_path / "stamps.db").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("harm", ["damaged", "a directory", "no place"])
+def test_what_can_not_be_told_is_refused(tmp_path, harm):
+    """Unsure means no."""
+    path = tmp_path / "stamps.db"
+    if harm == "damaged":
+        path.write_bytes(b"no database at all" * 99)
+    elif harm == "a directory":
+        path.mkdir()
+    else:
+        path = tmp_path / "nowhere/stamps.db"
+
+    with pytest.raises(ClearanceInvalid, match="can't be told"):
+        SpentFile(path).spend("a", LATER, NOW)
