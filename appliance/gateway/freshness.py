@@ -1,6 +1,7 @@
 """Whether the rules that the gateway loaded are still the ones on disk."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -9,18 +10,18 @@ Print = tuple[tuple[str, int, int, int], ...]
 
 
 class Freshness:
-    """Notices that a policy or the patient index changed.
+    """Notices that a policy or what the gate knows of the site changed.
 
     A gateway that went on under yesterday's patient index would let today's patient out.
 
     Args:
         policies: Directory of the policies in force.
-        index: The patient index, which need not be there.
+        known: Patient index and fingerprints of notes; they need not be there.
     """
 
-    def __init__(self, policies: Path, index: Path) -> None:
+    def __init__(self, policies: Path, known: Sequence[Path]) -> None:
         self._policies = policies
-        self._index = index
+        self._known = known
         self._loaded = self._look()
         self._looked_at = time.monotonic()
         self._is_fresh = True
@@ -33,7 +34,7 @@ class Freshness:
         return self._is_fresh
 
     def _look(self) -> Print:
-        paths = [*sorted(self._policies.rglob("*")), self._index]
+        paths = [*sorted(self._policies.rglob("*")), *self._known]
         return tuple(_print_of(path) for path in paths)
 
 

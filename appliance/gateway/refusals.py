@@ -76,7 +76,7 @@ _WORDS: Final = {
     Rule.NOT_INSPECTED: "The gate could not read the request.",
     Rule.QUOTA: "This caller has spent what the policy gives it for today.",
     Rule.BUSY: "Too many requests at once, or in this minute.",
-    Rule.STALE: "Policies or patient index changed: the gateway must be started again.",
+    Rule.STALE: "Policies, patients or notes changed: the gateway must be started again.",
     Rule.LATCHED: "The door is shut: an administrator must run `appliance gateway open`.",
     Rule.RECORD: "The ledger could not take the request, so it was not sent.",
     Rule.PROVIDER: "The provider did not answer as it should.",

@@ -14,6 +14,7 @@ from typing import Final
 
 from appliance.errors import BadInput, Denied
 from appliance.gate.opening import open_checker, open_seal_key
+from appliance.gate.overlap.fingerprints import FILE
 from appliance.gate.spending import SpentFile
 from appliance.gateway.callers import Callers
 from appliance.gateway.clearing import Clearing
@@ -112,7 +113,7 @@ def serve(
     """
     paths = find_site(root)
     # Looked at before anything is loaded: a change in between must not go unnoticed.
-    freshness = Freshness(paths.policies, paths.vault / INDEX)
+    freshness = Freshness(paths.policies, [paths.vault / name for name in (INDEX, FILE)])
     site = open_site(root)
     if site.settings.profile != "cloud-allowed":
         raise Denied(

@@ -396,13 +396,14 @@ def test_a_latch_outlives_a_restart(tmp_path, provider):
         workflow.open_door(site.paths.root, "Because I say so")
 
 
-def test_a_changed_policy_or_index_shuts_the_door_until_the_next_start(tmp_path, provider):
-    """A patient registered after the start is not let out by yesterday's index."""
+@pytest.mark.parametrize("name", ["patients.index", "notes.fingerprints"])
+def test_a_changed_policy_or_index_shuts_the_door_until_the_next_start(tmp_path, provider, name):
+    """A patient registered, or a note imported, after the start is not let out."""
     site = make_site(tmp_path / "s", provider.origin)
     with running_gateway(site, WordGate()) as gateway:
         client = gateway.client()
         client.chat.completions.create(model=MODEL, messages=HELLO)
-        (site.paths.vault / "patients.index").write_bytes(b"new")
+        (site.paths.vault / name).write_bytes(b"new")
         time.sleep(0.25)
         refused = refusal(lambda: client.chat.completions.create(model=MODEL, messages=HELLO))
 

@@ -50,8 +50,3 @@ def uses_capitals(text: str) -> bool:
     if not 0 < capitals <= letters * _MAX_MIXED:
         return False
     return capitals >= letters * _MIN_MIXED or text.lstrip()[0].isupper()
-
-
-def between(text: str, left: Word, right: Word) -> str:
-    """What stands between two words."""
-    return text[left.end : right.start]
