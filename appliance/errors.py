@@ -12,6 +12,7 @@
     │   └── DetectorFailed              5   a detector raised, hung or was not loaded
     ├── BackendError                    6   a model server failed
     │   ├── BackendUnavailable          6   try again later
+    │   │   └── BackendBusy             6   the server says when
     │   └── BackendRefused              7   trying again will not help
     └── IntegrityError                  8   bytes do not match what was written
         ├── LedgerBroken                8
@@ -103,6 +104,20 @@ class BackendError(ApplianceError):
 
 class BackendUnavailable(BackendError):
     """The server is down or busy: trying again later can help."""
+
+
+class BackendBusy(BackendUnavailable):
+    """The server asks to wait.
+
+    Args:
+        what: As for every error.
+        next_step: The same.
+        retry_after_s: How long, where the server said so.
+    """
+
+    def __init__(self, what: str, next_step: str = "", retry_after_s: float | None = None) -> None:
+        super().__init__(what, next_step)
+        self.retry_after_s = retry_after_s
 
 
 class BackendRefused(BackendError):

@@ -20,6 +20,12 @@ from appliance.cli.options import dry_run_option, json_option, site_option
     show_default=True,
     help="Where prompts may go; the site's policy decides what is allowed.",
 )
+@click.option(
+    "--budget",
+    type=click.FloatRange(min=0),
+    metavar="USD",
+    help="Most that the corpus may cost at a provider, over all its runs.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the stream of prompts.")
 @dry_run_option
 @json_option
@@ -29,6 +35,7 @@ def synthesize(
     count: int,
     out: str,
     route: str,
+    budget: float | None,
     seed: int,
     dry_run: bool,
     as_json: bool,
@@ -38,11 +45,12 @@ def synthesize(
     Every prompt passes the gate before it is sent. Run the same command again after an
     interruption: it goes on where it was.
     """
-    from appliance.workflows import synthesize as workflow
+    from appliance.workflows.orders import Order, plan
+    from appliance.workflows.synthesize import synthesize as make
 
-    order = workflow.Order(task, count, out, route, seed)
+    order = Order(task, count, out, route, seed, budget)
     if dry_run:
-        planned = workflow.plan(site, order)
+        planned = plan(site, order)
         if as_json:
             render.emit_json(planned)
             return
@@ -53,12 +61,14 @@ def synthesize(
             ("prompt tokens, about", planned.prompt_tokens),
             ("answer tokens, about", planned.completion_tokens),
             ("assumed yield", f"{planned.assumed_yield:.0%}"),
+            ("cost, about, USD", f"{planned.usd:.4f}"),
+            ("time, about, minutes", f"{planned.seconds / 60:.1f}"),
         ]
         render.emit_table(f"Would write corpus {out}", ("what", "value"), rows)
         if planned.is_there:
             render.say(f"Corpus {out} is there already: nothing would be sent.")
         return
-    done = workflow.synthesize(site, order, render.Bars())
+    done = make(site, order, render.Bars())
     if as_json:
         render.emit_json(done)
         return

@@ -23,8 +23,12 @@ def is_explained(stretch: str, *, has_capitals: bool, with_numbers: bool) -> boo
         has_capitals: Whether capitals tell something in the whole text.
         with_numbers: Whether the guesser reports numbers as well.
     """
-    if with_numbers and _has_numbers(stretch):
-        return False
+    return not (with_numbers and _has_numbers(stretch)) and _is_explained(stretch, has_capitals)
+
+
+# spaCy and the tagger read one after the other, and for both the same is asked about a batch.
+@lru_cache(1 << 9)
+def _is_explained(stretch: str, has_capitals: bool) -> bool:
     if medicine.has_house_number(stretch):
         return False
     shown = recase(stretch)

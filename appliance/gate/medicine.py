@@ -84,7 +84,7 @@ _ABBREVIATION: Final = re.compile(r"[A-Z][A-Z0-9/&+.-]{0,6}s?")
 _SYMBOL: Final = re.compile(
     r"(?!Mc|Mac|De|Di|La|Le|O')(?:[a-z]{1,4}[A-Z][A-Za-z0-9]{0,8}|[A-Z][a-z]?[A-Z]+[A-Za-z0-9]{0,6}|[A-Za-z]{1,6}\d{1,3}[A-Za-z]{0,4}\d{0,3}|\d{1,3}[A-Za-z]{1,3})"
 )
-_LEVEL: Final = re.compile(r"[a-z]{0,2}\d{1,2}(?:[.-][a-z]?\d{1,2})?(?:mm|cm|dm)?")
+_LEVEL: Final = re.compile(r"[a-z]{0,2}\d{1,3}(?:[.-][a-z]?\d{1,3})?(?:mm|cm|dm)?")
 CODE: Final = re.compile(
     r"\b(?:ICD|CPT|LOINC|SNOMED|DSM|HCPCS|ATC|OMIM|MIM|NCT|PMID|RRID)[\s:#-]*(?:CT|CM|10|9|IV|V|5)?"
     r"[\s:#-]*[A-Z]?\d[\w.-]*",

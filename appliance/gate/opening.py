@@ -19,6 +19,7 @@ from appliance.gate.skimming import Skimmer
 from appliance.gate.spending import SpentStamps
 from appliance.gate.vocabulary import load_terms
 from appliance.records.clock import Clock
+from appliance.records.egress import derive_seal_key
 from appliance.records.events import Recorder
 from appliance.records.identifiers import Digest
 from appliance.settings.keys import KeyProvider, Purpose
@@ -73,10 +74,10 @@ def _open(policies: Path, index: Path, keys: KeyProvider, clock: Clock, recorder
         "patient-index-empty" if is_empty else "",
     )
     site_rules = load_site_rules(policies / "identifiers.toml")
-    local: dict[str, Detector] = {patients.name: patients, notes.name: notes}
-    detectors: list[Detector] = []
+    detectors: list[Detector] = [patients, notes]
     for name in policy.detectors:
-        detectors += [local[name]] if name in local else _load(name, site_rules)
+        if name not in {patients.name, notes.name}:
+            detectors += _load(name, site_rules)
     # Cheap ones first: a text that one of them denies costs nothing more.
     detectors.sort(key=lambda detector: isinstance(detector, Skimmer))
     return Gate(rules, detectors, keys.key(Purpose.CLEARANCE), clock, recorder)
@@ -87,6 +88,11 @@ def open_checker(
 ) -> ClearanceChecker:
     """The sender's side of the stamp; loads no detector."""
     return ClearanceChecker(keys.key(Purpose.CLEARANCE), clock, policy_digest, _LONGEST_LIFE, spent)
+
+
+def open_seal_key(keys: KeyProvider) -> bytes:
+    """The key that ties a stamp to the body it travels in; it can't make a stamp."""
+    return derive_seal_key(keys.key(Purpose.CLEARANCE))
 
 
 def _load(name: str, site_rules: Sequence[Rule]) -> list[Detector]:

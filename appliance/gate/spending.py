@@ -1,7 +1,7 @@
 """Which stamps were used: a stamp is good once, for all processes of the site together.
 
 One small SQLite file; each nonce is a row until its stamp has expired. What can't be read or
-written can't be ruled out, so the stamp is refused. See policies/decisions/0010-single-use-stamps.
+written can't be ruled out, so the stamp is refused. See policies/decisions/0012-single-use-stamps.
 """
 
 import os

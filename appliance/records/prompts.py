@@ -2,8 +2,13 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from appliance.records.identifiers import DraftId
+from appliance.records.tasks import Sensitivity
+
+# The finish reason of an answer that the gateway kept back.
+QUARANTINED: Final = "quarantined"
 
 
 class DraftKind(StrEnum):
@@ -35,6 +40,7 @@ class Draft:
         register: Style register asked for.
         prompt: All that would be sent, constant part first (prefix caching).
         opening: The first words of the answer; the prompt ends with them, the text begins so.
+        sensitivity: Of the label sheet it was built from.
     """
 
     draft_id: DraftId
@@ -44,6 +50,7 @@ class Draft:
     register: str
     prompt: str = field(repr=False)
     opening: str = ""
+    sensitivity: Sensitivity = Sensitivity.INTERNAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +71,7 @@ class Completion:
         route: Where it was made.
         model: Name and digest of the model.
         text: The answer, as given.
-        finish_reason: "stop", "length" or the server's own word.
+        finish_reason: "stop", "length", `QUARANTINED` or the server's own word.
         prompt_tokens: Count as the server reports it.
         completion_tokens: Count as the server reports it.
     """

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from appliance.records.identifiers import Digest
@@ -77,6 +78,13 @@ class DraftMix:
     none: float
 
 
+class Sensitivity(StrEnum):
+    """Whom the sheet, its vocabulary and what is made of them may be shown to."""
+
+    PUBLIC = "public"
+    INTERNAL = "internal"
+
+
 @dataclass(frozen=True, slots=True)
 class Composition:
     """What is made beside the examples that a model writes.
@@ -112,6 +120,7 @@ class LabelSheet:
         composition: What is made without a model.
         vocabulary: File name beside the sheet.
         digest: SHA-256 over sheet and vocabulary bytes.
+        sensitivity: A sheet that does not say is the hospital's own business.
     """
 
     name: str
@@ -125,6 +134,7 @@ class LabelSheet:
     composition: Composition
     vocabulary: str
     digest: Digest
+    sensitivity: Sensitivity = Sensitivity.INTERNAL
 
 
 @dataclass(frozen=True, slots=True)

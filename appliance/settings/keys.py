@@ -26,6 +26,7 @@ class Purpose(StrEnum):
     PATIENT_INDEX = "patient-index"
     CLEARANCE = "clearance"
     LEDGER = "ledger"
+    GATEWAY = "gateway"
 
 
 class KeyProvider(Protocol):

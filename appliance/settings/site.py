@@ -77,6 +77,11 @@ class SitePaths:
         """What running services write: Ray's session, vLLM's log; 0700."""
         return self.root / "run"
 
+    @property
+    def gateway(self) -> Path:
+        """What the egress gateway keeps: its callers' use, replies in quarantine."""
+        return self.root / "gateway"
+
     def directories(self) -> tuple[Path, ...]:
         """Every directory a site has from the start."""
         return (
@@ -91,6 +96,7 @@ class SitePaths:
             self.models,
             self.reports,
             self.run,
+            self.gateway,
         )
 
 

@@ -38,6 +38,10 @@ class _Vllm(_Strict):
     request_timeout_s: float = Field(default=600.0, gt=0)
 
 
+class _Gateway(_Strict):
+    at: str = ""
+
+
 class _Learning(_Strict):
     base: str = "embedded-encoder"
     device: Literal["cpu", "cuda"] = "cpu"
@@ -63,6 +67,7 @@ class _SiteFile(_Strict):
     profile: Profile
     ray: _Ray = _Ray()
     vllm: _Vllm = _Vllm()
+    gateway: _Gateway = _Gateway()
     learning: _Learning = _Learning()
     extraction: _Extraction = _Extraction()
 
@@ -92,6 +97,13 @@ class VllmSettings:
     max_lora_rank: int
     start_timeout_s: float
     request_timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class GatewaySettings:
+    """Where the gateway listens: a socket's path, or `http://127.0.0.1:PORT`; "" for the site's."""
+
+    at: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +139,7 @@ class SiteSettings:
     profile: Profile
     ray: RaySettings
     vllm: VllmSettings
+    gateway: GatewaySettings
     learning: LearningSettings
     extraction: ExtractionSettings
 
@@ -154,6 +167,7 @@ def load_site_file(path: Path) -> SiteSettings:
         profile=parsed.profile,
         ray=RaySettings(**parsed.ray.model_dump()),
         vllm=VllmSettings(**parsed.vllm.model_dump()),
+        gateway=GatewaySettings(**parsed.gateway.model_dump()),
         learning=LearningSettings(**parsed.learning.model_dump()),
         extraction=ExtractionSettings(**parsed.extraction.model_dump()),
     )

@@ -12,7 +12,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -26,6 +26,7 @@ from appliance.records.tasks import (
     EntityType,
     LabelSheet,
     RelationType,
+    Sensitivity,
     Term,
     Vocabulary,
 )
@@ -92,6 +93,7 @@ class _Sheet(_Strict):
     title: Text
     vocabulary: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+\.tsv$")]
     vocabulary_source: Text
+    sensitivity: Literal["public", "internal"] = "internal"
     registers: Annotated[tuple[Text, ...], Field(min_length=1)]
     topics: Annotated[tuple[Text, ...], Field(min_length=1)]
     mix: _Mix
@@ -301,4 +303,5 @@ def _to_sheet(name: str, parsed: _Sheet, digest: Digest) -> LabelSheet:
         composition=Composition(**parsed.compose.model_dump()),
         vocabulary=parsed.vocabulary,
         digest=digest,
+        sensitivity=Sensitivity(parsed.sensitivity),
     )

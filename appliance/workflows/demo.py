@@ -29,12 +29,13 @@ from appliance.workflows import ledger as ledger_workflow
 from appliance.workflows.evaluate import check_gold, evaluate_documents, evaluate_in
 from appliance.workflows.extract import extract_notes
 from appliance.workflows.ingest import import_stream
+from appliance.workflows.orders import Order
 from appliance.workflows.patients import register
 from appliance.workflows.report.page import Page, Step, write_page
 from appliance.workflows.report.plots import plot_counts, plot_scores
 from appliance.workflows.scan import open_site_gate
 from appliance.workflows.site import Site, init, open_site
-from appliance.workflows.synthesize import Order, Synthesis, synthesize_in
+from appliance.workflows.synthesize import Synthesis, synthesize_in
 from appliance.workflows.train import train_in
 
 TASK: Final = "disease"

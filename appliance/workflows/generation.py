@@ -5,27 +5,19 @@ on the answers alone, and a run that was killed ends with the same corpus.
 """
 
 import asyncio
-import hashlib
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final, Protocol
+from typing import Final
 
 from appliance.errors import Exhausted
-from appliance.gate.clearance import ClearedPrompt
-from appliance.records.events import Fact, Recorder
 from appliance.records.examples import Example
 from appliance.records.progress import Progress
-from appliance.records.prompts import Completion, Draft, Route, SamplingParameters
+from appliance.records.prompts import Completion, Draft, Route
 from appliance.records.verdicts import Verdict
-from appliance.synthesis.backends.base import Backend
 from appliance.synthesis.curation.curator import Curator
-from appliance.synthesis.journal.keys import request_key
-from appliance.synthesis.journal.store import Journal
-from appliance.synthesis.prompting.template import VERSION
-from appliance.synthesis.routing.choice import choose
-from appliance.synthesis.routing.policy import RoutingPolicy
+from appliance.workflows.dispatch import Dispatcher, Inspector
 
 # A model that gives one example in eight has the wrong prompt, not bad luck.
 DRAFTS_PER_EXAMPLE: Final = 8
@@ -36,13 +28,6 @@ _BATCH: Final = 16
 _LINE: Final = 4
 # Used to stop sending near the end; measured yields lie between 0.6 and 0.7.
 _EXPECTED_YIELD: Final = 0.6
-
-
-class Inspector(Protocol):
-    """The gate, as the accept-loop needs it."""
-
-    def clear_many(self, drafts: Sequence[Draft]) -> list[ClearedPrompt | Verdict]:
-        """Each draft, in order: stamped, or the verdict that denies it, which the ledger has."""
 
 
 @dataclass(slots=True)
@@ -66,15 +51,11 @@ class Rooms:
     """What the loop works with."""
 
     gate: Inspector
-    journal: Journal
-    recorder: Recorder
     curator: Curator
-    policy: RoutingPolicy
-    parameters: SamplingParameters
     max_concurrent: int
 
 
-Answer = asyncio.Task[Completion] | Completion | None
+Answer = asyncio.Task[Completion | None] | Completion | None
 
 
 class Generation:
@@ -100,19 +81,18 @@ class Generation:
         self._denied_in_a_row = 0
         self.tally = Tally([], Counter(), Counter())
 
-    async def run(self, backend: Backend) -> None:
+    async def run(self, dispatcher: Dispatcher) -> None:
         """`count` examples are in the tally.
 
         Raises:
             Exhausted: They can't be had; the reasons are counted.
-            BackendUnavailable: The backend is gone; call again with another one to go on.
+            BackendUnavailable: A backend is gone; call again with others to go on.
             PrivacyError: A stamp was refused.
         """
-        slots = asyncio.Semaphore(self._rooms.max_concurrent)
         try:
             while len(self.tally.examples) < self._count:
                 while self._wants_more():
-                    await self._fill(backend, slots)
+                    await self._fill(dispatcher)
                 draft, answer = self._line[0]
                 completion = await answer if isinstance(answer, asyncio.Task) else answer
                 self._line.popleft()
@@ -140,23 +120,19 @@ class Generation:
         wanted = min(_LINE * self._rooms.max_concurrent, missing / _EXPECTED_YIELD)
         return waiting == 0 or (waiting < wanted and (bool(self._again) or self._has_more()))
 
-    async def _fill(self, backend: Backend, slots: asyncio.Semaphore) -> None:
+    async def _fill(self, dispatcher: Dispatcher) -> None:
         batch = list(islice(self._next_drafts(), _BATCH))
         if not batch and not self._line:
             raise self._exhausted()
-        keys = [
-            request_key(draft, backend.model, self._rooms.parameters, VERSION) for draft in batch
-        ]
-        answers: list[Answer] = [self._rooms.journal.find(key) for key in keys]
+        answers: list[Answer] = [dispatcher.find(draft) for draft in batch]
         fresh = [at for at, answer in enumerate(answers) if answer is None]
         # Held here until all are in line: nothing is forgotten if the gate raises.
         self._again.extendleft(reversed(batch))
         rulings = await asyncio.to_thread(self._rooms.gate.clear_many, [batch[at] for at in fresh])
         for at, ruling in zip(fresh, rulings, strict=True):
             # The gate has told the ledger of those that it denied.
-            if isinstance(ruling, ClearedPrompt):
-                sending = self._send(backend, slots, ruling, keys[at])
-                answers[at] = asyncio.create_task(sending)
+            if not isinstance(ruling, Verdict):
+                answers[at] = asyncio.create_task(dispatcher.send(ruling))
         for draft, answer in zip(batch, answers, strict=True):
             self._again.popleft()
             self._line.append((draft, answer))
@@ -178,26 +154,6 @@ class Generation:
     def _has_more(self) -> bool:
         bound = self._count * DRAFTS_PER_EXAMPLE + SPARE_DRAFTS
         return self.tally.drafts < bound and self._denied_in_a_row < DENIED_IN_A_ROW
-
-    async def _send(
-        self, backend: Backend, slots: asyncio.Semaphore, cleared: ClearedPrompt, key: str
-    ) -> Completion:
-        async with slots:
-            route = choose(cleared, self._rooms.policy)
-            assert route is backend.route, "the backend is not the route's"
-            draft = cleared.draft
-            # On disk before a byte leaves: the prompt is invented, its plain digest tells nothing.
-            digest = hashlib.sha256(draft.prompt.encode()).hexdigest()
-            facts: dict[str, Fact] = {
-                "draft": draft.draft_id,
-                "prompt": digest,
-                "route": route.value,
-            }
-            self._rooms.recorder.record("prompt.sent", facts)
-            self._rooms.journal.intend(key, draft.draft_id)
-            completion = await backend.complete(cleared, self._rooms.parameters)
-            self._rooms.journal.finish(key, completion)
-            return completion
 
     def _judge(self, draft: Draft, completion: Completion | None) -> None:
         if completion is None:

@@ -1,16 +1,33 @@
 """Where a run gets its backend from, and gets another one when that has died."""
 
+import re
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Final, Protocol, Self
 
+from appliance.errors import BadInput
+from appliance.gate.opening import open_seal_key
 from appliance.learning.basemodels.store import BaseModel
 from appliance.records.progress import Progress
+from appliance.settings.gateway import GatewayPolicy
+from appliance.settings.secrets import read_caller_token
 from appliance.synthesis.backends.base import Backend, Checker
 from appliance.workflows.site import Site
+
+if TYPE_CHECKING:
+    from appliance.synthesis.backends.chatgpt.client import GatewayPlace
+
+SOCKET: Final = "gateway.sock"
+OWN_CALLER: Final = "appliance"
+_LOOPBACK_ADDRESS: Final = re.compile(r"http://127\.0\.0\.1:[0-9]{1,5}")
+_MARGIN_S: Final = 15.0
 
 
 class Supply(Protocol):
     """Where backends come from."""
+
+    @property
+    def model(self) -> str:
+        """Name of the model that all of them have, known before the first is there."""
 
     def fresh(self) -> Backend:
         """A backend that answers; the one before, where there was one, is gone."""
@@ -30,9 +47,14 @@ class EngineSupply:
         from appliance.synthesis.backends.vllm.engine import VllmEngine
 
         self._settings = site.settings.vllm
-        self._model = f"{model.name}@{model.digest[:12]}"
+        self._name = f"{model.name}@{model.digest[:12]}"
         self._checker = checker
         self._engine = VllmEngine(self._settings, model.path, site.paths.run, progress)
+
+    @property
+    def model(self) -> str:
+        """Name and digest of what the engine serves."""
+        return self._name
 
     def fresh(self) -> Backend:
         """The engine runs, and this asks it."""
@@ -40,7 +62,7 @@ class EngineSupply:
 
         endpoint = self._engine.start()
         timeout_s = self._settings.request_timeout_s
-        return VllmBackend(endpoint, self._model, self._checker, timeout_s)
+        return VllmBackend(endpoint, self._name, self._checker, timeout_s)
 
     def __enter__(self) -> Self:
         return self
@@ -52,3 +74,47 @@ class EngineSupply:
         trace: TracebackType | None,
     ) -> None:
         self._engine.stop()
+
+
+class GatewaySupply:
+    """Asks the egress gateway on this machine.
+
+    Args:
+        site: Its paths, keys and where its gateway listens.
+        policy: `gateway.toml`.
+        model: Which of its models.
+    """
+
+    def __init__(self, site: Site, policy: GatewayPolicy, model: str) -> None:
+        self._site = site
+        self._policy = policy
+        self._model = model
+
+    @property
+    def model(self) -> str:
+        """Name of the model."""
+        return self._model
+
+    def fresh(self) -> Backend:
+        """A client of the gateway."""
+        from appliance.synthesis.backends.chatgpt.client import ChatGptBackend
+
+        seal_key = open_seal_key(self._site.keys)
+        # The gateway gives up first, and says why.
+        timeout_s = self._policy.limits.request_timeout_s + _MARGIN_S
+        return ChatGptBackend(
+            self._place(), self._model, self._policy.instruction, seal_key, timeout_s
+        )
+
+    def _place(self) -> "GatewayPlace":
+        from appliance.synthesis.backends.chatgpt.client import GatewayPlace
+
+        at = self._site.settings.gateway.at
+        if not at.startswith("http"):
+            return GatewayPlace(socket=at or str(self._site.paths.run / SOCKET))
+        if not _LOOPBACK_ADDRESS.fullmatch(at):
+            raise BadInput(
+                "gateway.at of site.toml is no address on 127.0.0.1.",
+                "The gateway listens on this machine: http://127.0.0.1:PORT, or a socket's path.",
+            )
+        return GatewayPlace(base_url=at, token=read_caller_token(self._site.paths.keys, OWN_CALLER))

@@ -83,6 +83,9 @@ def test_contracts_name_modules_that_exist():
         ("learning", "appliance.synthesis"),
         ("invented", "appliance.clinical"),
         ("gate", "appliance.clinical"),
+        ("gateway", "appliance.clinical"),
+        ("gateway", "appliance.synthesis"),
+        ("clinical", "appliance.gateway"),
     ],
 )
 def test_a_room_never_brings_its_stranger_along(room, stranger):

@@ -7,13 +7,18 @@ import pytest
 
 from appliance.errors import ClearanceInvalid
 from appliance.learning.basemodels.store import ModelStore
+from appliance.records.egress import derive_seal_key
 from appliance.records.progress import Silent
 from appliance.records.prompts import DraftKind, SamplingParameters
 from appliance.settings.clock import SystemClock
+from appliance.settings.gateway import load_gateway_policy
+from appliance.synthesis.backends.chatgpt.client import ChatGptBackend, GatewayPlace
 from appliance.synthesis.backends.vllm.client import VllmBackend
 from appliance.synthesis.backends.vllm.engine import VllmEngine
 from appliance.synthesis.prompting.stream import make_draft
 from tests.lib.frozen_clock import FrozenClock
+from tests.lib.provider_server import running_provider
+from tests.lib.running_gateway import MODEL, WordGate, make_site, running_gateway
 from tests.lib.scripted_backend import ScriptedBackend
 from tests.lib.stamping_gate import StampingGate
 from tests.unit.test_synthesis_vllm import settings
@@ -30,18 +35,54 @@ def endpoint(tmp_path_factory):
         yield engine.start()
 
 
-@pytest.fixture(params=["scripted", pytest.param("vllm", marks=pytest.mark.slow)])
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory):
+    """A gateway that takes the stamps of the tests' gate; its provider stops where it is told."""
+
+    def say(body):
+        words = ["aspirin", "in", "the", "morning", "and", "then\nMore"]
+        return " ".join(words[: body["max_completion_tokens"]]).partition(body["stop"][0])[0]
+
+    with running_provider(script=say) as provider:
+        site = make_site(
+            tmp_path_factory.mktemp("contract") / "site", provider.origin, clearance="required"
+        )
+        (site.paths.keys / "clearance.key").write_bytes(bytes(range(32)))
+        with running_gateway(site, WordGate()) as running:
+            yield site, running
+
+
+@pytest.fixture(params=["scripted", "chatgpt", pytest.param("vllm", marks=pytest.mark.slow)])
 def make_backend(request):
     """From a gate to a backend; a new one per event loop."""
     if request.param == "scripted":
         return lambda gate: ScriptedBackend(gate.checker(), lambda _: " aspirin.\nMore.")
+    if request.param == "chatgpt":
+        site, running = request.getfixturevalue("gateway")
+        instruction = load_gateway_policy(site.paths.policies / "gateway.toml").instruction
+        return lambda _: ChatGptBackend(
+            GatewayPlace(socket=running.at),
+            MODEL,
+            instruction,
+            derive_seal_key(bytes(range(32))),
+            30.0,
+        )
     endpoint = request.getfixturevalue("endpoint")
     return lambda gate: VllmBackend(endpoint, "gemma@1", gate.checker(), 120.0)
 
 
 @pytest.fixture
-def gate():
-    return StampingGate(SystemClock(), POLICY)
+def policy(request, make_backend):
+    """The digest of the policies in force: the gateway's are its site's."""
+    del make_backend
+    if request.node.callspec.params["make_backend"] != "chatgpt":
+        return POLICY
+    return request.getfixturevalue("gateway")[0].policy_digest
+
+
+@pytest.fixture
+def gate(policy):
+    return StampingGate(SystemClock(), policy)
 
 
 def clear(gate, text=PROMPT):
@@ -50,7 +91,13 @@ def clear(gate, text=PROMPT):
 
 
 def ask(backend, cleared, parameters=None):
-    return asyncio.run(backend.complete(cleared, parameters or SamplingParameters(max_tokens=12)))
+    async def once():
+        try:
+            return await backend.complete(cleared, parameters or SamplingParameters(max_tokens=12))
+        finally:
+            await backend.aclose()
+
+    return asyncio.run(once())
 
 
 def test_an_answer_names_its_draft_route_and_model(make_backend, gate):
@@ -81,8 +128,11 @@ def test_a_stamp_is_good_for_one_sending(make_backend, gate):
     cleared = clear(gate)
 
     async def twice():
-        await checker_bound.complete(cleared, SamplingParameters(max_tokens=2))
-        await checker_bound.complete(cleared, SamplingParameters(max_tokens=2))
+        try:
+            await checker_bound.complete(cleared, SamplingParameters(max_tokens=2))
+            await checker_bound.complete(cleared, SamplingParameters(max_tokens=2))
+        finally:
+            await checker_bound.aclose()
 
     with pytest.raises(ClearanceInvalid):
         asyncio.run(twice())
@@ -107,10 +157,10 @@ def test_a_stamp_of_other_policies_is_not_taken(make_backend, gate):
         ask(make_backend(gate), clear(stranger))
 
 
-def test_an_old_stamp_is_not_taken(make_backend):
+def test_an_old_stamp_is_not_taken(make_backend, policy):
     """A stamp ends with its time."""
     clock = FrozenClock()
-    gate = StampingGate(clock, POLICY)
+    gate = StampingGate(clock, policy)
     cleared, backend = clear(gate), make_backend(gate)
     clock.advance(3600)
 

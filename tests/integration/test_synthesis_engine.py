@@ -15,7 +15,7 @@ import pytest
 from appliance.errors import BackendRefused, BackendUnavailable
 from appliance.learning.basemodels.store import ModelStore
 from appliance.records.progress import Silent
-from appliance.records.prompts import DraftKind, SamplingParameters
+from appliance.records.prompts import DraftKind, Route, SamplingParameters
 from appliance.settings.clock import SystemClock
 from appliance.synthesis.backends.vllm import processes
 from appliance.synthesis.backends.vllm.client import VllmBackend
@@ -159,7 +159,8 @@ def test_a_run_survives_the_death_of_its_engine(tmp_path, model):
     progress = Murderer(site.paths.run)
 
     with EngineSupply(site, model, gate.checker(), progress) as supply:
-        done = workflow.synthesize_with(site, gate, supply, order, prepared, progress)
+        supplies = {Route.VLLM: supply}
+        done = workflow.synthesize_with(site, gate, supplies, order, prepared, progress)
 
     assert progress.is_done
     assert done.card.accepted == 12

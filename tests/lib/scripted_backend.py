@@ -47,6 +47,9 @@ class ScriptedBackend:
         """A name that no model has."""
         return "scripted@000000000000"
 
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
     async def complete(self, cleared: ClearedPrompt, parameters: SamplingParameters) -> Completion:
         """The script's answer, cut at the stop and at `max_tokens` words."""
         self._checker.check(cleared)

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from appliance.errors import ApplianceError, BadInput, Denied
+from appliance.errors import ApplianceError, BackendUnavailable, BadInput, Denied
 from appliance.records.prompts import DraftKind, Route
+from appliance.records.tasks import Sensitivity
 from appliance.settings.policies import shipped_policies
 from appliance.synthesis.prompting.stream import make_draft
 from appliance.synthesis.routing.choice import choose, narrow
@@ -14,8 +15,8 @@ from tests.lib.frozen_clock import FrozenClock
 from tests.lib.stamping_gate import StampingGate
 
 
-def cleared():
-    draft = make_draft("drug", DraftKind.NONE, (), "note", "p")
+def cleared(sensitivity=Sensitivity.PUBLIC):
+    draft = make_draft("drug", DraftKind.NONE, (), "note", "p", sensitivity=sensitivity)
     return StampingGate(FrozenClock(), "0" * 64).clear_many([draft])[0]
 
 
@@ -45,10 +46,55 @@ def test_asking_for_what_the_policy_forbids_is_a_refusal():
         narrow(shipped("air-gapped"), "chatgpt")
 
 
-def test_asking_for_what_is_not_built_says_so():
-    """Allowed but missing: the operator learns what to do instead."""
-    with pytest.raises(BadInput, match="gateway"):
-        narrow(shipped("cloud-allowed"), "chatgpt")
+def test_an_air_gapped_profile_never_names_a_cloud():
+    """Not even where its routing.toml does."""
+    careless = RoutingPolicy("air-gapped", (Route.CHATGPT, Route.VLLM), cloud_to_local=True)
+
+    assert choose(cleared(), careless) is Route.VLLM
+    with pytest.raises(Denied):
+        narrow(careless, "chatgpt")
+    with pytest.raises(Denied):
+        choose(cleared(), RoutingPolicy("air-gapped", (Route.CHATGPT,)))
+
+
+def test_only_public_drafts_go_to_a_cloud():
+    """The hospital's own label sheet stays here, whatever was asked for."""
+    policy = RoutingPolicy("test", (Route.CHATGPT, Route.VLLM))
+
+    assert choose(cleared(), policy) is Route.CHATGPT
+    assert choose(cleared(Sensitivity.INTERNAL), policy) is Route.VLLM
+    with pytest.raises(Denied, match="internal"):
+        choose(cleared(Sensitivity.INTERNAL), RoutingPolicy("test", (Route.CHATGPT,)))
+
+
+@pytest.mark.parametrize(
+    ("routes", "flags", "down", "outcome"),
+    [
+        ((Route.CHATGPT, Route.VLLM), {"cloud_to_local": True}, Route.CHATGPT, Route.VLLM),
+        ((Route.CHATGPT, Route.VLLM), {}, Route.CHATGPT, None),
+        ((Route.VLLM, Route.CHATGPT), {"cloud_to_local": True}, Route.VLLM, None),
+        ((Route.VLLM, Route.CHATGPT), {"local_to_cloud": True}, Route.VLLM, Route.CHATGPT),
+        ((Route.CHATGPT,), {"cloud_to_local": True}, Route.CHATGPT, None),
+    ],
+)
+def test_another_route_takes_the_place_only_where_the_policy_says_so(routes, flags, down, outcome):
+    """From the cloud to this machine, and never the other way by itself."""
+    policy = RoutingPolicy("test", routes, **flags)
+    usable = set(Route) - {down}
+
+    if outcome is None:
+        with pytest.raises(BackendUnavailable):
+            choose(cleared(), policy, usable)
+    else:
+        assert choose(cleared(), policy, usable) is outcome
+
+
+def test_a_route_that_was_asked_for_comes_first():
+    """The one that may take its place stays behind it."""
+    asked = narrow(shipped("cloud-allowed"), "chatgpt")
+
+    assert asked.routes == (Route.CHATGPT, Route.VLLM)
+    assert narrow(shipped("cloud-allowed"), "vllm").routes == (Route.VLLM,)
 
 
 def test_an_unknown_route_is_bad_input():
@@ -65,12 +111,6 @@ def test_auto_leaves_the_policy_as_it_is():
     assert narrow(policy, "auto") is policy
 
 
-def test_a_policy_with_no_usable_route_sends_nothing():
-    """There is no fall-back that the policy does not name."""
-    with pytest.raises(BadInput, match="No route"):
-        choose(cleared(), RoutingPolicy("test", (Route.CHATGPT,)))
-
-
 @pytest.mark.parametrize(
     "text",
     [
@@ -84,6 +124,13 @@ def test_a_policy_with_no_usable_route_sends_nothing():
         "version = 1\n[profiles.p]\nroutes = ['vllm']\nfallback = 'chatgpt'",
         "version = 1\n[profiles.other]\nroutes = ['vllm']",
         "version = 1\nprofiles = 3",
+        "version = 1\n[profiles.p]\nroutes = ['vllm']\ncloud_to_local = 'yes'",
+        "version = 1\n[profiles.p]\nroutes = ['vllm']\n[cloud]\nurl = 'x'",
+        "version = 1\n[profiles.p]\nroutes = ['vllm']\n[cloud]\nclasses = ['secret']",
+        "version = 1\n[profiles.p]\nroutes = ['vllm']\n[cloud]\nusd_per_month = '9'",
+        "version = 1\n[profiles.p]\nroutes = ['vllm']\n[cloud]\nusd_per_month = -1",
+        "version = 1\n[profiles.p]\nroutes = ['vllm']\n[cloud]\nmax_concurrent = 0",
+        "version = 1\n[profiles.p]\nroutes = ['vllm']\n[cloud]\nmodel = 3",
         "version = ",
     ],
 )

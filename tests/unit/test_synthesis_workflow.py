@@ -14,6 +14,7 @@ from appliance.settings.clock import SystemClock
 from appliance.settings.tasks import load_task
 from appliance.synthesis.curation.corpus import read_corpus
 from appliance.synthesis.routing.policy import RoutingPolicy
+from appliance.workflows import orders
 from appliance.workflows import synthesize as workflow
 from appliance.workflows.site import Site, init
 from tests.lib.frozen_clock import FrozenClock
@@ -29,6 +30,7 @@ class Supply:
     def __init__(self, gate, script=tell, lives=()):
         self.gate, self.script, self.lives = gate, script, list(lives)
         self.given = []
+        self.model = "scripted@000000000000"
 
     def fresh(self):
         life = self.lives.pop(0) if self.lives else None
@@ -50,7 +52,7 @@ def run(site, gate, supply, count=30, out="first"):
     order = workflow.Order("disease", count, out)
     prepared = workflow.prepare(site, order)
     prepared = workflow.Prepared(prepared.sheet, prepared.vocabulary, SCRIPTED)
-    return workflow.synthesize_with(site, gate, supply, order, prepared, Silent())
+    return workflow.synthesize_with(site, gate, {Route.SCRIPTED: supply}, order, prepared, Silent())
 
 
 def ledger_text(site: Site) -> str:
@@ -216,7 +218,7 @@ def test_a_plan_starts_and_writes_nothing(site):
     """A dry run leaves the site as it was."""
     before = sorted(site.paths.root.rglob("*"))
 
-    planned = workflow.plan(site.paths.root, workflow.Order("disease", 600, "first"))
+    planned = orders.plan(site.paths.root, workflow.Order("disease", 600, "first"))
 
     assert planned.drafts >= 600
     assert planned.route is Route.VLLM

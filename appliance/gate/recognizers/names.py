@@ -105,7 +105,9 @@ class _NameReader:
         first = self._words[index - 1]
         if self._text[first.end : last.start] not in {" ", ". "}:
             return
-        if self._looks_like_name(last) and (self._looks_like_name(first) or len(first.text) == 1):
+        is_stage = not self._has_capitals and lexicon.is_known_word(last.lower)
+        is_named = self._looks_like_name(first) or len(first.text) == 1
+        if self._looks_like_name(last) and is_named and not is_stage:
             yield self._hit(first.start, last.end, 0.7, "name-with-degree")
 
     def _by_given_name(self, index: int) -> Iterator[Hit]:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import regex  # type: ignore[import-untyped]  # ships no types
 
 from appliance.gate import lexicon
-from appliance.gate.recognizers.rules import Rule, find_all, rule
+from appliance.gate.recognizers.rules import Literals, Rule, find_all, rule
 from appliance.gate.recognizers.words import Word, split_words, uses_capitals
 from appliance.records.verdicts import Hit
 
@@ -65,6 +65,9 @@ def _is_proper_ward(text: str) -> bool:
     return not is_plain and (first in lexicon.family_names() or not lexicon.is_known_word(first))
 
 
+# "In acute rehabilitation" and "of peritoneal dialysis" name no place, "at acme rehabilitation" does.
+_TOWARDS: Final = frozenset("at from to near visited".split())
+
 _RULES: Final[tuple[Rule, ...]] = (
     rule("street-address", "LOCATION", 0.8, rf"(?<![\w./-])\d{{1,6}}[a-d]?(?:-\d{{1,4}})?\s+(?:{_NO_STREET}(?:[nsew]\.?|[nsew][ew]|[a-z][a-z.'-]{{1,20}}|\d{{1,3}}(?:st|nd|rd|th))\s+){{1,4}}{_STREET}\b\.?(?!\s?['\w]*\s(?:mg|ml)){_TAIL}"),
     rule("post-office-box", "LOCATION", 0.9, r"\bp\.?\s?o\.?\s?box\s?\#?\d+"),
@@ -94,10 +97,18 @@ def find(text: str) -> Iterator[Hit]:
     yield from _find_towns(text, words, has_capitals=has_capitals)
 
 
+def _institution_names() -> frozenset[str]:
+    return lexicon.institutions().clear | lexicon.institutions().doubtful
+
+
+@cache
+def _institution_literals() -> Literals:
+    return Literals(_institution_names())
+
+
 @cache
 def _institution_pattern() -> Any:
-    known = lexicon.institutions()
-    names = sorted(known.clear | known.doubtful, key=len, reverse=True)
+    names = sorted(_institution_names(), key=len, reverse=True)
     joined = "|".join(regex.escape(name) for name in names)
     return regex.compile(
         rf"(?<![\w-])(?P<name>{joined})(?:'s)?(?P<head>\s{_HEAD})?(?![\w]|-\w)", regex.IGNORECASE
@@ -111,6 +122,8 @@ _BEFORE_PLACE: Final = regex.compile(
 
 def _find_institutions(text: str, *, has_capitals: bool) -> Iterator[Hit]:
     """Known names; one that is a word as well needs a preposition before it or a head after it."""
+    if not _institution_literals().stand_in(text):
+        return
     for match in _institution_pattern().finditer(text, timeout=5.0):
         name = match.group("name")
         is_capitalised = name[0].isupper() or not has_capitals
@@ -167,7 +180,7 @@ def _names_a_place(words: list[Word], index: int, *, has_capitals: bool) -> bool
     if word.lower in _GENERIC or word.lower in lexicon.medical_words():
         return False
     # Without capitals an ordinary word names a place only directly after "at", "from", ...
-    is_placed = index > 0 and words[index - 1].lower in _PREPOSITION
+    is_placed = index > 0 and words[index - 1].lower in _TOWARDS
     return is_placed or not lexicon.is_known_word(word.lower)
 
 
@@ -209,17 +222,25 @@ def _is_code(text: str, town: Word, code: Word, has_capitals: bool) -> bool:
     return is_joined and is_cased and code.text.upper() in lexicon.places("state-code").doubtful
 
 
+@cache
+def _first_words_of_towns() -> frozenset[str]:
+    lists = [lexicon.places(kind) for kind in ("city", "state")]
+    names = (name for known in lists for name in known.clear | known.doubtful)
+    return frozenset(name.split()[0] for name in names)
+
+
 def _find_towns(text: str, words: list[Word], *, has_capitals: bool) -> Iterator[Hit]:
     """Cities of the gazetteer; a doubtful one needs a preposition before it."""
     cities, states = lexicon.places("city"), lexicon.places("state")
     for index, word in enumerate(words):
+        begins_a_name = word.lower.replace("'s", "") in _first_words_of_towns()
+        if not begins_a_name or (has_capitals and not word.is_capitalised):
+            continue
         for length in (3, 2, 1):
             group = words[index : index + length]
             if len(group) < length or "\n" in text[word.start : group[-1].end]:
                 continue
             name = " ".join(part.lower.replace("'s", "") for part in group)
-            if has_capitals and not word.is_capitalised:
-                continue
             is_placed = index > 0 and words[index - 1].lower in _PREPOSITION
             after = words[index + length : index + length + 1]
             has_code = bool(after) and _is_code(text, group[-1], after[0], has_capitals)

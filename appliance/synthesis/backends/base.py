@@ -32,7 +32,10 @@ class Backend(Protocol):
         """The model's answer to a prompt whose clearance was checked just before it was sent.
 
         Raises:
-            ClearanceInvalid: The stamp is not good; nothing was sent.
+            ClearanceInvalid: The stamp is not good; nothing left this machine.
             BackendUnavailable: No answer, after a bounded number of tries.
             BackendRefused: The server will not answer this request.
         """
+
+    async def aclose(self) -> None:
+        """Connections are closed; the backend is not asked again."""

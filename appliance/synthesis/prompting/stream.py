@@ -9,7 +9,7 @@ from typing import Final
 
 from appliance.records.identifiers import DraftId
 from appliance.records.prompts import Draft, DraftKind
-from appliance.records.tasks import LabelSheet, Term, Vocabulary
+from appliance.records.tasks import LabelSheet, Sensitivity, Term, Vocabulary
 from appliance.synthesis.prompting.decks import Deck, kind_deck
 from appliance.synthesis.prompting.demonstrations import ConstantPart
 from appliance.synthesis.prompting.lookalikes import LookAlikes
@@ -57,7 +57,7 @@ def drafts(sheet: LabelSheet, vocabulary: Vocabulary, seed: int) -> Iterator[Dra
             or choose_opening(kind, entities, rng)
         )
         prompt = constants[kind].next() + request + (f" {opening}" if opening else "")
-        yield make_draft(sheet.name, kind, entities, register, prompt, opening)
+        yield make_draft(sheet.name, kind, entities, register, prompt, opening, sheet.sensitivity)
 
 
 def make_draft(
@@ -67,11 +67,14 @@ def make_draft(
     register: str,
     prompt: str,
     opening: str = "",
+    sensitivity: Sensitivity = Sensitivity.INTERNAL,
 ) -> Draft:
     """The draft with its id, the digest of all its other fields."""
-    fields = json.dumps([task, kind, entities, register, prompt, opening], ensure_ascii=True)
+    given = [task, kind, entities, register, prompt, opening, sensitivity]
+    fields = json.dumps(given, ensure_ascii=True)
     digest = hashlib.sha256(fields.encode()).hexdigest()[:_ID_DIGITS]
-    return Draft(DraftId(f"d-{digest}"), task, kind, entities, register, prompt, opening)
+    draft_id = DraftId(f"d-{digest}")
+    return Draft(draft_id, task, kind, entities, register, prompt, opening, sensitivity)
 
 
 def _shuffle(sheet: LabelSheet, vocabulary: Vocabulary, rng: random.Random) -> _Decks:

@@ -55,6 +55,10 @@ class VllmBackend:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Connections are closed."""
         await self._client.close()
 
     @property

@@ -1,0 +1,63 @@
+"""Secrets that people bring: the provider's key and the callers' tokens.
+
+They come from files that only their owner can read, or from systemd's credential directory; never
+from `site.toml`, a command line or the value of an environment variable.
+"""
+
+import os
+import re
+import stat
+from pathlib import Path
+from typing import Final
+
+from appliance.errors import KeyMismatch, SiteError
+
+PROVIDER_KEY: Final = "provider-key"
+_SECRET: Final = re.compile(rb"[\x21-\x7e]{16,512}")
+_LONGEST: Final = 1024
+
+
+def read_provider_key(keys: Path) -> str:
+    """The provider's key: systemd's credential `provider-key`, or `SITE/keys/provider-key`.
+
+    Raises:
+        SiteError: There is none.
+        KeyMismatch: It is readable by others, or can't be a key.
+    """
+    # systemd puts LoadCredential= files there, and only this service can read them.
+    credentials = os.environ.get("CREDENTIALS_DIRECTORY", "")
+    if credentials and (Path(credentials) / PROVIDER_KEY).is_file():
+        return _read_secret(Path(credentials) / PROVIDER_KEY)
+    return _read_secret(keys / PROVIDER_KEY)
+
+
+def read_caller_token(keys: Path, caller: str) -> str:
+    """The token of that caller, in `SITE/keys/callers/NAME`.
+
+    Raises:
+        SiteError, KeyMismatch: As `read_provider_key`.
+    """
+    return _read_secret(keys / "callers" / caller)
+
+
+def _read_secret(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            content = file.read(_LONGEST).strip()
+    except OSError as error:
+        raise SiteError(
+            f"The secret {path.name} can't be read: {error.strerror}.",
+            f"Put it there with `install -m 600 /dev/stdin {path}`.",
+        ) from None
+    if mode & 0o077:
+        raise KeyMismatch(
+            f"The secret {path.name} is readable by others (mode {mode:04o}).",
+            f"Have it replaced, then run `chmod 600 {path}`.",
+        )
+    if not _SECRET.fullmatch(content):
+        raise KeyMismatch(
+            f"The secret {path.name} is not one word of 16 to 512 printable characters.",
+            "Put it there again.",
+        )
+    return content.decode("ascii")

@@ -1,0 +1,259 @@
+"""The gateway: served, and opened again after it shut itself."""
+
+import asyncio
+import fcntl
+import json
+import os
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from appliance.errors import BadInput, Denied
+from appliance.gate.opening import open_checker, open_seal_key
+from appliance.gate.spending import SpentFile
+from appliance.gateway.callers import Callers
+from appliance.gateway.clearing import Clearing
+from appliance.gateway.counting import Counts, Latch
+from appliance.gateway.door import Door, Fittings
+from appliance.gateway.freshness import Freshness
+from appliance.gateway.inspecting import Inspection, Inspector
+from appliance.gateway.metering import Meters
+from appliance.gateway.quarantine import Quarantine
+from appliance.gateway.quotas import Quotas
+from appliance.gateway.recording import Recording
+from appliance.settings.gateway import OWN_USER, GatewayPolicy, load_gateway_policy
+from appliance.settings.keys import Purpose
+from appliance.settings.secrets import read_provider_key
+from appliance.settings.site import find_site
+from appliance.spending.purse import Purse
+from appliance.workflows.scan import INDEX, open_site_gate
+from appliance.workflows.site import Site, open_site
+from appliance.workflows.supply import SOCKET
+
+POLICY: Final = "gateway.toml"
+_LOCK: Final = "gateway.lock"
+_REASON: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_LONGEST_REASON: Final = 80
+_REQUEST: Final = re.compile(r"chatcmpl-[0-9a-f]{24}")
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """A gateway that listens.
+
+    Attributes:
+        at: Path of its socket, or its address on loopback.
+        origin: Where it leads.
+        models: What may be asked there.
+        callers: Who may ask.
+    """
+
+    at: str
+    origin: str
+    models: tuple[str, ...]
+    callers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where to listen, and for how long.
+
+    Attributes:
+        path: Of the UNIX socket.
+        port: On loopback, in its place; None for the socket.
+        stop: Set from elsewhere to end it.
+    """
+
+    path: Path
+    port: int | None
+    stop: threading.Event
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What opening the door found.
+
+    Attributes:
+        was_shut: Whether it was shut at all.
+        rule: The mismatch that had shut it.
+    """
+
+    was_shut: bool
+    rule: str
+
+
+def serve(
+    root: Path,
+    announce: Callable[[Listening], None],
+    *,
+    socket_path: Path | None = None,
+    port: int | None = None,
+    gate: Inspector | None = None,
+    stop: threading.Event | None = None,
+) -> None:
+    """The gateway answered until SIGINT or SIGTERM.
+
+    Args:
+        root: The site.
+        announce: Called once, when it listens.
+        socket_path: A UNIX socket; `SITE/run/gateway.sock` when neither is given.
+        port: A port on loopback in its place; 0 takes a free one.
+        gate: Who inspects; the site's own gate where none is given.
+        stop: Ends it too, where a thread serves and no signal reaches it.
+
+    Raises:
+        Denied: The site's profile is air-gapped.
+        BadInput: The policy can't be used, or another gateway serves this site.
+        SiteError, KeyMismatch: The provider's key is missing or readable by others.
+    """
+    paths = find_site(root)
+    # Looked at before anything is loaded: a change in between must not go unnoticed.
+    freshness = Freshness(paths.policies, paths.vault / INDEX)
+    site = open_site(root)
+    if site.settings.profile != "cloud-allowed":
+        raise Denied(
+            f"The profile {site.settings.profile} has no way out, so it has no gateway.",
+            "A site that may use a provider is made with `--profile cloud-allowed`.",
+        )
+    policy = load_gateway_policy(site.paths.policies / POLICY)
+    key = read_provider_key(site.paths.keys)
+    with _only_one(site.paths.run / _LOCK), ExitStack() as stack:
+        fittings = _fit(site, policy, gate or open_site_gate(site), freshness, stack)
+        place = Place(socket_path or site.paths.run / SOCKET, port, stop or threading.Event())
+        asyncio.run(_serve(site, fittings, key, announce, place))
+
+
+def open_door(root: Path, reason: str, *, dry_run: bool = False) -> Opened:
+    """The door that had latched shut is open again, and the ledger says why.
+
+    Args:
+        root: The site.
+        reason: A code such as "counted-by-hand"; never a sentence.
+        dry_run: Only look.
+
+    Raises:
+        BadInput: The reason is no code.
+    """
+    _check_reason(reason)
+    site = open_site(root)
+    latch = Latch(site.paths.run)
+    if not latch.is_shut():
+        return Opened(was_shut=False, rule="")
+    if dry_run:
+        return Opened(was_shut=True, rule=latch.rule())
+    site.ledger.record("gateway.opened", {"reason": reason, "rule": latch.rule() or "unknown"})
+    return Opened(was_shut=True, rule=latch.open())
+
+
+def show_incident(root: Path, request_id: str, reason: str) -> tuple[str, ...]:
+    """What the provider said, and the gateway kept back; the ledger says who looked, and why.
+
+    Args:
+        root: The site.
+        request_id: As the ledger's event `egress.incident` has it.
+        reason: A code such as "incident-review".
+
+    Raises:
+        BadInput: The reason is no code, or nothing of that request is in quarantine.
+        KeyMismatch: It does not open.
+    """
+    _check_reason(reason)
+    if not _REQUEST.fullmatch(request_id):
+        raise BadInput("That is no request's id.", "It stands in the event egress.incident.")
+    site = open_site(root)
+    site.ledger.record("quarantine.read", {"request": request_id, "reason": reason})
+    kept: list[str] = json.loads(_quarantine_of(site).read_identified(request_id))
+    return tuple(kept)
+
+
+def _check_reason(reason: str) -> None:
+    if not _REASON.fullmatch(reason) or len(reason) > _LONGEST_REASON:
+        raise BadInput(
+            "A reason is a code of small letters, digits and dashes, such as counted-by-hand.",
+            "Give another --reason.",
+        )
+
+
+def _quarantine_of(site: Site) -> Quarantine:
+    return Quarantine(site.paths.gateway / "quarantine", site.keys.key(Purpose.GATEWAY))
+
+
+def _fit(
+    site: Site, policy: GatewayPolicy, gate: Inspector, freshness: Freshness, stack: ExitStack
+) -> Fittings:
+    key = site.keys.key(Purpose.GATEWAY)
+    purse = Purse.open(site.paths.gateway / "spending.db")
+    stack.callback(purse.close)
+    counts = Counts()
+    # A file of the gateway's own: the site's journal is out of its reach.
+    spent = SpentFile(site.paths.gateway / "stamps.db")
+    checker = open_checker(site.keys, site.clock, site.policy_digest, spent)
+    seal_key = open_seal_key(site.keys)
+    return Fittings(
+        policy=policy,
+        clearing=Clearing(checker, seal_key, policy.instruction),
+        inspection=Inspection(gate),
+        quotas=Quotas(purse, site.clock),
+        recording=Recording(site.ledger, counts),
+        quarantine=_quarantine_of(site),
+        meters=Meters(policy.callers, policy.models),
+        counts=counts,
+        latch=Latch(site.paths.run),
+        is_fresh=freshness.is_fresh,
+        body_key=key,
+    )
+
+
+async def _serve(
+    site: Site,
+    fittings: Fittings,
+    key: str,
+    announce: Callable[[Listening], None],
+    place: Place,
+) -> None:
+    from appliance.gateway.application import Front, make_application
+    from appliance.gateway.listening import LOOPBACK, loopback_port, serve_on, unix_socket
+    from appliance.gateway.provider import Provider
+    from appliance.gateway.readiness import Readiness
+
+    policy, counts = fittings.policy, fittings.counts
+
+    def count() -> None:
+        counts.sent += 1
+
+    path, port = place.path, place.port
+    for_others = any(set(rule.users) - {OWN_USER} for rule in policy.callers.values())
+    listening = unix_socket(path, for_others=for_others) if port is None else loopback_port(port)
+    callers = Callers(policy.callers, site.paths.keys)
+    provider = Provider(
+        policy.origin, policy.ca_file, key, site.clock, count, policy.limits.reply_bytes
+    )
+    async with provider:
+        door = Door(fittings, provider)
+        readiness = Readiness(door, next(iter(policy.models), ""))
+        front = Front(
+            policy, callers, door, readiness, fittings.meters, counts, fittings.latch, site.clock
+        )
+        with listening as listener:
+            at = str(path) if port is None else f"http://{LOOPBACK}:{listener.getsockname()[1]}"
+            site.ledger.record("gateway.started", {"listens": "socket" if port is None else "port"})
+            told = Listening(at, policy.origin, tuple(policy.models), tuple(policy.callers))
+            await serve_on(listener, make_application(front), lambda: announce(told), place.stop)
+
+
+@contextmanager
+def _only_one(path: Path) -> Iterator[None]:
+    """No other gateway serves this site: two could not reconcile each other's counts."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise BadInput("Another gateway serves this site already.", "Stop it first.") from None
+        yield
+    finally:
+        os.close(handle)

@@ -1,0 +1,154 @@
+# ruff: noqa: T201 - what a benchmark prints is its result
+"""What our path costs beside a bare client, on one vLLM server: `make bench-gateway`.
+
+Three ways ask the same prompts of the same server, by turns, so that what else the machine does
+hits all of them: a bare `openai` client; routing, ledger, journal and stamp in front of the same
+server (with and without the gate); and the whole way through the gateway.
+"""
+
+import asyncio
+import statistics
+import time
+from itertools import islice
+
+import openai
+
+from appliance.gate.opening import open_checker, open_gate
+from appliance.gate.spending import SpentFile
+from appliance.records.prompts import Route, SamplingParameters
+from appliance.records.verdicts import Verdict
+from appliance.settings.tasks import load_task
+from appliance.synthesis.backends.vllm.client import VllmBackend
+from appliance.synthesis.backends.vllm.command import SERVED_NAME
+from appliance.synthesis.journal.store import Journal
+from appliance.synthesis.prompting.stream import drafts
+from appliance.synthesis.routing.policy import RoutingPolicy
+from appliance.workflows.dispatch import Dispatcher, Traffic
+from tests.lib.running_gateway import MODEL, WordGate, make_site, running_gateway
+from tests.lib.stamping_gate import StampingGate
+from tests.lib.vllm_provider import running_vllm
+
+PROMPTS, ROUNDS, AT_ONCE = 64, 4, 16
+PARAMETERS = SamplingParameters(temperature=0.0, max_tokens=24, stop=("\n",))
+SEED = bytes(range(32))
+
+
+class Ready:
+    """A supply whose backend is there."""
+
+    def __init__(self, backend):
+        self.backend, self.model = backend, backend.model
+
+    def fresh(self):
+        return self.backend
+
+
+async def bare(endpoint, chosen):
+    """The official client and nothing else."""
+    slots = asyncio.Semaphore(AT_ONCE)
+    async with openai.AsyncOpenAI(base_url=endpoint.base_url, api_key=endpoint.api_key) as client:
+
+        async def one(draft):
+            async with slots:
+                await client.completions.create(
+                    model=SERVED_NAME,
+                    prompt=endpoint.opening + draft.prompt,
+                    temperature=0.0,
+                    max_tokens=PARAMETERS.max_tokens,
+                    stop=["\n"],
+                )
+
+        await asyncio.gather(*map(one, chosen))
+
+
+async def ours(site, endpoint, gate, checker, chosen, name):
+    """Gate, stamp, routing, ledger and journal in front of the same server."""
+    with Journal.open(site.paths.journal / f"{name}.db") as journal:
+        backend = VllmBackend(endpoint, "bench@1", checker, 300.0)
+        policy = RoutingPolicy("bench", (Route.VLLM,))
+        supplies = {Route.VLLM: Ready(backend)}
+        traffic = Traffic(
+            policy, supplies, gate, journal, site.ledger, site.clock, PARAMETERS, AT_ONCE
+        )
+        dispatcher = Dispatcher(traffic, {Route.VLLM: backend})
+        sending = []
+        for start in range(0, len(chosen), AT_ONCE):
+            batch = chosen[start : start + AT_ONCE]
+            rulings = await asyncio.to_thread(gate.clear_many, batch)
+            sending += [
+                asyncio.create_task(dispatcher.send(one))
+                for one in rulings
+                if not isinstance(one, Verdict)
+            ]
+        await asyncio.gather(*sending)
+        await dispatcher.close()
+    return len(sending)
+
+
+async def through(gateway, chosen):
+    """The official client at the gateway."""
+    slots = asyncio.Semaphore(AT_ONCE)
+    async with gateway.async_client() as client:
+
+        async def one(draft):
+            async with slots:
+                await client.chat.completions.create(
+                    model=SERVED_NAME,
+                    messages=[{"role": "user", "content": draft.prompt}],
+                    temperature=0.0,
+                    max_completion_tokens=PARAMETERS.max_tokens,
+                    stop=["\n"],
+                )
+
+        await asyncio.gather(*map(one, chosen))
+
+
+def timed(job):
+    """Wall seconds, and this process's CPU seconds."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    asyncio.run(job)
+    return time.perf_counter() - wall, time.process_time() - cpu
+
+
+def test_overhead(tmp_path):
+    """Prints prompts a second and CPU a prompt of each way."""
+    with running_vllm(tmp_path) as endpoint:
+        site = make_site(tmp_path / "site", f"http://127.0.0.1:{endpoint.port}")
+        (site.paths.keys / "provider-key").write_text(endpoint.api_key)
+        path = site.paths.policies / "gateway.toml"
+        # A policy is digested: whoever stamps and checks must see the changed one.
+        path.write_text(path.read_text().replace(MODEL, SERVED_NAME))
+        sheet, vocabulary = load_task(site.paths.labels, "disease")
+        index = site.paths.vault / "patients.index"
+        gate = open_gate(site.paths.policies, index, site.keys, site.clock, site.ledger)
+        wanted = list(islice(drafts(sheet, vocabulary, 0), PROMPTS * 2))
+        chosen = [one.draft for one in gate.clear_many(wanted) if not isinstance(one, Verdict)][
+            :PROMPTS
+        ]
+        stamping = StampingGate(site.clock, site.policy_digest)
+        taken = {"bare": [], "ours": [], "ours without the gate": [], "gateway": []}
+        with running_gateway(site, WordGate()) as gateway:
+            asyncio.run(bare(endpoint, chosen))
+            for turn in range(ROUNDS):
+                spent = SpentFile(site.paths.journal / f"stamps-{turn}.db")
+                checker = open_checker(site.keys, site.clock, gate.policy_digest, spent)
+                jobs = {
+                    "bare": bare(endpoint, chosen),
+                    "ours": ours(site, endpoint, gate, checker, chosen, f"a{turn}"),
+                    "ours without the gate": ours(
+                        site, endpoint, stamping, stamping.checker(), chosen, f"b{turn}"
+                    ),
+                    "gateway": through(gateway, chosen),
+                }
+                for name, job in jobs.items():
+                    taken[name].append(timed(job))
+
+    walls = {name: statistics.median(wall for wall, _ in runs) for name, runs in taken.items()}
+    cpus = {name: statistics.median(cpu for _, cpu in runs) for name, runs in taken.items()}
+    print(f"\n{PROMPTS} prompts, {AT_ONCE} at once, median of {ROUNDS} rounds by turns")
+    for name, wall in walls.items():
+        print(
+            f"{name:24}{PROMPTS / wall:7.1f} prompts/s {walls['bare'] / wall:7.1%} of bare "
+            f"{1000 * cpus[name] / PROMPTS:7.2f} ms CPU/prompt"
+        )
+    assert min(walls.values()) > 0

@@ -1,0 +1,210 @@
+"""Who gets out: the egress user to the provider's port, and nobody anything else. In namespaces."""
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.lib.house import REPOSITORY
+
+pytestmark = pytest.mark.slow
+
+EGRESS, APP = 64_990, 64_991
+HERE, THERE = "10.77.0.2", "10.77.0.1"
+
+# Counts every IP packet that arrives from the other side, and answers on two ports.
+SINK = """
+    import json, select, socket, sys, time
+    raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+    raw.bind((sys.argv[1], 0))
+    doors = []
+    for port in (443, 8080):
+        door = socket.socket(); door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        door.bind(("0.0.0.0", port)); door.listen(); doors.append(door)
+    names = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); names.bind(("0.0.0.0", 53))
+    print("ready", flush=True)
+    seen = {"packets": 0, "heard": []}
+    while True:
+        for one in select.select([raw, sys.stdin, names, *doors], [], [])[0]:
+            if one is sys.stdin:
+                if not sys.stdin.readline(): sys.exit()
+                print(json.dumps(seen), flush=True)
+                seen = {"packets": 0, "heard": []}
+            elif one is raw:
+                packet, address = raw.recvfrom(65535)
+                # Outgoing ones, ARP and the kernel's own IPv6 chatter are not ours to count.
+                if address[2] != socket.PACKET_OUTGOING and packet[12:14] == b"\\x08\\x00":
+                    seen["packets"] += 1
+            elif one is names:
+                seen["heard"].append(names.recv(1000).decode())
+            else:
+                client, _ = one.accept(); client.settimeout(2)
+                seen["heard"].append(client.recv(1000).decode())
+                client.sendall(b"ok"); client.close()
+"""
+TRY = """
+    import encodings.idna, os, socket, sys  # what the user itself may not be able to read
+    uid, kind, host, port = int(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
+    os.setgroups([]); os.setgid(uid); os.setuid(uid)
+    try:
+        if kind == "name":
+            socket.getaddrinfo("api.example.org", 443); print("out"); sys.exit()
+        kinds = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
+        link = socket.socket(socket.AF_INET, kinds[kind])
+        link.settimeout(2)
+        link.connect((host, port)); link.sendall(b"hello")
+        print("out" if kind == "udp" or link.recv(10) == b"ok" else "odd")
+    except OSError:
+        print("no")
+"""
+SERVE = """
+    import os, socket, struct, sys
+    path, uid = sys.argv[1], int(sys.argv[2])
+    door = socket.socket(socket.AF_UNIX); door.bind(path); os.chmod(path, 0o666); door.listen()
+    os.setgroups([]); os.setgid(uid); os.setuid(uid)
+    print("ready", flush=True)
+    client, _ = door.accept()
+    packed = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+    client.sendall(str(struct.unpack("3i", packed)[1]).encode())
+"""
+CALL = """
+    import os, socket, sys
+    os.setgroups([]); os.setgid(int(sys.argv[2])); os.setuid(int(sys.argv[2]))
+    link = socket.socket(socket.AF_UNIX); link.connect(sys.argv[1]); print(link.recv(20).decode())
+"""
+
+
+def ip(*words, check=True):
+    return subprocess.run(["ip", *words], check=check, capture_output=True, text=True)
+
+
+def python(namespace, script, *arguments):
+    """A process of the system's own Python, inside the namespace."""
+    command = ["ip", "netns", "exec", namespace, sys.executable, "-I", "-c"]
+    return subprocess.Popen(
+        [*command, textwrap.dedent(script), *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def attempt(namespace, uid, kind, host=THERE, port=443):
+    done = python(namespace, TRY, uid, kind, host, port).communicate(timeout=30)[0]
+    return done.strip()
+
+
+@pytest.fixture
+def names():
+    """Three namespaces: applications (loopback only), the gateway's, the provider's."""
+    if os.getuid() != 0 or not shutil.which("ip"):
+        pytest.skip("needs root and iproute2 to make network namespaces")
+    tag = secrets.token_hex(3)
+    made = {role: f"gw-{tag}-{role}" for role in ("apps", "egress", "provider")}
+    try:
+        for name in made.values():
+            if ip("netns", "add", name, check=False).returncode != 0:
+                pytest.skip("network namespaces can't be made here")
+        out, far = f"o{tag}", f"f{tag}"
+        ip("link", "add", out, "netns", made["egress"], "type", "veth", "peer", far, "netns",
+           made["provider"])  # fmt: skip
+        ip("-netns", made["apps"], "link", "set", "lo", "up")
+        ip("-netns", made["provider"], "link", "set", "lo", "up")
+        ip("-netns", made["provider"], "address", "add", f"{THERE}/24", "dev", far)
+        ip("-netns", made["provider"], "link", "set", far, "up")
+        yield made | {"out": out, "far": far}
+    finally:
+        for name in made.values():
+            ip("netns", "del", name, check=False)
+
+
+@pytest.fixture
+def sink(names):
+    """From nothing to what arrived since it was asked last."""
+    process = python(names["provider"], SINK, names["far"])
+    assert process.stdout.readline() == "ready\n"
+
+    def ask():
+        time.sleep(0.2)
+        process.stdin.write("\n")
+        process.stdin.flush()
+        return json.loads(process.stdout.readline())
+
+    yield ask
+    process.stdin.close()
+    process.wait(10)
+
+
+def by_routes(names):
+    script = REPOSITORY / "deploy/egress/routes.sh"
+    words = [names["egress"], names["out"], f"{HERE}/24", THERE, THERE, str(EGRESS)]
+    subprocess.run([script, *words], check=True)
+
+
+def by_nftables(names):
+    if not shutil.which("nft"):
+        pytest.skip("nft is not installed")
+    inside = ("-netns", names["egress"])
+    ip(*inside, "link", "set", "lo", "up")
+    ip(*inside, "address", "add", f"{HERE}/24", "dev", names["out"])
+    ip(*inside, "link", "set", names["out"], "up")
+    ip(*inside, "route", "add", "default", "via", THERE)
+    defines = [f"-D{name}={value}" for name, value in
+               (("EGRESS_UID", EGRESS), ("PROVIDER", THERE), ("PORT", 443))]  # fmt: skip
+    rules = REPOSITORY / "deploy/egress/egress.nft"
+    subprocess.run(
+        ["ip", "netns", "exec", names["egress"], "nft", *defines, "-f", rules], check=True
+    )
+
+
+@pytest.mark.parametrize("shut", [by_routes, by_nftables])
+def test_one_user_gets_to_one_port_and_nobody_anything_else(names, sink, shut):
+    """Application user, root, other hosts and ports, DNS and UDP: not one packet."""
+    shut(names)
+    sink()
+
+    assert attempt(names["egress"], EGRESS, "tcp") == "out"
+    assert sink()["heard"] == ["hello"]
+
+    refused = {
+        "application user": attempt(names["egress"], APP, "tcp"),
+        "root": attempt(names["egress"], 0, "tcp"),
+        "another port": attempt(names["egress"], EGRESS, "tcp", port=8080),
+        "another host": attempt(names["egress"], EGRESS, "tcp", host="10.77.0.9"),
+        "UDP": attempt(names["egress"], EGRESS, "udp", port=443),
+        "DNS": attempt(names["egress"], EGRESS, "udp", port=53),
+        "a name": attempt(names["egress"], EGRESS, "name"),
+        "DNS of root": attempt(names["egress"], 0, "udp", port=53),
+    }
+
+    assert set(refused.values()) == {"no"}, refused
+    assert sink() == {"packets": 0, "heard": []}
+
+
+def test_applications_have_loopback_and_the_socket(names, sink):
+    """Nothing of them arrives; the gateway's socket does not care, and knows who they are."""
+    by_routes(names)
+    path = Path(f"/tmp/{names['out']}.sock")
+    sink()
+
+    for uid in (0, APP, EGRESS):
+        for kind, port in (("tcp", 443), ("tcp", 8080), ("udp", 53), ("name", 0)):
+            assert attempt(names["apps"], uid, kind, port=port) == "no"
+    assert sink() == {"packets": 0, "heard": []}
+
+    server = python(names["egress"], SERVE, path, EGRESS)
+    try:
+        assert server.stdout.readline() == "ready\n"
+        said = python(names["apps"], CALL, path, APP).communicate(timeout=30)[0]
+    finally:
+        server.kill()
+        server.wait()
+        path.unlink()
+    assert said.strip() == str(APP)

@@ -1,0 +1,48 @@
+"""A prefilter saves time and changes nothing that is found."""
+
+from unittest import mock
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from appliance.gate import lexicon
+from appliance.gate.recognizers import places
+
+LISTS = [lexicon.institutions(), lexicon.places("city"), lexicon.places("state")]
+NAMES = [
+    name for known in LISTS for name in [*sorted(known.clear)[::5], *sorted(known.doubtful)[::2]]
+]
+WORDS = st.one_of(
+    st.sampled_from(NAMES),
+    st.sampled_from(
+        ["at", "from", "Clinic", "Heart", "TX", "St", "new", "pain", "mass", "general"]
+    ),
+    st.text(st.sampled_from("abehoK\u0130\u017f\u212a'-.2\n"), min_size=1, max_size=6),
+)
+TEXTS = st.lists(
+    st.tuples(WORDS, st.sampled_from([str, str.title, str.upper]), st.sampled_from(" ,'-")),
+    max_size=12,
+).map(lambda parts: "".join(change(word) + gap for word, change, gap in parts))
+
+
+class Everything:
+    """Lets every text and every word through."""
+
+    def stand_in(self, _text):
+        return True
+
+    def __contains__(self, _word):
+        return True
+
+
+@settings(max_examples=300)
+@given(TEXTS)
+def test_places_are_found_with_prefilters_as_without(text):
+    """Institutions by their literals, towns by their first words."""
+    found = list(places.find(text))
+
+    with (
+        mock.patch.object(places, "_institution_literals", Everything),
+        mock.patch.object(places, "_first_words_of_towns", Everything),
+    ):
+        assert list(places.find(text)) == found
