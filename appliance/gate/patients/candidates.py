@@ -128,7 +128,8 @@ def _codes_from(text: str, atoms: "list[re.Match[str]]", at: int) -> Iterator[Ca
         word = atom.group()
         gap = text[end : atom.start()]
         if joined and (
-            len(gap) > _MAX_GAP or (len(word) > _LONG_WORD and word.isalpha() and gap.isspace())
+            len(gap) > _MAX_GAP
+            or (len(word) > _LONG_WORD and word.isalpha() and not word.isupper() and gap.isspace())
         ):
             return
         joined += word

@@ -200,7 +200,7 @@ def _may_be_slip(unit: Unit, other: Unit, has_case: bool) -> bool:
     """Whether the word beside a known one may be a name with a letter wrong."""
     if len(other.word) < MIN_FUZZY - 1 or (unit.is_ordinary and has_case and not unit.is_capital):
         return False
-    return not other.is_ordinary or (other.is_capital and has_case and not unit.is_ordinary)
+    return not other.is_ordinary or (other.is_capital and has_case)
 
 
 def _is_sure(text: str, pair: _Pair, has_case: bool) -> bool:
