@@ -38,8 +38,7 @@ def _recase_line(line: str) -> str:
     words = split_words(line)
     for index, word in enumerate(words):
         form = _form(line, words, index)
-        if len(form) == word.end - word.start:
-            characters[word.start : word.end] = form
+        characters[word.start : word.end] = form
     return "".join(characters)
 
 

@@ -31,6 +31,7 @@ _LETTERS: Final = {
     "ıȷłŁøØđĐħĦŧŦƀɓɗɛɡɩɪʟɴɢʀʏʙʜꜱꞯ": "ijlLoOdDhHtTbbdegiilngrybhsq",
     "ᴀᴄᴅᴇᴊᴋᴍᴏᴘᴛᴜᴠᴡᴢ": "acdejkmoptuvwz",
 }
+_BRAILLE: Final = "⠁⠃⠉⠙⠑⠋⠛⠓⠊⠚⠅⠇⠍⠝⠕⠏⠟⠗⠎⠞⠥⠧⠺⠭⠽⠵"
 _SEVERAL: Final = {"æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ß": "ss", "ẞ": "SS", "þ": "th"}
 _MORE_SEVERAL: Final = {"Þ": "Th", "ð": "d", "Ð": "D", "\u2028": "\n", "\u2029": "\n", "\x85": "\n"}
 
@@ -48,6 +49,7 @@ def _table() -> dict[str, str]:
         table.update(dict.fromkeys(kinds, plain))
     for odd, plain_letters in _LETTERS.items():
         table.update(zip(odd, plain_letters, strict=True))
+    table.update(zip(_BRAILLE, "abcdefghijklmnopqrstuvwxyz", strict=True))
     # Regional indicators and negative circled or squared letters carry A to Z in order.
     for first in (0x1F1E6, 0x1F150, 0x1F170):
         table.update({chr(first + number): chr(ord("A") + number) for number in range(26)})

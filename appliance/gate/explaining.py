@@ -37,7 +37,7 @@ def _is_explained(stretch: str, has_capitals: bool) -> bool:
     strange = [match for match in matches if not _is_plain(match.group())]
     if strange and not (has_capitals and (_are_small(stretch, strange) or _are_symbols(stretch))):
         return False
-    if any(_has_proud_word(form) for form in (stretch, shown)):
+    if any(map(_has_proud_word, {stretch, shown})):
         return False
     words = [match.group() for match in matches]
     return not (

@@ -1,8 +1,9 @@
 """The gate itself: reads a text, asks every detector, rules, and stamps what passes.
 
-Detectors are asked one after the other, cheap ones first. Lifting looks at one hit and the text,
-and the ruling only gets stricter with more hits; so as soon as one hit counts, the text is denied
-whatever the others would say. Where only the decision is wanted, the work ends there.
+Detectors are asked one after the other, cheap ones first. Lifting looks at one hit, the text and
+whether another detector alarms at the same place, which can only keep an alarm; and the ruling only
+gets stricter with more hits. So as soon as one hit counts, the text is denied whatever the others
+would say. Where only the decision is wanted, the work ends there.
 """
 
 from collections.abc import Sequence
@@ -206,6 +207,8 @@ class Gate:
 
         A hit that was lifted while it was alone may stand now that another detector agrees.
         """
+        if not any(answers):
+            return
         hearing.counted.clear()
         hearing.lifted.clear()
         try:

@@ -118,8 +118,8 @@ def _is_spelled_so(case: _Case) -> bool:
     # A capital that only our lists gave says less than one that the writer gave.
     log_odds = RATHER if case.is_recased else CLEARLY
     return bool(parts) and all(
-        medicine.is_ordinary(part)
-        or (not medicine.is_listed(part) and is_spelled_like_a_word(part, log_odds))
+        not medicine.is_listed(part)
+        and (medicine.is_ordinary(part) or is_spelled_like_a_word(part, log_odds))
         for part in parts
     )
 
@@ -276,7 +276,10 @@ def _is_symbol(case: _Case) -> bool:
     surface = case.text[case.hit.start : case.hit.end]
     if not case.has_capitals:
         return bool(case.words) and all(map(medicine.is_level, case.words))
-    return all(map(medicine.is_symbolic, re.split(r"[\s/]+", surface)))
+    parts = re.split(r"[\s/]+", surface)
+    # Ordinary words alone are no symbols: "Mark Baker" is for `_is_known` to judge.
+    has_symbol = any(not medicine.is_ordinary(medicine.bare(part).lower()) for part in parts)
+    return has_symbol and all(map(medicine.is_symbolic, parts))
 
 
 def _is_code(text: str, hit: Hit) -> bool:

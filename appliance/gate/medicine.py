@@ -164,10 +164,7 @@ def is_proud(word: str) -> bool:
     """An ordinary word, written as the family name that it is as well: "Baker"."""
     lower = word.lower()
     return (
-        word.istitle()
-        and lower in lexicon.family_names()
-        and lower not in lexicon.eponyms()
-        and lower not in lexicon.medical_words()
+        word.istitle() and lower in lexicon.family_names() and lower not in lexicon.medical_words()
     )
 
 

@@ -13,7 +13,8 @@ def rule(
     """The verdict on one text whose detectors all answered.
 
     A text is denied as soon as one hit reaches its entity's threshold. Adding a hit can therefore
-    only turn allow into deny; lifting looks at one hit and the text, never at other hits.
+    only turn allow into deny; of other hits lifting knows only that one is at the same place, which
+    keeps an alarm.
 
     Args:
         hits: What counts against the text.

@@ -55,6 +55,13 @@ ROT13 = str.maketrans(
     + string.ascii_uppercase[13:]
     + string.ascii_uppercase[:13],
 )
+SHIFT = str.maketrans(
+    string.ascii_letters,
+    string.ascii_lowercase[3:]
+    + string.ascii_lowercase[:3]
+    + string.ascii_uppercase[3:]
+    + string.ascii_uppercase[:3],
+)
 CYRILLIC = str.maketrans("aeopcxyiABEKMHOPCTX", "аеорсхуіАВЕКМНОРСТХ")
 GREEK = str.maketrans("ABEZHIKMNOPTYXov", "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧον")
 LEET = str.maketrans("aeiostAEIOST", "431057431057")
@@ -214,6 +221,9 @@ ANY: dict[str, Mutation] = {
     "hyphens between": _between("-"),
     "underscores between": _between("_"),
     "asterisks between": _between("*"),
+    "emoji between": _between("\U0001f642"),
+    "a letter a line": _between("\n"),
+    "quoted pieces": lambda text, _: "+".join(f"'{piece}'" for piece in _chunks(text, 3)),
     "broken over a line": _somewhere("-\n"),
     "a blank in every word": _somewhere(" "),
     "a tag in every word": _somewhere("<b></b>"),
@@ -265,6 +275,8 @@ OF_NAMES: dict[str, Mutation] = {
     "middle initial": lambda text, _: f"{text.split()[0]} K. {text.split(' ', 1)[1]}",
     "leetspeak": lambda text, _: text.translate(LEET),
     "doubled letters": _each(lambda sign: sign * 2 if sign.isalpha() else sign),
+    "letters three times": _each(lambda sign: sign * 3 if sign.isalpha() else sign),
+    "shifted by three": lambda text, _: normalise(text).text.translate(SHIFT),
     "spelling alphabet": _nato,
     "columns between": lambda text, _: f"first,x,last\n{text.split()[0]},7,{text.split(' ', 1)[1]}",
 }

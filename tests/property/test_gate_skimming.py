@@ -54,7 +54,7 @@ EDGE = re.compile(r"(?<![A-Za-z0-9])(?=[A-Za-z0-9])|(?<=[A-Za-z0-9])(?![A-Za-z0-
 @settings(max_examples=150)
 @given(TEXTS, TEXTS, st.sampled_from(["spacy", "tagger"]), st.data())
 def test_every_alarm_in_what_is_left_unread_would_be_lifted(stretch, rest, detector, data):
-    """Whichever words a guesser took for a name or place there, a named rule explains them."""
+    """Whichever words were taken for a name or place there, a rule explains them."""
     text = f"{stretch.strip()}\n{rest}"
     stretch = stretch.strip()
     explained = is_explained(stretch, has_capitals=uses_capitals(text), with_numbers=True)
@@ -66,7 +66,10 @@ def test_every_alarm_in_what_is_left_unread_would_be_lifted(stretch, rest, detec
     )
     assume(any(map(str.isalnum, stretch[start:end])))
     entity = data.draw(st.sampled_from(["PERSON", "LOCATION", "ORGANIZATION"]))
-    assert find_lift(text, Hit(start, end, entity, 0.9, detector), NOTHING) is not None
+    assert (
+        find_lift(text, Hit(start, end, entity, 0.9, detector), NOTHING, has_witness=True)
+        is not None
+    )
 
 
 @settings(max_examples=100)

@@ -159,7 +159,8 @@ def _stands_alone(written: str) -> bool:
         return True
     if digits >= _CERTAIN_DIGITS:
         return True
-    if len(between) == 1 and digits >= _SURE_DIGITS and not _GROUPED.fullmatch(written):
+    limit = _SURE_DIGITS + bool(_GROUPED.fullmatch(written))
+    if len(between) == 1 and digits >= limit:
         return True
     letters = [sign for sign in written if sign.isalpha()]
     is_code = bool(letters) and "".join(letters).isupper()

@@ -12,6 +12,8 @@ from appliance.gate.patients.names import MIN_FUZZY, PARTICLES, roots, slips
 from appliance.gate.patients.views import Unit, disguised, runs_of
 
 _TITLE: Final = re.compile(r"(?:\b(?:mr|mrs|ms|miss|mx|patient|pt))\.?\s{1,2}$", re.IGNORECASE)
+# In capitals "MS" is a disease.
+_MISTER: Final = re.compile(r"\b(?:[Mm](?:rs?|iss|x|s)|M[RX]S?)\.?\s{1,2}$")
 _CUE: Final = re.compile(
     r"\b(?:mr|mrs|ms|miss|mx|patient|pt|names?|named|called|dob|born|mrn|ssn)\b[\W_]*(?:is|was|name|initials)?[\W_]*$",
     re.IGNORECASE,
@@ -74,7 +76,8 @@ class People:
         yield from self._pairs(text, [*words, *joined, *known_as], has_case, exact_only=False)
         for view in disguised(text, words):
             yield from self._pairs(text, view, has_case, exact_only=True)
-        yield from self._in_one_run([*words, *joined])
+        yield from self._in_one_run("j|", [*words, *joined])
+        yield from self._in_one_run("u|", words)
         initials = [
             unit
             for unit in words
@@ -93,8 +96,10 @@ class People:
             return
         for unit in family:
             before = text[max(0, unit.start - _BEFORE) : unit.start]
-            if not unit.is_ordinary and len(unit.word) > 2 and _TITLE.search(before):  # noqa: PLR2004
-                yield Evidence(unit.start, unit.end, is_sure=True)
+            title = _MISTER if unit.is_ordinary else _TITLE
+            if len(unit.word) > 2 and title.search(before):  # noqa: PLR2004
+                is_sure = not unit.is_ordinary or (unit.is_capital and has_case)
+                yield Evidence(unit.start, unit.end, is_sure)
         near = _Neighbours(units)
         pairs = [
             pair
@@ -145,10 +150,10 @@ class People:
                 hashes = (own, theirs) if tags == "gf" else (theirs, own)
                 yield _Pair(unit, other, unit, other not in others, hashes)
 
-    def _in_one_run(self, units: list[Unit]) -> Iterator[Evidence]:
-        """Names in one run, also with blanks in odd places: "zebulonquackenbush"."""
+    def _in_one_run(self, tag: str, units: list[Unit]) -> Iterator[Evidence]:
+        """Names in one run, also with blanks in odd places, and names of users."""
         long = [unit for unit in units if len(unit.word) >= _MIN_JOINED and not unit.is_ordinary]
-        hashes = to_hashes([self._hasher.word(f"j|{unit.word}") for unit in long])
+        hashes = to_hashes([self._hasher.word(tag + unit.word) for unit in long])
         for unit, is_known in zip(long, self._table.contains(hashes), strict=True):
             if is_known:
                 yield Evidence(unit.start, unit.end, is_sure=True)
@@ -207,7 +212,7 @@ def _is_sure(text: str, pair: _Pair, has_case: bool) -> bool:
     is_written = has_case and all(unit.is_capital for unit in (one, two))
     if pair.is_fuzzy and ordinary:
         return is_written and gap == 0
-    if not ordinary:
+    if not ordinary or text[min(one.end, two.end) : max(one.start, two.start)] in {"_", "."}:
         return True
     if len(ordinary) == 1:
         return gap <= 1 and (is_written or not has_case)

@@ -57,7 +57,7 @@ def words_of(text: str) -> list[Unit]:
             match.end(),
             word := match.group().lower(),
             is_ordinary(word),
-            match.group()[0].isupper(),
+            not match.group().islower(),
         )
         for place, match in enumerate(_WORD.finditer(text))
     ]
@@ -87,6 +87,10 @@ def disguised(text: str, words: list[Unit]) -> Iterator[list[Unit]]:
     odd = [unit for unit in words if not unit.is_ordinary and len(unit.word) > 2]  # noqa: PLR2004
     for change in _DISGUISES:
         yield [_changed(unit, word) for unit in odd if (word := change(unit.word))]
+    places = {unit.first for unit in odd}
+    pairs = [unit for unit in odd if places & (_around(unit.first) - {unit.first})]
+    for change in _SHIFTS if pairs else ():
+        yield [_changed(unit, change(unit.word)) for unit in pairs]
     yield from _camels(text)
     if any(map(str.isdigit, text)) or any(sign in text for sign in "@$!|"):
         yield from _leet(text)
@@ -102,6 +106,10 @@ def undisguised(text: str, words: list[Unit]) -> Iterator[str]:
 
 def _is_listed(word: str) -> bool:
     return is_known_word(word) or word in given_names().clear or word in family_names().clear
+
+
+def _around(place: int) -> set[int]:
+    return set(range(place - _GAP, place + _GAP + 1))
 
 
 def _camels(text: str) -> Iterator[list[Unit]]:
@@ -136,7 +144,21 @@ def _changed(unit: Unit, word: str) -> Unit:
 
 
 def _undoubled(word: str) -> str:
-    return word[::2] if word[::2] == word[1::2] else ""
+    """The word of which every letter is written twice, or three times; "" for any other."""
+    for times in (2, 3):
+        letters = word[::times]
+        if "".join(letter * times for letter in letters) == word:
+            return letters
+    return ""
+
+
+def _shift(by: int) -> Callable[[str], str]:
+    table = str.maketrans(_ALPHABET, _ALPHABET[by:] + _ALPHABET[:by])
+    return lambda word: word.translate(table)
+
+
+# Rot13 has its own view; one unknown word beside another is needed for the rarer shifts.
+_SHIFTS: Final = tuple(_shift(by) for by in range(1, 26) if by != 13)  # noqa: PLR2004
 
 
 def _reversed_words(text: str) -> str:

@@ -33,6 +33,8 @@ _PEOPLE: Final = frozenset(
 )
 _PLACES: Final = frozenset({"city", "town", "village", "municipality", "county"})
 _ZIP_DIGITS: Final = 5
+# "jlong" is too near to a word.
+_USER_NAME: Final = 6
 
 
 def write_index(path: Path, patients: Iterable[Sequence[PatientIdentifier]], key: bytes) -> int:
@@ -130,6 +132,9 @@ class _Entries:
             add(hashed(f"F|{family}"))
             add(self._hasher.word(f"i|{words[0][0]}{family}"))
         self._add_words("j|", _joined(words))
+        first, last = words[0][0], words[-1]
+        if len(last) >= _USER_NAME:
+            self._add_words("u|", (first + last, last + first))
 
     def _add_pair(self, given: str, family: str) -> None:
         """The pair, and the pair with one letter of either wrong."""
@@ -174,7 +179,7 @@ def _group(kind: str) -> str:
 
 
 def _joined(words: tuple[str, ...]) -> set[str]:
-    """The name in one run, as in user names: in both orders, whole and with an initial."""
+    """The name in one run, in both orders."""
     first, last = words[0], words[-1]
     whole = "".join(words)
     return {whole, last + "".join(words[:-1]), first + last, last + first}

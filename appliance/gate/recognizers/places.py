@@ -4,6 +4,7 @@
 Source: 45 CFR 164.514(b)(2)(i)(B).
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from functools import cache
 from typing import Any, Final
@@ -207,8 +208,8 @@ def _end_of_name(text: str, words: list[Word], end: int, *, has_capitals: bool) 
     if match is None or not has_capitals:
         return end
     after = end + match.end()
-    following = [word for word in words if word.start >= after][:2]
-    for word in following:
+    first = bisect_left(words, after, key=lambda word: word.start)
+    for word in words[first : first + 2]:
         if word.start - after > 1 or not word.is_capitalised:
             break
         after = end = word.end

@@ -45,13 +45,8 @@ def uses_capitals(text: str) -> bool:
     >>> [uses_capitals(text) for text in ("Seen by Anna.", "SEEN BY ANNA.", "seen by anna")]
     [True, False, False]
     """
-    letters = sum(character.isalpha() for character in text)
-    capitals = sum(character.isupper() for character in text)
+    letters = sum(map(str.isalpha, text))
+    capitals = sum(map(str.isupper, text))
     if not 0 < capitals <= letters * _MAX_MIXED:
         return False
     return capitals >= letters * _MIN_MIXED or text.lstrip()[0].isupper()
-
-
-def between(text: str, left: Word, right: Word) -> str:
-    """What stands between two words."""
-    return text[left.end : right.start]

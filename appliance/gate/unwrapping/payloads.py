@@ -161,5 +161,13 @@ def _decimal(written: str) -> str | None:
     """Codes of letters, digits and blanks only: a row of vital signs seldom is."""
     codes = [int(code) for code in re.findall(r"\d+", written)]
     text = "".join(map(chr, codes)) if all(code < _DELETE for code in codes) else ""
-    is_word = bool(text) and all(c.isalnum() or c in " ,.-@/':_" for c in text)
-    return text if is_word else None
+    if text and all(map(_is_written, text)):
+        return text
+    # The same in base eight: three digits each, none above seven.
+    octal = re.findall(r"\b[01][0-7]{2}\b", written)
+    text = "".join(chr(int(code, 8)) for code in octal)
+    return text if len(octal) == len(codes) and all(map(_is_written, text)) else None
+
+
+def _is_written(sign: str) -> bool:
+    return sign.isalnum() or sign in " ,.-@/':_"

@@ -9,7 +9,7 @@ from appliance.gate import lexicon
 from appliance.gate.normalisation import Reading
 from appliance.gate.unwrapping.rewriting import drop, replace
 
-_SEPARATOR: Final = r"[ ._*|/\\~+,:;=>@'()#-]"
+_SEPARATOR: Final = r"[\W_]"
 _SPACED: Final = re.compile(rf"(?<![^\W_])[^\W_](?:{_SEPARATOR}{{1,8}}[^\W_](?![^\W_])){{3,}}")
 _USUAL_SHARE: Final = 0.6
 _GAP: Final = re.compile(rf"{_SEPARATOR}+")
@@ -28,6 +28,8 @@ _SPELLED: Final = re.compile(
     rf"(?<!\w){_REPEATED}{_DIGIT}(?:[\s,./-]{{1,3}}(?:(?:dash|hyphen|slash|dot|point)[\s,./-]+)?{_REPEATED}{_DIGIT}){{3,}}(?!\w)",
     re.IGNORECASE,
 )
+_SIGNS: Final = {"dash": "-", "hyphen": "-", "minus": "-", "slash": "/", "dot": ".", "point": "."}
+_SIGN_WORD: Final = re.compile(rf"(?<=\d) ({'|'.join(_SIGNS)}) (?=\d)", re.IGNORECASE)
 _TEENS: Final = (
     "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
 )
@@ -73,6 +75,7 @@ _OBFUSCATED: Final = re.compile(
     r"\s*[\[({<]\s*(?:dot|at|@|\.)\s*[\])}>]\s*|(?<=\w)\s+dot\s+(?=\w)|(?<=\w)\s+at\s+(?=[\w-]+(?:\.|\s+dot\s+)\w)",
     re.IGNORECASE,
 )
+_ORDINAL: Final = re.compile(r"\d+(?:st|nd|rd|th|s)", re.IGNORECASE)
 _LEET: Final = str.maketrans("013457809@$!|+", "oieastbogasilt")
 _LEET_WORD: Final = re.compile(
     r"(?<![\w@$!|+])(?=[A-Za-z]{0,23}[0-9@$!|+])[A-Za-z0-9@$!|+]{4,24}(?![\w@$!|+])"
@@ -82,9 +85,9 @@ _LEET_WORD: Final = re.compile(
 def join_spaced(reading: Reading) -> Reading:
     """The reading with letters and digits put together that stand apart, line ends too."""
     text = reading.text
+    reading = replace(reading, _SPACED, lambda match: _joined(match.group()))
     if "\n" in text:
         reading = drop(drop(reading, _HYPHENATED), _BROKEN_NUMBER)
-    reading = replace(reading, _SPACED, lambda match: _joined(match.group()))
     if "dot" in text.lower() or "[" in text or "(" in text:
         reading = replace(reading, _OBFUSCATED, lambda match: _point(match.group()))
     return reading
@@ -94,7 +97,7 @@ def read_spelled(reading: Reading) -> Reading:
     """The reading with digits for spelled digits and years, letters for spelling alphabets."""
     # Counting words first is far cheaper than a search for a run of them.
     lower = reading.text.lower()
-    if sum(map(lower.count, _DIGITS)) > 1:
+    if any(word in lower for word in _DIGITS):
         reading = replace(reading, _SPELLED, lambda match: _digits(match.group()))
     if any(month in lower for month in _MONTHS):
         reading = replace(reading, _DAY, lambda match: _ordinal(match.group()))
@@ -103,7 +106,7 @@ def read_spelled(reading: Reading) -> Reading:
         reading = replace(reading, _NATO_RUN, lambda match: _alphabet(match.group()))
     if any(sign in lower for sign in ("..", ".-", "-.", "--")):
         reading = replace(reading, _MORSE_RUN, lambda match: _morse(match.group()))
-    return reading
+    return replace(reading, _SIGN_WORD, lambda match: _SIGNS[match[1].lower()])
 
 
 def read_leet(reading: Reading) -> Reading:
@@ -119,7 +122,7 @@ def unleet(word: str) -> str | None:
     """
     if word.isalpha() or sum(map(str.isalpha, word)) < 2:  # noqa: PLR2004 - a letter is no word
         return None
-    if lexicon.is_known_word(word):
+    if lexicon.is_known_word(word) or _ORDINAL.fullmatch(word):
         return None
     for plain in leet_forms(word):
         is_name = plain in lexicon.given_names() or plain in lexicon.family_names()

@@ -23,6 +23,7 @@ _TAG_IN_WORD: Final = re.compile(
     r"</?(?:a|abbr|b|bdi|bdo|em|font|i|mark|s|small|span|strong|sub|sup|u|wbr)\b[^<>]{0,80}>|<!--.*?-->",
     re.DOTALL | re.IGNORECASE,
 )
+_CONCATENATION: Final = re.compile(r"""(["'])\s*[+&.]\s*\1""")
 _TAG: Final = re.compile(r"</?[A-Za-z][^<>]{0,80}>|<!--.*?-->", re.DOTALL)
 _MARK_IN_WORD: Final = re.compile(
     r"(?<=\S)\*|\*(?=\S)|(?<=[^\W_])`(?=[^\W_])|(?<=\S)(?:\*{2,3}|`{3}|~~|__|\|\|)(?=\S)"
@@ -54,6 +55,8 @@ def take_values(reading: Reading) -> Reading:
         reading = replace(drop(reading, _TAG_IN_WORD), _TAG, lambda _: " ")
     if _KEY.search(text):
         reading = replace(reading, _AROUND, lambda _: " ")
+    if "'" in text or '"' in text:
+        reading = drop(reading, _CONCATENATION)
     if any(mark in text for mark in "*`~_|"):
         reading = drop(reading, _MARK_IN_WORD)
     return reading
