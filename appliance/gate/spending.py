@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from appliance.errors import ClearanceInvalid
+from appliance.spending.wal import enter_wal
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS spent (nonce TEXT PRIMARY KEY, until TEXT NOT NULL) WITHOUT ROWID;
@@ -69,7 +70,7 @@ class SpentFile:
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
             connection = sqlite3.connect(self._path, timeout=_TIMEOUT_S, check_same_thread=False)
             # A commit that returned survives a power cut, at one sync each.
-            connection.execute("PRAGMA journal_mode=WAL")
+            enter_wal(connection)
             connection.execute("PRAGMA synchronous=FULL")
             connection.execute(_SCHEMA)
             self._connection = connection

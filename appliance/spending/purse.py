@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from appliance.errors import BadInput, Exhausted, IntegrityError, NoSpace
+from appliance.spending.wal import enter_wal
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS account (
@@ -65,7 +66,7 @@ class Purse:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             connection.execute("PRAGMA busy_timeout=30000")
-            connection.execute("PRAGMA journal_mode=WAL")
+            enter_wal(connection)
             connection.execute("PRAGMA synchronous=FULL")
             connection.executescript(_SCHEMA)
         return cls(connection, path)

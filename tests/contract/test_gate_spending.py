@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from appliance.errors import ClearanceInvalid
+from appliance.errors import ApplianceError, ClearanceInvalid
 from appliance.gate.spending import SpentFile, SpentInMemory
+from appliance.spending.purse import Purse
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=15)
@@ -60,6 +61,38 @@ def test_of_many_processes_one_spends_a_stamp(tmp_path):
     assert sum(answers.get(timeout=60) for _ in workers) == 20
     for worker in workers:
         worker.join()
+
+
+def _open_at_once(kind, path, barrier, answers):
+    barrier.wait()
+    try:
+        if kind == "stamps":
+            SpentFile(path).spend("a", LATER, NOW)
+        else:
+            Purse.open(path).close()
+        answers.put("")
+    except ApplianceError as error:
+        answers.put(type(error).__name__)
+
+
+@pytest.mark.parametrize("kind", ["stamps", "purse"])
+def test_processes_that_make_the_file_at_once_wait_for_each_other(tmp_path, kind):
+    """None is refused because another one was a moment earlier."""
+    # Forked from a server without threads of its own, and fast enough to meet at the file.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    for turn in range(6):
+        barrier, answers = context.Barrier(6), context.Queue()
+        path = tmp_path / f"{turn}.db"
+        workers = [
+            context.Process(target=_open_at_once, args=(kind, path, barrier, answers))
+            for _ in range(6)
+        ]
+        for worker in workers:
+            worker.start()
+        assert [answers.get(timeout=60) for _ in workers] == [""] * 6
+        for worker in workers:
+            worker.join()
 
 
 def test_of_many_threads_one_spends_a_stamp(tmp_path):
