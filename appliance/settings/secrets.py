@@ -48,7 +48,7 @@ def _read_secret(path: Path) -> str:
     except OSError as error:
         raise SiteError(
             f"The secret {path.name} can't be read: {error.strerror}.",
-            f"Put it there with `install -m 600 /dev/stdin {path}`.",
+            f"Put it there with `install -D -m 600 /dev/stdin {path}`.",
         ) from None
     if mode & 0o077:
         raise KeyMismatch(

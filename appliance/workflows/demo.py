@@ -46,7 +46,7 @@ PAPER_F1: Final = 0.6399
 _EXAMPLES_SHOWN: Final = 12
 _MARK: Final = "INVENTED"
 _NOT_TESTED: Final = (
-    "The ChatGPT route: its egress gateway is not part of this release.",
+    "The ChatGPT route: the demo is air-gapped, and no provider was asked.",
     "Real notes: the hospital, its patients and its gold annotations are invented.",
     "GPUs and more than one machine.",
     "Attacks on the gate, the corpora and the adapter: that is the audit's work.",
