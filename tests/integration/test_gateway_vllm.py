@@ -7,6 +7,7 @@ import openai
 import pytest
 
 from appliance.ledger.files import ENTRIES
+from appliance.records.examples import Origin
 from appliance.records.progress import Silent
 from appliance.records.prompts import Route
 from appliance.synthesis.backends.vllm.command import SERVED_NAME
@@ -102,5 +103,5 @@ def test_a_corpus_is_made_by_the_provider(gateway, site, gate):
     done = workflow.synthesize_with(site, gate, supplies, order, prepared, Silent())
 
     card, examples = read_corpus(done.directory)
-    assert len(examples) == card.accepted == 6
+    assert sum(example.origin is Origin.WRITTEN for example in examples) == card.accepted == 6
     assert set(card.routes) == {"chatgpt"}
