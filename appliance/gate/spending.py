@@ -4,7 +4,6 @@ One small SQLite file; each nonce is a row until its stamp has expired. What can
 written can't be ruled out, so the stamp is refused. See policies/decisions/0012-single-use-stamps.
 """
 
-import os
 import sqlite3
 import threading
 from datetime import UTC, datetime, timedelta
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from appliance.errors import ClearanceInvalid
-from appliance.spending.wal import enter_wal
+from appliance.spending.wal import open_wal
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS spent (nonce TEXT PRIMARY KEY, until TEXT NOT NULL) WITHOUT ROWID;
@@ -67,11 +66,7 @@ class SpentFile:
 
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:
-            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
-            connection = sqlite3.connect(self._path, timeout=_TIMEOUT_S, check_same_thread=False)
-            # A commit that returned survives a power cut, at one sync each.
-            enter_wal(connection)
-            connection.execute("PRAGMA synchronous=FULL")
+            connection = open_wal(self._path, _TIMEOUT_S, "DEFERRED")
             connection.execute(_SCHEMA)
             self._connection = connection
         return self._connection

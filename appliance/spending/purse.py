@@ -4,7 +4,6 @@ A reservation is of the worst case and is on disk before anything is sent. A pro
 with a reservation open leaves it counted: nobody can know whether the provider charged for it.
 """
 
-import os
 import secrets
 import sqlite3
 import threading
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from appliance.errors import BadInput, Exhausted, IntegrityError, NoSpace
-from appliance.spending.wal import enter_wal
+from appliance.spending.wal import open_wal
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS account (
@@ -27,6 +26,7 @@ CREATE TABLE IF NOT EXISTS reservation (
 ) WITHOUT ROWID;
 """
 MICRO: Final = 1_000_000
+_TIMEOUT_S: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +63,7 @@ class Purse:
             NoSpace: The disk is full.
         """
         with _translated(path):
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            connection.execute("PRAGMA busy_timeout=30000")
-            enter_wal(connection)
-            connection.execute("PRAGMA synchronous=FULL")
+            connection = open_wal(path, _TIMEOUT_S)
             connection.executescript(_SCHEMA)
         return cls(connection, path)
 

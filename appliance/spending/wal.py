@@ -1,27 +1,52 @@
-"""Write-ahead logging, entered by any number of processes at once."""
+"""SQLite files with a write-ahead log, opened by any number of processes at once."""
 
+import os
 import sqlite3
 import time
-from typing import Final
+from pathlib import Path
+from typing import Final, Literal
 
 _ATTEMPTS: Final = 500
 _PAUSE_S: Final = 0.02
+# The rest of an error's code only refines it.
+_PRIMARY: Final = 0xFF
 
 
-def enter_wal(connection: sqlite3.Connection) -> None:
-    """The file is in WAL mode.
+def open_wal(
+    path: Path, timeout_s: float, isolation_level: Literal["DEFERRED"] | None = None
+) -> sqlite3.Connection:
+    """The file, its owner's alone and in WAL mode; a commit that returned survives a power cut.
 
-    SQLite's busy timeout does not hold here: of several processes that open a new file at once,
-    all but one are told at once that it is locked.
+    Args:
+        path: Made where it is missing.
+        timeout_s: How long a statement waits for another process.
+        isolation_level: None where the caller begins its transactions itself.
 
     Raises:
-        sqlite3.Error: It can't be, also not after ten seconds.
+        OSError, sqlite3.Error: It can't be opened or written.
+    """
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    connection = sqlite3.connect(
+        path, timeout=timeout_s, isolation_level=isolation_level, check_same_thread=False
+    )
+    _enter_wal(connection)
+    connection.execute("PRAGMA synchronous=FULL")
+    return connection
+
+
+def _enter_wal(connection: sqlite3.Connection) -> None:
+    """SQLite's busy timeout does not hold here.
+
+    Of several processes that open a new file at once, all but one are told at once that it is
+    locked.
     """
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             connection.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError:
-            if attempt == _ATTEMPTS:
+        except sqlite3.OperationalError as error:
+            # A full or read-only disk is not about to change.
+            is_busy = error.sqlite_errorcode & _PRIMARY == sqlite3.SQLITE_BUSY
+            if attempt == _ATTEMPTS or not is_busy:
                 raise
             time.sleep(_PAUSE_S)
         else:

@@ -4,7 +4,6 @@ One SQLite file per corpus, in write-ahead mode with `synchronous=FULL`: a commi
 survives `kill -9` and a power cut (SQLite documentation, "PRAGMA synchronous").
 """
 
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from typing import Final, Self
 from appliance.errors import BadInput, IntegrityError, NoSpace
 from appliance.records.identifiers import DraftId
 from appliance.records.prompts import Completion, Route
+from appliance.spending.wal import open_wal
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS intent (
@@ -27,6 +27,7 @@ CREATE TABLE IF NOT EXISTS completion (
 ) WITHOUT ROWID;
 """
 _VERSION: Final = 1
+_TIMEOUT_S: Final = 10.0
 _COLUMNS: Final = "draft_id, route, model, text, finish_reason, prompt_tokens, completion_tokens"
 
 
@@ -47,12 +48,7 @@ class Journal:
             NoSpace: The disk is full.
         """
         with _translated(path):
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            # The workflow writes from its event loop's thread and closes from wherever it ends.
-            connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=FULL")
-            connection.execute("PRAGMA busy_timeout=10000")
+            connection = open_wal(path, _TIMEOUT_S)
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             if version not in (0, _VERSION):
                 connection.close()
