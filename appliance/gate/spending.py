@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, Protocol
 
+from appliance.artifacts.wal import open_wal
 from appliance.errors import ClearanceInvalid
-from appliance.spending.wal import open_wal
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS spent (nonce TEXT PRIMARY KEY, until TEXT NOT NULL) WITHOUT ROWID;

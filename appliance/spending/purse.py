@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
+from appliance.artifacts.wal import open_wal
 from appliance.errors import BadInput, Exhausted, IntegrityError, NoSpace
-from appliance.spending.wal import open_wal
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS account (

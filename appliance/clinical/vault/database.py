@@ -1,6 +1,5 @@
 """The vault's file: SQLCipher, opened with the right key or not at all."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any, Final
 
 from sqlcipher3 import dbapi2
 
+from appliance.artifacts.wal import create_private
 from appliance.artifacts.writing import disk_errors
 from appliance.errors import ApplianceError, BadInput, IntegrityError, KeyMismatch, NoSpace
 
@@ -63,7 +63,7 @@ def open_database(directory: Path, key: bytes) -> Any:
     """
     with disk_errors(directory):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(directory / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        create_private(directory / FILE)
     with database_errors():
         connection = dbapi2.connect(
             str(directory / FILE), timeout=_BUSY_S, isolation_level=None, check_same_thread=False

@@ -11,10 +11,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from appliance.artifacts.wal import open_wal
 from appliance.errors import BadInput, IntegrityError, NoSpace
 from appliance.records.identifiers import DraftId
 from appliance.records.prompts import Completion, Route
-from appliance.spending.wal import open_wal
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS intent (

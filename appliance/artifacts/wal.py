@@ -1,5 +1,6 @@
 """SQLite files with a write-ahead log, opened by any number of processes at once."""
 
+import contextlib
 import os
 import sqlite3
 import time
@@ -25,13 +26,27 @@ def open_wal(
     Raises:
         OSError, sqlite3.Error: It can't be opened or written.
     """
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    create_private(path)
     connection = sqlite3.connect(
         path, timeout=timeout_s, isolation_level=isolation_level, check_same_thread=False
     )
     _enter_wal(connection)
     connection.execute("PRAGMA synchronous=FULL")
     return connection
+
+
+def create_private(path: Path) -> None:
+    """An empty file that is its owner's alone; one that is there is left unopened.
+
+    To close any descriptor of a SQLite file drops the locks of this process's other connections to
+    it (POSIX; sqlite.org/howtocorrupt.html, 2.2). Another process that ends then takes the log from
+    under them, and what they committed is lost.
+
+    Raises:
+        OSError: It can't be made.
+    """
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def _enter_wal(connection: sqlite3.Connection) -> None:
