@@ -9,14 +9,14 @@ from appliance.gateway.reading import Asked
 from appliance.gateway.refusals import Refused, Rule
 from appliance.records.egress import Passport, seal_body
 from appliance.records.identifiers import Digest, DraftId
-from appliance.records.prompts import Draft, DraftKind
+from appliance.records.prompts import Draft, DraftKind, Route
 
 
 class Checker(Protocol):
     """Who says whether a stamp is good; the gate's `ClearanceChecker`."""
 
     def check(self, cleared: ClearedPrompt) -> None:
-        """The stamp is genuine, fresh, of the policies in force, and now spent.
+        """The stamp is genuine, fresh, for this route and these policies, and now spent.
 
         Raises:
             ClearanceInvalid: Any of these does not hold.
@@ -55,6 +55,7 @@ class Clearing:
             self._checker.check(
                 ClearedPrompt(
                     draft,
+                    Route.CHATGPT,
                     Digest(passport.policy_digest),
                     passport.expires_at,
                     passport.nonce,

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import groupby
 from typing import Final, Protocol
 
 from appliance.errors import (
@@ -42,8 +43,8 @@ _LASTING: Final = timedelta(minutes=2)
 class Inspector(Protocol):
     """The gate, as the accept-loop needs it."""
 
-    def clear_many(self, drafts: Sequence[Draft]) -> list[ClearedPrompt | Verdict]:
-        """Each draft, in order: stamped, or the verdict that denies it."""
+    def clear_many(self, drafts: Sequence[Draft], route: Route) -> list[ClearedPrompt | Verdict]:
+        """Each draft, in order: stamped for that route, or the verdict that denies it."""
 
 
 @dataclass(slots=True)
@@ -76,7 +77,7 @@ class Traffic:
     Attributes:
         policy: Where prompts may go.
         supplies: Where the backend of each route comes from.
-        gate: Stamps a draft again whose stamp was spent on a refusal.
+        gate: Stamps drafts, for the route that each is to take.
         journal: Intents and completions.
         recorder: The ledger.
         clock: The time.
@@ -134,6 +135,18 @@ class Dispatcher:
                     return found
         return None
 
+    async def clear(self, drafts: Sequence[Draft]) -> list[ClearedPrompt | Verdict]:
+        """Each draft, in order: stamped for the route that it would take now, or denied.
+
+        Raises:
+            Denied: The policy allows no route for one of them.
+        """
+        rulings: list[ClearedPrompt | Verdict] = []
+        for route, group in groupby(drafts, self._foresee):
+            batch = list(group)
+            rulings += await asyncio.to_thread(self._with.gate.clear_many, batch, route)
+        return rulings
+
     async def send(self, cleared: ClearedPrompt) -> Completion | None:
         """The answer, in the journal; None where the gate, asked again, denied the draft.
 
@@ -146,13 +159,17 @@ class Dispatcher:
         stamped: ClearedPrompt | None = cleared
         pause = _FIRST_PAUSE_S
         while stamped is not None:
-            route = self._choose(stamped)
+            route = self._choose(stamped.draft)
+            if stamped.route is not route:
+                # Each route has a door of its own, which takes no stamp for another one.
+                stamped = await self._clear_again(stamped.draft, route)
+                continue
             if route is not Route.CHATGPT or cloud is None:
                 return await self._ask(route, stamped)
             try:
                 return await self._ask_cloud(cloud, stamped)
             except Exhausted as spent:
-                # Nothing was sent: the stamp is still good for another route.
+                # Nothing was sent; another route may take its place.
                 cloud.spent = spent
                 continue
             except BackendBusy:
@@ -162,16 +179,23 @@ class Dispatcher:
                 cloud.breaker.failed(self._with.now())
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE_S)
-            stamped = await self._clear_again(stamped.draft)
+            stamped = await self._clear_again(stamped.draft, route)
         return None
 
-    def _choose(self, cleared: ClearedPrompt) -> Route:
+    def _foresee(self, draft: Draft) -> Route:
+        """The route that the draft will most likely take; `send` looks again."""
+        try:
+            return self._choose(draft)
+        except (BackendUnavailable, Exhausted):
+            return choose(draft, self._with.policy)
+
+    def _choose(self, draft: Draft) -> Route:
         usable = set(self._with.supplies)
         cloud = self._with.cloud
         if cloud and (cloud.spent or not cloud.breaker.is_usable(self._with.now())):
             usable.discard(Route.CHATGPT)
         try:
-            return choose(cleared, self._with.policy, usable)
+            return choose(draft, self._with.policy, usable)
         except BackendUnavailable:
             if cloud and cloud.spent:
                 raise cloud.spent from None
@@ -264,10 +288,10 @@ class Dispatcher:
         """The prompt with a stamp that lasts a while: it may have waited in line for long."""
         if cleared.expires_at - self._with.clock.now() > _LASTING:
             return cleared
-        return await self._clear_again(cleared.draft)
+        return await self._clear_again(cleared.draft, cleared.route)
 
-    async def _clear_again(self, draft: Draft) -> ClearedPrompt | None:
-        [ruling] = await asyncio.to_thread(self._with.gate.clear_many, [draft])
+    async def _clear_again(self, draft: Draft, route: Route) -> ClearedPrompt | None:
+        [ruling] = await asyncio.to_thread(self._with.gate.clear_many, [draft], route)
         return None if isinstance(ruling, Verdict) else ruling
 
     def _key(self, draft: Draft, route: Route) -> str:

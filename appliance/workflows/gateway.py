@@ -26,6 +26,7 @@ from appliance.gateway.metering import Meters
 from appliance.gateway.quarantine import Quarantine
 from appliance.gateway.quotas import Quotas
 from appliance.gateway.recording import Recording
+from appliance.records.prompts import Route
 from appliance.settings.gateway import OWN_USER, GatewayPolicy, load_gateway_policy
 from appliance.settings.keys import Purpose
 from appliance.settings.secrets import read_provider_key
@@ -192,7 +193,7 @@ def _fit(
     counts = Counts()
     # A file of the gateway's own: the site's journal is out of its reach.
     spent = SpentFile(site.paths.gateway / "stamps.db")
-    checker = open_checker(site.keys, site.clock, site.policy_digest, spent)
+    checker = open_checker(site.keys, site.clock, site.policy_digest, Route.CHATGPT, spent)
     seal_key = open_seal_key(site.keys)
     return Fittings(
         policy=policy,

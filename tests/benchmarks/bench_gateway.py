@@ -74,7 +74,7 @@ async def ours(site, endpoint, gate, checker, chosen, name):
         sending = []
         for start in range(0, len(chosen), AT_ONCE):
             batch = chosen[start : start + AT_ONCE]
-            rulings = await asyncio.to_thread(gate.clear_many, batch)
+            rulings = await asyncio.to_thread(gate.clear_many, batch, Route.VLLM)
             sending += [
                 asyncio.create_task(dispatcher.send(one))
                 for one in rulings
@@ -122,16 +122,16 @@ def test_overhead(tmp_path):
         index = site.paths.vault / "patients.index"
         gate = open_gate(site.paths.policies, index, site.keys, site.clock, site.ledger)
         wanted = list(islice(drafts(sheet, vocabulary, 0), PROMPTS * 2))
-        chosen = [one.draft for one in gate.clear_many(wanted) if not isinstance(one, Verdict)][
-            :PROMPTS
-        ]
+        chosen = [
+            one.draft for one in gate.clear_many(wanted, Route.VLLM) if not isinstance(one, Verdict)
+        ][:PROMPTS]
         stamping = StampingGate(site.clock, site.policy_digest)
         taken = {"bare": [], "ours": [], "ours without the gate": [], "gateway": []}
         with running_gateway(site, WordGate()) as gateway:
             asyncio.run(bare(endpoint, chosen))
             for turn in range(ROUNDS):
                 spent = SpentFile(site.paths.journal / f"stamps-{turn}.db")
-                checker = open_checker(site.keys, site.clock, gate.policy_digest, spent)
+                checker = open_checker(site.keys, site.clock, gate.policy_digest, Route.VLLM, spent)
                 jobs = {
                     "bare": bare(endpoint, chosen),
                     "ours": ours(site, endpoint, gate, checker, chosen, f"a{turn}"),

@@ -10,7 +10,7 @@ class Checker(Protocol):
     """Who says whether a stamp is good; the gate's `ClearanceChecker`."""
 
     def check(self, cleared: ClearedPrompt) -> None:
-        """The stamp is genuine, fresh, of the policies in force, and now spent.
+        """The stamp is genuine, fresh, for this route and these policies, and now spent.
 
         Raises:
             ClearanceInvalid: Any of these does not hold.
