@@ -9,6 +9,7 @@ that memory: a stamp for one route is worth nothing at the door of another.
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -108,24 +109,43 @@ class ClearanceChecker:
         Raises:
             ClearanceInvalid: It is not; the sentence says which.
         """
+        [complaint] = self.check_many([cleared])
+        if complaint is not None:
+            raise complaint
+
+    def check_many(self, many: Sequence[ClearedPrompt]) -> list[ClearanceInvalid | None]:
+        """For each, in order, what `check` would raise; the good ones are spent with one sync.
+
+        Raises:
+            ClearanceInvalid: Whether they were used can't be told; none may be sent.
+        """
         now = self._clock.now()
+        complaints = [self._find_fault(cleared, now) for cleared in many]
+        good = [at for at, complaint in enumerate(complaints) if complaint is None]
+        stamps = [(many[at].nonce, many[at].expires_at) for at in good]
+        were_unused = self._spent.spend_many(stamps, now) if stamps else []
+        for at, was_unused in zip(good, were_unused, strict=True):
+            if not was_unused:
+                complaints[at] = _invalid(many[at], "was used before")
+        return complaints
+
+    def _find_fault(self, cleared: ClearedPrompt, now: datetime) -> ClearanceInvalid | None:
         message = _message(
             cleared.draft, cleared.route, cleared.policy_digest, cleared.expires_at, cleared.nonce
         )
         try:
             self._key.verify(cleared.stamp, message)
         except (InvalidSignature, TypeError, ValueError):
-            raise _invalid(cleared, "is not the gate's for this prompt") from None
+            return _invalid(cleared, "is not the gate's for this prompt")
         if cleared.route is not self._route:
-            raise _invalid(cleared, "is for another route")
+            return _invalid(cleared, "is for another route")
         if cleared.policy_digest != self._policy_digest:
-            raise _invalid(cleared, "was given under other policies")
+            return _invalid(cleared, "was given under other policies")
         if now >= cleared.expires_at:
-            raise _invalid(cleared, "has expired")
+            return _invalid(cleared, "has expired")
         if cleared.expires_at - now > self._life + _DRIFT:
-            raise _invalid(cleared, "comes from the future")
-        if not self._spent.spend(cleared.nonce, cleared.expires_at, now):
-            raise _invalid(cleared, "was used before")
+            return _invalid(cleared, "comes from the future")
+        return None
 
 
 def _message(

@@ -151,7 +151,7 @@ class Door:
             asked = read_request(raw, self._with.policy.models)
             texts = asked.texts
             if clearance or passage.caller.needs_clearance:
-                passage.draft, prompt = self._with.clearing.check(asked, raw, clearance)
+                passage.draft, prompt = await self._with.clearing.check(asked, raw, clearance)
                 # All other text is the policy's own, or white space.
                 texts = (prompt,)
             await self._inspect(texts)

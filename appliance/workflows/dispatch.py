@@ -9,6 +9,7 @@ from datetime import timedelta
 from itertools import groupby
 from typing import Final, Protocol
 
+from appliance.artifacts.batching import Batcher
 from appliance.errors import (
     BackendBusy,
     BackendRefused,
@@ -18,7 +19,8 @@ from appliance.errors import (
 )
 from appliance.gate.clearance import ClearedPrompt
 from appliance.records.clock import Clock
-from appliance.records.events import Fact, Recorder
+from appliance.records.events import Fact, ManyRecorder
+from appliance.records.identifiers import DraftId
 from appliance.records.prompts import Completion, Draft, Route, SamplingParameters
 from appliance.records.verdicts import Verdict
 from appliance.synthesis.backends.base import Backend
@@ -38,6 +40,10 @@ _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 30.0
 _SETTLING_S: Final = 0.1
 _LASTING: Final = timedelta(minutes=2)
+_MOST_AT_ONCE: Final = 256
+# An answer takes a second; those of one step of the engine come within this.
+_PATIENCE_S: Final = 0.003
+Intent = tuple[str, Mapping[str, Fact]]
 
 
 class Inspector(Protocol):
@@ -90,7 +96,7 @@ class Traffic:
     supplies: Mapping[Route, Supply]
     gate: Inspector
     journal: Journal
-    recorder: Recorder
+    recorder: ManyRecorder
     clock: Clock
     parameters: SamplingParameters
     max_concurrent: int
@@ -111,6 +117,10 @@ class Dispatcher:
         self._backends = dict(ready)
         self._starting = asyncio.Lock()
         self._paid: set[asyncio.Task[Completion]] = set()
+        self._intents: Batcher[Intent, None] = Batcher(self._intend, _MOST_AT_ONCE, _PATIENCE_S)
+        self._answers: Batcher[tuple[str, Completion], None] = Batcher(
+            self._finish, _MOST_AT_ONCE, _PATIENCE_S
+        )
         self._slots = {
             route: asyncio.Semaphore(
                 traffic.cloud.slots
@@ -123,6 +133,7 @@ class Dispatcher:
     async def close(self) -> None:
         """What will be paid for is in the journal; connections are closed."""
         await asyncio.gather(*self._paid, return_exceptions=True)
+        await self._answers.drain()
         for backend in self._backends.values():
             await backend.aclose()
 
@@ -272,11 +283,21 @@ class Dispatcher:
         # On disk before a byte leaves: the prompt is invented, its plain digest tells nothing.
         digest = hashlib.sha256(draft.prompt.encode()).hexdigest()
         facts: dict[str, Fact] = {"draft": draft.draft_id, "prompt": digest, "route": route.value}
-        self._with.recorder.record("prompt.sent", facts)
-        self._with.journal.intend(key, draft.draft_id)
+        await self._intents.ask((key, facts))
         completion = await backend.complete(cleared, self._with.parameters)
-        self._with.journal.finish(key, completion)
+        # Whoever gives up waiting here leaves an answer that is kept all the same.
+        await asyncio.shield(self._answers.ask((key, completion)))
         return completion
+
+    def _intend(self, intents: Sequence[Intent]) -> Sequence[None]:
+        """All are in the ledger and in the journal, with one sync of each."""
+        self._with.recorder.record_many(("prompt.sent", facts) for _, facts in intents)
+        self._with.journal.intend((key, DraftId(str(facts["draft"]))) for key, facts in intents)
+        return [None] * len(intents)
+
+    def _finish(self, answers: Sequence[tuple[str, Completion]]) -> Sequence[None]:
+        self._with.journal.finish(answers)
+        return [None] * len(answers)
 
     async def _backend(self, route: Route) -> Backend:
         async with self._starting:

@@ -73,6 +73,20 @@ def test_a_changed_stamp_is_refused(checker, cleared, change):
     assert "Jane" not in repr(caught.value)
 
 
+def test_of_many_stamps_each_is_judged_by_itself(checker, clock):
+    """A bad one spoils no other, and spends nothing."""
+    stamper = Stamper(SEED, clock, DIGEST, LIFE)
+    good, other = stamper.stamp(DRAFT, Route.VLLM), stamper.stamp(DRAFT, Route.VLLM)
+    changed = dataclasses.replace(other, nonce=good.nonce)
+
+    first, second, third = checker.check_many([changed, good, good])
+
+    assert "not the gate's" in first.what
+    assert second is None
+    assert "used before" in third.what
+    checker.check(other)
+
+
 def test_a_stamp_of_another_gate_is_refused(clock, checker):
     """Only the gate's own key makes stamps."""
     forged = Stamper(OTHER_SEED, clock, DIGEST, LIFE).stamp(DRAFT, Route.VLLM)
