@@ -19,7 +19,7 @@ from appliance.gate.overlap.fingerprints import FILE
 from appliance.gate.spending import SpentFile
 from appliance.gateway.callers import Callers
 from appliance.gateway.clearing import Clearing
-from appliance.gateway.counting import Counts, Latch
+from appliance.gateway.counting import LOCK, Counts, Latch
 from appliance.gateway.door import Door, Fittings
 from appliance.gateway.freshness import Freshness
 from appliance.gateway.inspecting import Inspection, Inspector
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from appliance.gateway.application import Front
 
 POLICY: Final = "gateway.toml"
-_LOCK: Final = "gateway.lock"
 _REASON: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _LONGEST_REASON: Final = 80
 _REQUEST: Final = re.compile(r"chatcmpl-[0-9a-f]{24}")
@@ -121,7 +120,7 @@ def serve(
     paths = find_site(root)
     place = Place(socket_path or paths.run / SOCKET, port, stop or threading.Event())
     look = partial(Freshness, paths.policies, [paths.vault / name for name in (INDEX, FILE)])
-    with _only_one(paths.run / _LOCK), ExitStack() as stack:
+    with _only_one(paths.run / LOCK), ExitStack() as stack:
         lasting = _open_lasting(paths, stack)
 
         def make(noted: Freshness) -> "Front":
