@@ -195,7 +195,7 @@ def judge_way_out(proc: Path, *, has_rules: bool) -> Outcome:
 
 
 def has_rules() -> bool:
-    """Whether the rules of deploy/egress are in force where this process runs, as far as it sees."""
+    """Whether the rules of deploy/egress are in force here, as far as this process can see."""
     program = shutil.which("nft", path="/usr/sbin:/sbin:/usr/bin:/bin")
     if program is None:
         return False
