@@ -41,8 +41,10 @@ _LONGEST_PAUSE_S: Final = 30.0
 _SETTLING_S: Final = 0.1
 _LASTING: Final = timedelta(minutes=2)
 _MOST_AT_ONCE: Final = 256
-# An answer takes a second; those of one step of the engine come within this.
-_PATIENCE_S: Final = 0.003
+# An answer takes a second; those of one step of an engine come within this.
+_PATIENCE_S: Final = 0.02
+# One in so many more than an engine works on waits at its door: it never waits for our disks.
+_SPARE: Final = 4
 Intent = tuple[str, Mapping[str, Fact]]
 
 
@@ -88,7 +90,7 @@ class Traffic:
         recorder: The ledger.
         clock: The time.
         parameters: How models draw.
-        max_concurrent: Requests at once on routes of this machine.
+        max_concurrent: Requests that an engine of this machine works on at once.
         cloud: The state of chatgpt; None where the policy has no such route.
     """
 
@@ -125,7 +127,7 @@ class Dispatcher:
             route: asyncio.Semaphore(
                 traffic.cloud.slots
                 if route is Route.CHATGPT and traffic.cloud
-                else traffic.max_concurrent
+                else traffic.max_concurrent + traffic.max_concurrent // _SPARE
             )
             for route in traffic.supplies
         }

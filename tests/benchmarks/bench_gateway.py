@@ -2,8 +2,9 @@
 """What our path costs beside a bare client, on one vLLM server: `make bench-gateway`.
 
 Three ways ask the same prompts of the same server, by turns, so that what else the machine does
-hits all of them: a bare `openai` client; routing, ledger, journal and stamp in front of the same
-server (with and without the gate); and the whole way through the gateway.
+hits all of them: a bare `openai` client, with as many requests at once as the server works on;
+routing, ledger, journal and stamp in front of the same server (with and without the gate); and the
+whole way through the gateway. The gate has read none of the prompts before.
 """
 
 import asyncio
@@ -28,7 +29,7 @@ from tests.lib.running_gateway import MODEL, WordGate, make_site, running_gatewa
 from tests.lib.stamping_gate import StampingGate
 from tests.lib.vllm_provider import running_vllm
 
-PROMPTS, ROUNDS, AT_ONCE = 64, 4, 16
+PROMPTS, ROUNDS, AT_ONCE = 192, 2, 16
 PARAMETERS = SamplingParameters(temperature=0.0, max_tokens=24, stop=("\n",))
 SEED = bytes(range(32))
 
