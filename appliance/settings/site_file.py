@@ -27,6 +27,7 @@ class _Ray(_Strict):
 class _Vllm(_Strict):
     model: str = "embedded-language-model"
     device: Literal["cpu", "cuda"] = "cpu"
+    replicas: int = Field(default=1, ge=1, le=64)
     port: int = Field(default=0, ge=0, le=65535)
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
     tensor_parallel_size: int = Field(default=1, ge=1)
@@ -84,7 +85,10 @@ class RaySettings:
 
 @dataclass(frozen=True, slots=True)
 class VllmSettings:
-    """How the generator is served: a model of the model store; `port` 0 picks a free one."""
+    """How the generator is served: a model of the model store; `port` 0 picks a free one.
+
+    Of several `replicas` each has the whole of the other sizes, and the next port.
+    """
 
     model: str
     device: str
@@ -97,6 +101,7 @@ class VllmSettings:
     max_lora_rank: int
     start_timeout_s: float
     request_timeout_s: float
+    replicas: int = 1
 
 
 @dataclass(frozen=True, slots=True)

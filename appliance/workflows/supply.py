@@ -8,6 +8,7 @@ from appliance.errors import BadInput
 from appliance.gate.opening import open_seal_key
 from appliance.learning.basemodels.store import BaseModel
 from appliance.records.progress import Progress
+from appliance.records.prompts import Route
 from appliance.settings.gateway import GatewayPolicy
 from appliance.settings.secrets import read_caller_token
 from appliance.synthesis.backends.base import Backend, Checker
@@ -34,7 +35,7 @@ class Supply(Protocol):
 
 
 class EngineSupply:
-    """Starts vLLM on this machine, and again when it has died.
+    """Starts vLLM on this machine, once or as often as the settings say, and again when it died.
 
     Args:
         site: Its settings and run directory.
@@ -49,7 +50,11 @@ class EngineSupply:
         self._settings = site.settings.vllm
         self._name = f"{model.name}@{model.digest[:12]}"
         self._checker = checker
-        self._engine = VllmEngine(self._settings, model.path, site.paths.run, progress)
+        self._recorder = site.ledger
+        self._engines = [
+            VllmEngine(self._settings, model.path, site.paths.run, progress, number)
+            for number in range(self._settings.replicas)
+        ]
 
     @property
     def model(self) -> str:
@@ -57,12 +62,26 @@ class EngineSupply:
         return self._name
 
     def fresh(self) -> Backend:
-        """The engine runs, and this asks it."""
+        """The engines run, and this asks them."""
         from appliance.synthesis.backends.vllm.client import VllmBackend
 
-        endpoint = self._engine.start()
+        try:
+            # All at once: each takes a while to read its model.
+            for engine in self._engines:
+                engine.begin()
+            endpoints = [engine.wait() for engine in self._engines]
+        except BaseException:
+            self._stop()
+            raise
         timeout_s = self._settings.request_timeout_s
-        return VllmBackend(endpoint, self._name, self._checker, timeout_s)
+        return VllmBackend(endpoints, self._name, self._checker, timeout_s, self._lose)
+
+    def _lose(self, number: int) -> None:
+        self._recorder.record("backend.lost", {"route": Route.VLLM.value, "replica": number})
+
+    def _stop(self) -> None:
+        for engine in self._engines:
+            engine.stop()
 
     def __enter__(self) -> Self:
         return self
@@ -73,7 +92,7 @@ class EngineSupply:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._engine.stop()
+        self._stop()
 
 
 class GatewaySupply:

@@ -115,7 +115,8 @@ def synthesize_with(
         stack.enter_context(run_lock(journal_path))
         journal = stack.enter_context(Journal.open(journal_path))
         curator = Curator(prepared.sheet, prepared.vocabulary)
-        rooms = Rooms(curator, site.settings.vllm.max_concurrent)
+        at_once = site.settings.vllm.max_concurrent * site.settings.vllm.replicas
+        rooms = Rooms(curator, at_once)
         traffic = Traffic(
             policy=prepared.policy,
             supplies=supplies,
@@ -124,7 +125,7 @@ def synthesize_with(
             recorder=site.ledger,
             clock=site.clock,
             parameters=PARAMETERS,
-            max_concurrent=site.settings.vllm.max_concurrent,
+            max_concurrent=at_once,
             cloud=_open_cloud(site, order, prepared, stack),
         )
         stream = drafts(prepared.sheet, prepared.vocabulary, order.seed)

@@ -65,7 +65,7 @@ async def bare(endpoint, chosen):
 async def ours(site, endpoint, gate, checker, chosen, name):
     """Gate, stamp, routing, ledger and journal in front of the same server."""
     with Journal.open(site.paths.journal / f"{name}.db") as journal:
-        backend = VllmBackend(endpoint, "bench@1", checker, 300.0)
+        backend = VllmBackend([endpoint], "bench@1", checker, 300.0)
         policy = RoutingPolicy("bench", (Route.VLLM,))
         supplies = {Route.VLLM: Ready(backend)}
         traffic = Traffic(

@@ -70,7 +70,7 @@ def make_backend(request):
             30.0,
         )
     endpoint = request.getfixturevalue("endpoint")
-    return lambda gate: VllmBackend(endpoint, "gemma@1", gate.checker(), 120.0)
+    return lambda gate: VllmBackend([endpoint], "gemma@1", gate.checker(), 120.0)
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ def ask(endpoint, prompt: str):
     (cleared,) = gate.clear_many([draft])
 
     async def once():
-        async with VllmBackend(endpoint, "m@1", gate.checker(), 300.0) as backend:
+        async with VllmBackend([endpoint], "m@1", gate.checker(), 300.0) as backend:
             return await backend.complete(cleared, SamplingParameters(max_tokens=4))
 
     return asyncio.run(once())
@@ -193,7 +193,7 @@ def test_a_debug_switch_prints_no_prompt():
         from tests.lib.stamping_gate import StampingGate
         gate = StampingGate(SystemClock(), "3" * 64)
         draft = make_draft("drug", DraftKind.NONE, (), "note", "{CANARY}")
-        backend = VllmBackend(Endpoint(9, "k"), "m", gate.checker(), 5.0)
+        backend = VllmBackend([Endpoint(9, "k")], "m", gate.checker(), 5.0)
         asyncio.run(backend.complete(gate.clear_many([draft])[0], SamplingParameters()))
     """
     done = subprocess.run(

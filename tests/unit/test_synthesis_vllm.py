@@ -20,6 +20,7 @@ from appliance.synthesis.backends.vllm.command import (
     build_command,
     build_environment,
     choose_dtype,
+    choose_share,
     choose_threads,
     read_cpu_flags,
 )
@@ -160,6 +161,39 @@ def test_every_process_of_an_engine_is_found_and_ended():
             process.wait()
 
 
+@pytest.mark.parametrize(
+    ("changes", "environment", "shares"),
+    [
+        ({}, {}, [{}]),
+        ({"replicas": 2}, {"OMP_NUM_THREADS": "8"}, [{"OMP_NUM_THREADS": "4"}] * 2),
+        ({"replicas": 3}, {"OMP_NUM_THREADS": "1"}, [{"OMP_NUM_THREADS": "1"}] * 3),
+        (
+            {"replicas": 2, "device": "cuda"},
+            {},
+            [{"CUDA_VISIBLE_DEVICES": "0"}, {"CUDA_VISIBLE_DEVICES": "1"}],
+        ),
+        (
+            {"replicas": 2, "device": "cuda", "tensor_parallel_size": 2},
+            {"CUDA_VISIBLE_DEVICES": "7,5,3,1,0"},
+            [{"CUDA_VISIBLE_DEVICES": "7,5"}, {"CUDA_VISIBLE_DEVICES": "3,1"}],
+        ),
+    ],
+)
+def test_engines_share_a_machine(changes, environment, shares):
+    """Threads of the processor, or graphics devices, each of its own; one alone has all."""
+    for number, share in enumerate(shares):
+        chosen = choose_share(settings(**changes), number, environment)
+
+        assert chosen.pop("VLLM_CPU_OMP_THREADS_BIND", "nobind") == "nobind"
+        assert chosen == share
+
+
+def test_more_engines_than_devices_are_refused():
+    """Two on one would both take its memory."""
+    with pytest.raises(BadInput, match="need 2 graphics devices"):
+        choose_share(settings(replicas=2, device="cuda"), 0, {"CUDA_VISIBLE_DEVICES": "0"})
+
+
 def test_a_segment_outside_shared_memory_is_never_removed(tmp_path):
     """A name with a path in it is left alone."""
     victim = tmp_path / "victim"
@@ -223,6 +257,7 @@ resource_tracker.unregister("/NAME", "shared_memory")
 # Made, and neither held open nor mapped: as joblib leaves its semaphores.
 Path(f"/dev/shm/sem.loky-{os.getpid()}-NAME").touch()
 socket.socket(socket.AF_UNIX).bind(os.environ["VLLM_RPC_BASE_PATH"] + "/a-uuid")
+os.mkdir(os.environ["VLLM_RPC_BASE_PATH"] + "/a-directory")
 subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"], start_new_session=True)
 time.sleep(300)
 """

@@ -1,6 +1,6 @@
 """Asking the engine, with the official `openai` client and nothing between."""
 
-import logging
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Final, Self
 
@@ -11,44 +11,41 @@ from appliance.errors import BackendRefused, BackendUnavailable, ClearanceInvali
 from appliance.gate.clearance import ClearedPrompt
 from appliance.records.prompts import Completion, Route, SamplingParameters
 from appliance.synthesis.backends.base import Checker
-from appliance.synthesis.backends.vllm.command import SERVED_NAME
 from appliance.synthesis.backends.vllm.engine import Endpoint
+from appliance.synthesis.backends.vllm.replicas import Replicas
 
-MAX_RETRIES: Final = 3
 _MOST_STAMPS: Final = 256
-
-# OPENAI_LOG=debug in the environment would print whole requests: pinned, whatever it says.
-for _name in ("openai", "httpx", "httpx2", "httpcore"):
-    logging.getLogger(_name).setLevel(logging.WARNING)
 
 
 class VllmBackend:
-    """The local engine as a backend.
+    """The local engine, or several of them, as a backend.
 
     Retries connection errors, timeouts, 408, 409, 429 and 5xx up to `MAX_RETRIES` times, with
-    growing pauses, or as long as the server's Retry-After says.
+    growing pauses, or as long as the server's Retry-After says. Of several engines one that is
+    lost is left out, and what it had in hand is asked of another: its stamp was checked once, at
+    the door of this machine, which all of them stand behind.
 
     Args:
-        endpoint: Where the engine listens.
-        model: Name and digest of what it serves.
+        endpoints: Where the engines listen.
+        model: Name and digest of what all of them serve.
         checker: Checks each clearance.
         timeout_s: For one try.
+        when_lost: Told the number of an engine that is lost, from 0.
     """
 
-    def __init__(self, endpoint: Endpoint, model: str, checker: Checker, timeout_s: float) -> None:
-        self._opening = endpoint.opening
+    def __init__(
+        self,
+        endpoints: Sequence[Endpoint],
+        model: str,
+        checker: Checker,
+        timeout_s: float,
+        when_lost: Callable[[int], None] = lambda _: None,
+    ) -> None:
         self._model = model
         self._stamps: Batcher[ClearedPrompt, ClearanceInvalid | None] = Batcher(
             checker.check_many, _MOST_STAMPS
         )
-        self._client = openai.AsyncOpenAI(
-            base_url=endpoint.base_url,
-            api_key=endpoint.api_key,
-            max_retries=MAX_RETRIES,
-            timeout=timeout_s,
-            # A proxy named in the environment must never see a prompt.
-            http_client=openai.DefaultAsyncHttpxClient(trust_env=False, follow_redirects=False),
-        )
+        self._replicas = Replicas(endpoints, timeout_s, when_lost)
 
     async def __aenter__(self) -> Self:
         return self
@@ -63,7 +60,7 @@ class VllmBackend:
 
     async def aclose(self) -> None:
         """Connections are closed."""
-        await self._client.close()
+        await self._replicas.aclose()
 
     @property
     def route(self) -> Route:
@@ -76,22 +73,12 @@ class VllmBackend:
         return self._model
 
     async def complete(self, cleared: ClearedPrompt, parameters: SamplingParameters) -> Completion:
-        """The model's answer; see `Backend.complete`.
-
-        No seed and no `top_p` are ever sent: together they kill the CPU engine, and `top_p` alone
-        sorts Gemma's 262,000 words for every token.
-        """
+        """The model's answer; see `Backend.complete`."""
         complaint = await self._stamps.ask(cleared)
         if complaint is not None:
             raise complaint
         try:
-            answer = await self._client.completions.create(
-                model=SERVED_NAME,
-                prompt=self._opening + cleared.draft.prompt,
-                temperature=parameters.temperature,
-                max_tokens=parameters.max_tokens,
-                stop=list(parameters.stop),
-            )
+            answer = await self._replicas.complete(cleared.draft.prompt, parameters)
         except openai.APIStatusError as error:
             raise _translate(cleared, error.status_code) from None
         except openai.OpenAIError:

@@ -1,9 +1,11 @@
 """How the engine is started: its command line and its environment, from settings alone."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from appliance.errors import BadInput
 from appliance.settings.site_file import VllmSettings
 from appliance.synthesis.backends.vllm.processes import MARK, SOCKETS_PLACE
 
@@ -48,6 +50,37 @@ def choose_threads(cores: int) -> dict[str, str]:
     if cores > _FEW_CORES:
         return {}
     return {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": str(max(1, cores - 1))}
+
+
+def choose_share(
+    settings: VllmSettings, number: int, environment: Mapping[str, str]
+) -> dict[str, str]:
+    """Environment by which one of several engines keeps to its part of the machine.
+
+    Args:
+        settings: How many there are, and on what.
+        number: Which of them, from 0.
+        environment: As it would be for an engine alone.
+
+    Raises:
+        BadInput: There are fewer graphics devices than the engines need.
+    """
+    if settings.replicas == 1:
+        return {}
+    if settings.device == "cpu":
+        # Each would pin itself to the same first cores.
+        cores = int(environment.get("OMP_NUM_THREADS", len(os.sched_getaffinity(0))))
+        threads = str(max(1, cores // settings.replicas))
+        return {"VLLM_CPU_OMP_THREADS_BIND": "nobind", "OMP_NUM_THREADS": threads}
+    each, wanted = settings.tensor_parallel_size, settings.tensor_parallel_size * settings.replicas
+    named = environment.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(wanted)))).split(",")
+    if len(named) < wanted:
+        raise BadInput(
+            f"{settings.replicas} engines need {wanted} graphics devices, and CUDA_VISIBLE_DEVICES "
+            f"names {len(named)}.",
+            "Lower vllm.replicas or vllm.tensor_parallel_size in site.toml.",
+        )
+    return {"CUDA_VISIBLE_DEVICES": ",".join(named[each * number : each * (number + 1)])}
 
 
 def read_cpu_flags(cpuinfo: Path = Path("/proc/cpuinfo")) -> frozenset[str]:

@@ -22,6 +22,7 @@ from appliance.synthesis.backends.vllm.command import (
     build_command,
     build_environment,
     choose_dtype,
+    choose_share,
     read_cpu_flags,
 )
 from appliance.synthesis.backends.vllm.processes import make_sockets
@@ -59,16 +60,24 @@ class VllmEngine:
         model: Directory of the base model.
         run_directory: `SITE/run`, 0700: log, cache and the note for a later clean-up.
         progress: Told every second of the start.
+        number: Which of the settings' replicas it is, from 0; each has its share of the machine.
     """
 
     def __init__(
-        self, settings: VllmSettings, model: Path, run_directory: Path, progress: Progress
+        self,
+        settings: VllmSettings,
+        model: Path,
+        run_directory: Path,
+        progress: Progress,
+        number: int | None = None,
     ) -> None:
         self._settings = settings
         self._model = model
         self._run = run_directory
         self._progress = progress
+        self._number = number
         self._watchdog: subprocess.Popen[bytes] | None = None
+        self._begun: Endpoint | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -84,7 +93,7 @@ class VllmEngine:
     @property
     def log(self) -> Path:
         """The engine's own log; it holds no prompt."""
-        return self._run / "vllm.log"
+        return self._run / (f"vllm-{self._number}.log" if self._number else "vllm.log")
 
     def start(self) -> Endpoint:
         """The engine answers on loopback, and only to our key.
@@ -93,6 +102,15 @@ class VllmEngine:
             BadInput: The model directory holds no model.
             BackendUnavailable: It ended, or was not ready in `start_timeout_s`.
         """
+        self.begin()
+        return self.wait()
+
+    def begin(self) -> None:
+        """The engine's processes are on their way; what ran before is gone.
+
+        Raises:
+            BadInput: The model directory holds no model.
+        """
         if not (self._model / "config.json").is_file():
             raise BadInput(
                 f"{self._model} holds no model.", "Import one with `appliance model import DIR`."
@@ -100,15 +118,24 @@ class VllmEngine:
         self.stop()
         clean_up(self._run)
         engine_id, api_key = secrets.token_hex(8), secrets.token_urlsafe(32)
-        port = self._settings.port or _free_port()
-        self._progress.begin("engine start", None)
+        port = self._settings.port + (self._number or 0) if self._settings.port else _free_port()
         self._watchdog = self._launch(engine_id, api_key, port)
+        self._begun = Endpoint(port, api_key)
+
+    def wait(self) -> Endpoint:
+        """The engine that was begun answers.
+
+        Raises:
+            BackendUnavailable: As `start`.
+        """
+        assert self._begun is not None, "nothing was begun"
+        self._progress.begin("engine start", None)
         try:
-            endpoint = self._wait(Endpoint(port, api_key))
+            endpoint = self._wait(self._begun)
         except BaseException:
             self.stop()
             raise
-        self._progress.end(f"ready on {LOOPBACK}:{port}")
+        self._progress.end(f"ready on {LOOPBACK}:{endpoint.port}")
         return endpoint
 
     def is_running(self) -> bool:
@@ -138,6 +165,7 @@ class VllmEngine:
         cache.mkdir(mode=0o700, exist_ok=True)
         sockets = make_sockets(engine_id)
         environment = build_environment(self._settings, engine_id, api_key, cache, sockets)
+        environment |= choose_share(self._settings, self._number or 0, environment)
         log = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
             return subprocess.Popen(

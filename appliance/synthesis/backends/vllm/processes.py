@@ -6,6 +6,7 @@ their title over it. It is in the engine's session. Or it was seen before under 
 """
 
 import os
+import shutil
 import signal
 import stat
 import tempfile
@@ -160,9 +161,7 @@ def remove_sockets(directory: str, engine_id: str) -> None:
         found = path.lstat()
         # Another user may have made one of that name, or a link, where ours was.
         if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid():
-            for entry in path.iterdir():
-                entry.unlink()
-            path.rmdir()
+            shutil.rmtree(path)
 
 
 def _read_stat(entry: Path) -> tuple[str, int, int]:
