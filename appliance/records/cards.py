@@ -1,6 +1,6 @@
 """What travels with a corpus or an adapter: where it came from, in counts and digests."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from appliance.records.identifiers import Digest
 
@@ -28,6 +28,8 @@ class CorpusCard:
         entities: Label to count of spans, of all examples.
         without_entity: Examples that hold no entity, of all.
         made_at: ISO 8601, UTC.
+        parent: Of a corpus made from another by people: that one's name, "@" and its digest.
+        revision: What people did to it: examples "kept" as they were, "relabelled", "left_out".
     """
 
     name: str
@@ -48,6 +50,8 @@ class CorpusCard:
     entities: dict[str, int]
     without_entity: int
     made_at: str
+    parent: str = ""
+    revision: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """Orders: what is to be made, whether it may be, and what it would take."""
 
 import math
-import re
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -13,6 +12,7 @@ from appliance.records.cards import CorpusCard
 from appliance.records.prompts import Route
 from appliance.records.tasks import LabelSheet, Vocabulary
 from appliance.settings.gateway import GatewayPolicy, load_gateway_policy
+from appliance.settings.names import check_name
 from appliance.settings.tasks import load_task
 from appliance.spending.purse import MICRO
 from appliance.synthesis.curation.corpus import read_card
@@ -22,7 +22,6 @@ from appliance.synthesis.routing.policy import RoutingPolicy, load_routing
 from appliance.workflows.site import Site, open_site
 
 GATEWAY_POLICY: Final = "gateway.toml"
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 # Measured with Gemma 3 270M on the disease sheet; a plan says so.
 _ASSUMED_YIELD: Final = 0.6
 _CHARACTERS_PER_TOKEN: Final = 4.8
@@ -72,7 +71,7 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run would do; all but `accepted` are estimates.
+    """What a run would do: estimates.
 
     Attributes:
         order: What is to be made.
@@ -131,11 +130,7 @@ def prepare(site: Site, order: Order) -> Prepared:
         BadInput: Name, count, sheet, routing policy or prices can't be used.
         Denied: The policy does not allow the route, or not for this sheet.
     """
-    if not _NAME.fullmatch(order.out):
-        raise BadInput(
-            "A corpus's name has letters, digits, dots, dashes and underscores, 64 at most.",
-            "Give another one with --out.",
-        )
+    check_name(order.out, "a corpus", "--out")
     if order.count < 1:
         raise BadInput("At least one example must be asked for.", "Give --count.")
     sheet, vocabulary = load_task(site.paths.labels, order.task)

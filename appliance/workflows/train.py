@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,11 +19,11 @@ from appliance.learning.tuning.fit import fit
 from appliance.records.cards import AdapterCard, CorpusCard
 from appliance.records.identifiers import Digest
 from appliance.records.progress import Progress
+from appliance.settings.names import check_name, is_name
 from appliance.settings.tasks import load_task
 from appliance.synthesis.curation.corpus import KIND, read_card
 from appliance.workflows.site import Site, open_site
 
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _POLL_S: Final = 0.5
 
 
@@ -134,14 +133,10 @@ def plan(root: Path, *, task: str, corpus: str, base: str | None, out: str) -> T
 
 
 def _prepare(site: Site, task: str, corpus: str, base: str | None, out: str) -> _Job:
-    if not _NAME.fullmatch(out):
-        raise BadInput(
-            "An adapter's name is made of letters, digits, dots and dashes, at most 64.",
-            "Give another with --out.",
-        )
+    check_name(out, "an adapter", "--out")
     sheet, _ = load_task(site.paths.labels, task)
     directory = site.paths.corpora / corpus
-    if not _NAME.fullmatch(corpus) or not is_finished(directory):
+    if not is_name(corpus) or not is_finished(directory):
         known = sorted(path.name for path in site.paths.corpora.glob("[!.]*") if is_finished(path))
         raise BadInput(
             f"There is no finished corpus {json.dumps(corpus)}.",
