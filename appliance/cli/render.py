@@ -122,6 +122,8 @@ class Bars:
             TimeRemainingColumn(),
             TextColumn("{task.fields[note]}"),
             console=self._console,
+            # The summary takes the bar's place.
+            transient=True,
         )
         self._task: Any = None
         self._stage = ""

@@ -78,7 +78,7 @@ def list_command(site: Path | None, as_json: bool) -> None:
 @_any_site_option
 @json_option
 def show(sheet: str, site: Path | None, as_json: bool) -> None:
-    """Show SHEET: definitions, rules, examples.
+    """Show SHEET: definitions, rules, examples; how large its vocabulary is.
 
     Example: appliance task show disease
     """
@@ -98,6 +98,7 @@ def show(sheet: str, site: Path | None, as_json: bool) -> None:
     relations = [(r.name, f"{r.head} > {r.tail}", r.definition) for r in content.relations]
     if relations:
         render.emit_table("Relations", ("name", "between", "definition"), relations)
+    render.emit_table("In counts", ("", ""), _rows(workflow.validate(sheet, site)))
 
 
 def _rows(summary: workflow.TaskSummary) -> list[tuple[str, object]]:

@@ -26,8 +26,10 @@ GATEWAY_POLICY: Final = "gateway.toml"
 _ASSUMED_YIELD: Final = 0.6
 _CHARACTERS_PER_TOKEN: Final = 4.8
 _TOKENS_PER_ANSWER: Final = 23
-# Measured with Gemma 3 270M and 16 prompts at once on two cores.
-_LOCAL_TOKENS_PER_S: Final = 294
+# Measured with Gemma 3 270M and 16 prompts at once on two cores: from the first prompt to the last
+# answer, gate and curation included, and what it takes the server to start.
+_LOCAL_TOKENS_PER_S: Final = 150
+_LOCAL_START_S: Final = 60
 _SAMPLE: Final = 256
 
 
@@ -82,6 +84,7 @@ class Plan:
         completion_tokens: In all answers.
         assumed_yield: Share of answers that become examples, 0 to 1.
         usd: What the provider would charge; 0 on this machine.
+        budget_usd: The most that the corpus may cost; 0 on this machine.
         seconds: How long it would take; on chatgpt no less, for so few requests a minute the
             gateway lets through.
         is_there: Whether this very corpus is finished already; nothing would be sent then.
@@ -95,6 +98,7 @@ class Plan:
     completion_tokens: int
     assumed_yield: float
     usd: float
+    budget_usd: float
     seconds: float
     is_there: bool
 
@@ -112,15 +116,20 @@ def plan(root: Path, order: Order) -> Plan:
     mean = sum(len(draft.prompt) for draft in sample) / len(sample) / _CHARACTERS_PER_TOKEN
     tokens = (round(mean * wanted), _TOKENS_PER_ANSWER * wanted)
     route = prepared.policy.routes[0]
-    model, usd, seconds = site.settings.vllm.model, 0.0, tokens[1] / _LOCAL_TOKENS_PER_S
+    model, usd, budget_usd = site.settings.vllm.model, 0.0, 0.0
+    seconds = _LOCAL_START_S + tokens[1] / _LOCAL_TOKENS_PER_S
     if route is Route.CHATGPT and prepared.gateway:
         model = prepared.policy.cloud.model
         instruction = round(len(prepared.gateway.instruction) / _CHARACTERS_PER_TOKEN)
         tokens = (tokens[0] + instruction * wanted, tokens[1])
         usd = prepared.gateway.models[model].microusd(*tokens) / MICRO
+        cap = prepared.policy.cloud.usd_per_month
+        budget_usd = cap if order.budget_usd is None else min(cap, order.budget_usd)
         seconds = wanted / _fastest(prepared.gateway) * 60
     is_there = find_finished(site, order, prepared) is not None
-    return Plan(order, route, model, wanted, *tokens, _ASSUMED_YIELD, usd, seconds, is_there)
+    return Plan(
+        order, route, model, wanted, *tokens, _ASSUMED_YIELD, usd, budget_usd, seconds, is_there
+    )
 
 
 def prepare(site: Site, order: Order) -> Prepared:

@@ -41,13 +41,13 @@ def read_gold(path: Path, labels: Sequence[str]) -> tuple[GoldDocument, ...]:
         BadInput: Unreadable, an unknown format, malformed, empty, or a label that is none of the
             task's; names the line.
     """
+    text = _read(path)
     suffix = path.suffix.lower()
     if suffix not in _CONLL | _JSONL:
         raise BadInput(
             f"{path.name} has no suffix of a gold format.",
             f"Name it {', '.join(sorted(_CONLL | _JSONL))}.",
         )
-    text = _read(path)
     spelling = {label.casefold(): label for label in labels}
     read = _conll if suffix in _CONLL else _jsonl
     documents = tuple(read(path, text, spelling))
