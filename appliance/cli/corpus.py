@@ -1,12 +1,15 @@
-"""`appliance corpus show | export | import | review`."""
+"""`appliance corpus show | report | export | import | review`."""
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from appliance.cli import render
 from appliance.cli.options import PathType, dry_run_option, json_option, site_option
+
+if TYPE_CHECKING:
+    from appliance.workflows.profile import CorpusReport
 
 # Told here as well as in workflows, which load more than `--help` should.
 _FORMATS: Final = (
@@ -54,6 +57,63 @@ def show(name: str, first: int, site: Path, as_json: bool) -> None:
         for example in view.examples
     ]
     render.emit_table("First examples, invented", ("text", "entities"), rows)
+
+
+@corpus.command()
+@click.argument("name")
+@click.option(
+    "--reference",
+    type=PathType(dir_okay=False),
+    help="Public texts like those that the adapter is to read: .txt (one a line), .jsonl or IOB2.",
+)
+@site_option
+@json_option
+def report(name: str, reference: Path | None, site: Path, as_json: bool) -> None:
+    """Tell how varied corpus NAME is, and how far from a reference.
+
+    Numbers only. With --reference it also tells which shares the label sheet's [mix] would need.
+    """
+    from appliance.workflows.profile import report_corpus
+
+    result = report_corpus(site, name, reference)
+    if as_json:
+        render.emit_json(result)
+        return
+    columns = ["all", *result.origins, *(["reference"] if result.gap else [])]
+    render.emit_table(f"Corpus {name}", ("", *columns), _profile_rows(result))
+    if result.gap and result.mix:
+        rows = [
+            ("divergence of words, bits", f"{result.gap.divergence:.2f}"),
+            ("of the reference missing: words, pairs, triples", _shares(result.gap.missing)),
+            ("of the corpus novel: words, pairs, triples", _shares(result.gap.novel)),
+            ("[mix] for texts like the reference", render.in_words(render.to_plain(result.mix))),
+        ]
+        render.emit_table("Beside the reference", ("", "value"), rows)
+
+
+def _profile_rows(result: "CorpusReport") -> list[tuple[str, ...]]:
+    profiles = [result.profile, *result.origins.values()]
+    profiles += [result.gap.reference] if result.gap else []
+    lines = {
+        "texts": [str(one.texts) for one in profiles],
+        "words a text: 10th, 50th, 90th percentile": [
+            " ".join(f"{words:.0f}" for words in one.words) for one in profiles
+        ],
+        "no mention": [f"{one.without_mention:.0%}" for one in profiles],
+        "several mentions": [f"{one.several_mentions:.0%}" for one in profiles],
+        "mentions a text": [f"{one.mentions:.2f}" for one in profiles],
+        "abbreviations among words": [f"{one.short_forms:.1%}" for one in profiles],
+        "words with digits": [f"{one.numbers:.1%}" for one in profiles],
+        "vocabulary named": [f"{one.coverage:.0%}" for one in profiles],
+        "distinct words, pairs, triples": [_shares(one.distinct) for one in profiles],
+        "entropy of words, bits": [f"{one.entropy:.1f}" for one in profiles],
+        "self-BLEU": [f"{one.self_bleu:.2f}" for one in profiles],
+    }
+    return [(name, *cells) for name, cells in lines.items()]
+
+
+def _shares(values: tuple[float, ...]) -> str:
+    return " ".join(f"{value:.0%}" for value in values)
 
 
 @corpus.command()
