@@ -15,6 +15,15 @@ INVENTED_SLOTS: Final = frozenset(
 the vocabulary."""
 
 
+_SHORT_FORM_LETTERS: Final = 10
+
+
+def is_short_form(surface: str) -> bool:
+    """Whether a surface is an abbreviation, whose capitals matter: "ALL" is not "all"."""
+    capitals = sum(letter.isupper() for letter in surface)
+    return capitals > 1 and " " not in surface and len(surface) <= _SHORT_FORM_LETTERS
+
+
 @dataclass(frozen=True, slots=True)
 class EntityType:
     """One entity type of a label sheet.

@@ -25,6 +25,9 @@ from appliance.workflows.site import Site, open_site
 
 DICTIONARY: Final = "dictionary"
 _CHUNK: Final = 256
+# A public list names a few per cent of any text's mentions with a small share of its terms.
+_MAX_IN_GOLD: Final = 0.5
+_FEW_MENTIONS: Final = 20
 
 
 def evaluate(
@@ -86,6 +89,7 @@ def evaluate_documents(
     types = entity_types(card.labels)
     _check(documents, types)
     terms = _vocabulary(site, card, types, vocabulary)
+    _check_apart(documents, terms)
     found = _label(_load(site, directory, card), documents, progress)
     looked_up = DictionaryLabeller(terms).label([document.text for document in documents])
     result = ScoreCard(
@@ -130,6 +134,24 @@ def _check(documents: Sequence[GoldDocument], types: Sequence[str]) -> None:
         raise BadInput(
             f"{strange} gold span(s) have a label that is not one of {', '.join(types)}.",
             "Score an adapter of the gold's own task.",
+        )
+
+
+def _check_apart(documents: Sequence[GoldDocument], vocabulary: Vocabulary) -> None:
+    """The vocabulary was not made from the gold: an adapter would be scored on what it was told."""
+    mentions = {
+        document.text[span.start : span.end].casefold()
+        for document in documents
+        for span in document.spans
+    }
+    named = sum(
+        any(surface.casefold() in mentions for surface in term.surfaces)
+        for term in vocabulary.terms
+    )
+    if len(mentions) >= _FEW_MENTIONS and named > _MAX_IN_GOLD * len(vocabulary.terms):
+        raise BadInput(
+            f"{named} of the vocabulary's {len(vocabulary.terms)} terms are mentions of this gold.",
+            "Score with a vocabulary that was not made from the texts to be scored on.",
         )
 
 

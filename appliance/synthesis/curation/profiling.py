@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from statistics import fmean, quantiles
 from typing import Final
 
-from appliance.records.tasks import Vocabulary
+from appliance.records.tasks import Vocabulary, is_short_form
 from appliance.synthesis.curation.lexicon import Lexicon
-from appliance.synthesis.curation.words import is_short_form, split_words
+from appliance.synthesis.curation.words import split_words
 
 _GRAMS: Final = (1, 2, 3)
 # Distinct-n falls with length: it is taken over so many runs of words, of every collection.
