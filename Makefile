@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test check format clean bench-gate bench-gate-clean bench-gate-evasion bench-gate-index bench-gate-speed bench-gateway bench-learning bench-ledger
+.PHONY: install demo test check format clean bench-gate bench-gate-clean bench-gate-evasion bench-gate-index bench-gate-speed bench-gateway bench-learning bench-ledger bench-quality
 
 install: $(STAMP)
 
@@ -55,6 +55,10 @@ bench-gate-index: install
 
 bench-learning: install
 	$(BIN)/python -m pytest -s tests/benchmarks/bench_learning.py
+
+# What each part of a corpus is worth; hours. make bench-quality CORPUS=SITE/corpora/NAME GOLD=FILE
+bench-quality: install
+	$(BIN)/python -m tests.benchmarks.bench_quality $(CORPUS) $(GOLD) $(QUALITY)
 
 # Starts vLLM.
 bench-gateway: install
