@@ -1,4 +1,4 @@
-"""Files that are whole or not there: atomic writes and manifests written last.
+"""Files that are whole or not there: atomic writes, manifests written last, writes gathered.
 
 Comes in: bytes and directories of corpora, adapters, findings, models.
 Goes out: the same on disk, with a manifest of sizes and digests; verification of both.

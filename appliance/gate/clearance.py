@@ -1,11 +1,15 @@
-"""The stamp: the gate's signed leave to send one prompt, once, for a short time.
+"""The stamp: the gate's signed leave to send one prompt, once, by one route, for a short time.
 
 The sender checks it again with the gate's own key, so that a prompt that was changed, kept too
 long, sent twice or never inspected does not go out. Needs no detector and no Presidio.
+
+Each route has a door of its own that remembers the stamps it has taken, and they need not share
+that memory: a stamp for one route is worth nothing at the door of another.
 """
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -17,9 +21,9 @@ from appliance.errors import ClearanceInvalid
 from appliance.gate.spending import SpentStamps
 from appliance.records.clock import Clock
 from appliance.records.identifiers import Digest
-from appliance.records.prompts import Draft
+from appliance.records.prompts import Draft, Route
 
-_DOMAIN: Final = b"appliance clearance v1"
+_DOMAIN: Final = b"appliance clearance v2"
 _NONCE_BYTES: Final = 16
 # A stamp from the future means that a clock jumped; a minute of drift is ordinary.
 _DRIFT: Final = timedelta(minutes=1)
@@ -31,6 +35,7 @@ class ClearedPrompt:
 
     Attributes:
         draft: The draft, unchanged.
+        route: The only one that it may take.
         policy_digest: Policies under which it passed.
         expires_at: From then on the stamp is worth nothing; aware, UTC.
         nonce: 32 hex digits; a stamp is good for one sending.
@@ -38,6 +43,7 @@ class ClearedPrompt:
     """
 
     draft: Draft
+    route: Route
     policy_digest: Digest
     expires_at: datetime
     nonce: str
@@ -60,12 +66,13 @@ class Stamper:
         self._policy_digest = policy_digest
         self._life = life
 
-    def stamp(self, draft: Draft) -> ClearedPrompt:
-        """The draft with a fresh stamp."""
+    def stamp(self, draft: Draft, route: Route) -> ClearedPrompt:
+        """The draft with a fresh stamp for that route."""
         expires_at = self._clock.now() + self._life
         nonce = secrets.token_hex(_NONCE_BYTES)
-        message = _message(draft, self._policy_digest, expires_at, nonce)
-        return ClearedPrompt(draft, self._policy_digest, expires_at, nonce, self._key.sign(message))
+        message = _message(draft, route, self._policy_digest, expires_at, nonce)
+        stamp = self._key.sign(message)
+        return ClearedPrompt(draft, route, self._policy_digest, expires_at, nonce, stamp)
 
 
 class ClearanceChecker:
@@ -76,7 +83,8 @@ class ClearanceChecker:
         clock: The time.
         policy_digest: Policies in force now.
         life: The longest life a stamp can have.
-        spent: Remembers the stamps that were used.
+        route: Stamps for another one are refused.
+        spent: Remembers the stamps that were used on this route.
     """
 
     def __init__(
@@ -85,41 +93,69 @@ class ClearanceChecker:
         clock: Clock,
         policy_digest: Digest,
         life: timedelta,
+        route: Route,
         spent: SpentStamps,
     ) -> None:
         self._key = Ed25519PrivateKey.from_private_bytes(seed).public_key()
         self._clock = clock
         self._policy_digest = policy_digest
         self._life = life
+        self._route = route
         self._spent = spent
 
     def check(self, cleared: ClearedPrompt) -> None:
-        """The stamp is genuine, in time, of this policy, of this very prompt, and now spent.
+        """The stamp is genuine, in time, for this route, policy and prompt, and now spent.
 
         Raises:
             ClearanceInvalid: It is not; the sentence says which.
         """
+        [complaint] = self.check_many([cleared])
+        if complaint is not None:
+            raise complaint
+
+    def check_many(self, many: Sequence[ClearedPrompt]) -> list[ClearanceInvalid | None]:
+        """For each, in order, what `check` would raise; the good ones are spent with one sync.
+
+        Raises:
+            ClearanceInvalid: Whether they were used can't be told; none may be sent.
+        """
         now = self._clock.now()
-        message = _message(cleared.draft, cleared.policy_digest, cleared.expires_at, cleared.nonce)
+        complaints = [self._find_fault(cleared, now) for cleared in many]
+        good = [at for at, complaint in enumerate(complaints) if complaint is None]
+        stamps = [(many[at].nonce, many[at].expires_at) for at in good]
+        were_unused = self._spent.spend_many(stamps, now) if stamps else []
+        for at, was_unused in zip(good, were_unused, strict=True):
+            if not was_unused:
+                complaints[at] = _invalid(many[at], "was used before")
+        return complaints
+
+    def _find_fault(self, cleared: ClearedPrompt, now: datetime) -> ClearanceInvalid | None:
+        message = _message(
+            cleared.draft, cleared.route, cleared.policy_digest, cleared.expires_at, cleared.nonce
+        )
         try:
             self._key.verify(cleared.stamp, message)
         except (InvalidSignature, TypeError, ValueError):
-            raise _invalid(cleared, "is not the gate's for this prompt") from None
+            return _invalid(cleared, "is not the gate's for this prompt")
+        if cleared.route is not self._route:
+            return _invalid(cleared, "is for another route")
         if cleared.policy_digest != self._policy_digest:
-            raise _invalid(cleared, "was given under other policies")
+            return _invalid(cleared, "was given under other policies")
         if now >= cleared.expires_at:
-            raise _invalid(cleared, "has expired")
+            return _invalid(cleared, "has expired")
         if cleared.expires_at - now > self._life + _DRIFT:
-            raise _invalid(cleared, "comes from the future")
-        if not self._spent.spend(cleared.nonce, cleared.expires_at, now):
-            raise _invalid(cleared, "was used before")
+            return _invalid(cleared, "comes from the future")
+        return None
 
 
-def _message(draft: Draft, policy_digest: Digest, expires_at: datetime, nonce: str) -> bytes:
+def _message(
+    draft: Draft, route: Route, policy_digest: Digest, expires_at: datetime, nonce: str
+) -> bytes:
     """What is signed: each part with its length before it, so that none can run into the next."""
     parts = (
         _DOMAIN,
         draft.draft_id.encode(),
+        route.encode(),
         policy_digest.encode(),
         hashlib.sha256(draft.prompt.encode("utf-8", "surrogatepass")).digest(),
         expires_at.isoformat().encode(),

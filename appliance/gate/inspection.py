@@ -26,7 +26,7 @@ from appliance.gate.vocabulary import Terms
 from appliance.records.clock import Clock
 from appliance.records.events import Recorder
 from appliance.records.identifiers import Digest
-from appliance.records.prompts import Draft
+from appliance.records.prompts import Draft, Route
 from appliance.records.verdicts import Decision, Hit, Verdict
 
 _REMEMBERED: Final = 4096
@@ -122,13 +122,13 @@ class Gate:
             self._remember(one)
         return [self._close(one) for one in hearings]
 
-    def clear(self, draft: Draft) -> ClearedPrompt:
-        """The draft, stamped.
+    def clear(self, draft: Draft, route: Route) -> ClearedPrompt:
+        """The draft, stamped for that route.
 
         Raises:
             Denied: Something in it is, or could be, an identifier; or it could not be read.
         """
-        outcome = self.clear_many([draft])[0]
+        outcome = self.clear_many([draft], route)[0]
         if isinstance(outcome, ClearedPrompt):
             return outcome
         raise Denied(
@@ -138,14 +138,17 @@ class Gate:
             "vocabulary.",
         )
 
-    def clear_many(self, drafts: Sequence[Draft]) -> list[ClearedPrompt | Verdict]:
-        """Each draft, in order: stamped, or the verdict that denies it, which the ledger has."""
-        verdicts = self.inspect_many([draft.prompt for draft in drafts], only_decide=True)
-        return [self._settle(*case) for case in zip(drafts, verdicts, strict=True)]
+    def clear_many(self, drafts: Sequence[Draft], route: Route) -> list[ClearedPrompt | Verdict]:
+        """Each draft, in order: stamped for that route, or the verdict that denies it.
 
-    def _settle(self, draft: Draft, verdict: Verdict) -> ClearedPrompt | Verdict:
+        The ledger has each denial.
+        """
+        verdicts = self.inspect_many([draft.prompt for draft in drafts], only_decide=True)
+        return [self._settle(*case, route) for case in zip(drafts, verdicts, strict=True)]
+
+    def _settle(self, draft: Draft, verdict: Verdict, route: Route) -> ClearedPrompt | Verdict:
         if verdict.decision is Decision.ALLOW:
-            return self._stamper.stamp(draft)
+            return self._stamper.stamp(draft, route)
         facts = {"draft": draft.draft_id} | denial_facts(verdict)
         self._recorder.record("prompt.denied", facts)
         return verdict

@@ -22,6 +22,7 @@ from appliance.records.clock import Clock
 from appliance.records.egress import derive_seal_key
 from appliance.records.events import Recorder
 from appliance.records.identifiers import Digest
+from appliance.records.prompts import Route
 from appliance.settings.keys import KeyProvider, Purpose
 from appliance.settings.policies import digest_policies, shipped_policies
 
@@ -84,10 +85,11 @@ def _open(policies: Path, index: Path, keys: KeyProvider, clock: Clock, recorder
 
 
 def open_checker(
-    keys: KeyProvider, clock: Clock, policy_digest: Digest, spent: SpentStamps
+    keys: KeyProvider, clock: Clock, policy_digest: Digest, route: Route, spent: SpentStamps
 ) -> ClearanceChecker:
-    """The sender's side of the stamp; loads no detector."""
-    return ClearanceChecker(keys.key(Purpose.CLEARANCE), clock, policy_digest, _LONGEST_LIFE, spent)
+    """The side of the stamp that stands at the door of one route; loads no detector."""
+    seed = keys.key(Purpose.CLEARANCE)
+    return ClearanceChecker(seed, clock, policy_digest, _LONGEST_LIFE, route, spent)
 
 
 def open_seal_key(keys: KeyProvider) -> bytes:

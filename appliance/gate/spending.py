@@ -6,6 +6,7 @@ written can't be ruled out, so the stamp is refused. See policies/decisions/0012
 
 import sqlite3
 import threading
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, Protocol
@@ -19,6 +20,9 @@ CREATE TABLE IF NOT EXISTS spent (nonce TEXT PRIMARY KEY, until TEXT NOT NULL) W
 _TIMEOUT_S: Final = 10.0
 # Remembered beyond expiry, so that a clock set forward and back again revives no stamp.
 _KEPT: Final = timedelta(days=2)
+
+
+Stamp = tuple[str, datetime]
 
 
 class SpentStamps(Protocol):
@@ -36,6 +40,9 @@ class SpentStamps(Protocol):
             ClearanceInvalid: It can't be told.
         """
 
+    def spend_many(self, stamps: Sequence[Stamp], now: datetime) -> list[bool]:
+        """The same for many, in order; each a nonce and when it expires."""
+
 
 class SpentFile:
     """Stamps in a file, for every process that opens it.
@@ -51,13 +58,18 @@ class SpentFile:
 
     def spend(self, nonce: str, until: datetime, now: datetime) -> bool:
         """The stamp is on disk as used; whether it was unused."""
-        row, old = (nonce, _written(until)), (_written(now - _KEPT),)
+        return self.spend_many([(nonce, until)], now)[0]
+
+    def spend_many(self, stamps: Sequence[Stamp], now: datetime) -> list[bool]:
+        """All are on disk as used, with one sync; whether each was unused."""
+        rows, old = [(nonce, _written(until)) for nonce, until in stamps], (_written(now - _KEPT),)
+        insert = "INSERT OR IGNORE INTO spent VALUES (?, ?)"
         try:
             with self._turn, self._opened() as connection:
                 # One statement decides: of two processes with one stamp, one inserts it.
-                added = connection.execute("INSERT OR IGNORE INTO spent VALUES (?, ?)", row)
+                were_unused = [connection.execute(insert, row).rowcount == 1 for row in rows]
                 connection.execute("DELETE FROM spent WHERE until < ?", old)
-                return added.rowcount == 1
+                return were_unused
         except (sqlite3.Error, OSError):
             raise ClearanceInvalid(
                 "Whether a stamp was used before can't be told: its record can't be written.",
@@ -84,6 +96,10 @@ class SpentInMemory:
         self._spent[nonce] = until
         self._spent = {key: end for key, end in self._spent.items() if end >= now - _KEPT}
         return is_new
+
+    def spend_many(self, stamps: Sequence[Stamp], now: datetime) -> list[bool]:
+        """The same for many, in order."""
+        return [self.spend(nonce, until, now) for nonce, until in stamps]
 
 
 def _written(moment: datetime) -> str:

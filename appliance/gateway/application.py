@@ -13,11 +13,13 @@ from appliance.gateway.callers import Callers, check_headers
 from appliance.gateway.counting import Counts, Latch
 from appliance.gateway.door import Door, Passed
 from appliance.gateway.metering import Meters
+from appliance.gateway.provider import Provider
 from appliance.gateway.readiness import Readiness
 from appliance.gateway.refusals import Refused, Rule, to_response
 from appliance.gateway.replies import to_completion, to_events
 from appliance.records.clock import Clock
 from appliance.records.egress import HEADER
+from appliance.records.events import Recorder
 from appliance.settings.gateway import CallerRule, GatewayPolicy
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -25,28 +27,36 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class Front:
-    """What stands before the door."""
+    """What stands before the door, and behind it."""
 
     policy: GatewayPolicy
     callers: Callers
     door: Door
+    provider: Provider
     readiness: Readiness
     meters: Meters
     counts: Counts
     latch: Latch
     clock: Clock
+    recorder: Recorder
 
 
-def make_application(front: Front) -> Starlette:
-    """The gateway as an ASGI application."""
+def make_application(now: Callable[[], Front]) -> Starlette:
+    """The gateway as an ASGI application.
+
+    Args:
+        now: The front for a request that comes now; a request stays with the one it came to.
+    """
 
     async def complete(request: Request) -> Response:
+        front = now()
         caller, headers = _admit(front, request)
         raw = await _read_body(front, request)
         passed = await front.door.ask(caller, raw, headers.get(HEADER, ""))
         return _answer(passed, int(front.clock.now().timestamp()))
 
     async def models(request: Request) -> Response:
+        front = now()
         _admit(front, request)
         listed = [
             {"id": name, "object": "model", "created": 0, "owned_by": "provider"}
@@ -60,12 +70,16 @@ def make_application(front: Front) -> Starlette:
 
     async def readyz(request: Request) -> Response:
         del request
+        front = now()
         is_shut = front.latch.is_shut()
-        is_ready = not is_shut and await front.readiness.is_ready()
+        is_open = front.door.is_fresh() and not is_shut
+        # Asked for last, and so looked at again: what was true before may have changed meanwhile.
+        is_ready = is_open and await front.readiness.is_ready() and front.door.is_fresh()
         return JSONResponse({"ready": is_ready, "latched": is_shut}, 200 if is_ready else 503)
 
     async def metrics(request: Request) -> Response:
         del request
+        front = now()
         front.meters.state(front.counts.in_flight, is_latched=front.latch.is_shut())
         return Response(front.meters.expose(), media_type="text/plain; version=0.0.4")
 
@@ -73,7 +87,7 @@ def make_application(front: Front) -> Starlette:
         del request
         raise Refused(Rule.NOT_OFFERED)
 
-    guard = _Guard(front.meters)
+    guard = _Guard(now)
     routes = [
         Route("/v1/chat/completions", guard(complete), methods=["POST"]),
         Route("/v1/models", guard(models), methods=["GET"]),
@@ -91,8 +105,8 @@ _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 class _Guard:
     """Turns refusals into answers, and everything unforeseen into a refusal without words."""
 
-    def __init__(self, meters: Meters) -> None:
-        self._meters = meters
+    def __init__(self, now: Callable[[], Front]) -> None:
+        self._now = now
 
     def __call__(self, endpoint: Endpoint) -> Endpoint:
         async def guarded(request: Request) -> Response:
@@ -106,7 +120,7 @@ class _Guard:
         return guarded
 
     def _refuse(self, refused: Refused) -> Response:
-        self._meters.refused(refused.rule)
+        self._now().meters.refused(refused.rule)
         return to_response(refused)
 
 

@@ -1,25 +1,29 @@
 """Stamped requests: the gate's stamp is good, for this prompt, in this body, and now spent."""
 
 import hmac
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Final, Protocol
 
+from appliance.artifacts.batching import Batcher
 from appliance.errors import ClearanceInvalid
 from appliance.gate.clearance import ClearedPrompt
 from appliance.gateway.reading import Asked
 from appliance.gateway.refusals import Refused, Rule
 from appliance.records.egress import Passport, seal_body
 from appliance.records.identifiers import Digest, DraftId
-from appliance.records.prompts import Draft, DraftKind
+from appliance.records.prompts import Draft, DraftKind, Route
+
+_MOST_STAMPS: Final = 256
 
 
 class Checker(Protocol):
     """Who says whether a stamp is good; the gate's `ClearanceChecker`."""
 
-    def check(self, cleared: ClearedPrompt) -> None:
-        """The stamp is genuine, fresh, of the policies in force, and now spent.
+    def check_many(self, many: Sequence[ClearedPrompt]) -> Sequence[ClearanceInvalid | None]:
+        """For each, in order: None where its stamp is good for this route, and now spent.
 
         Raises:
-            ClearanceInvalid: Any of these does not hold.
+            ClearanceInvalid: It can't be told of any of them.
         """
 
 
@@ -33,11 +37,13 @@ class Clearing:
     """
 
     def __init__(self, checker: Checker, seal_key: bytes, instruction: str) -> None:
-        self._checker = checker
+        self._stamps: Batcher[ClearedPrompt, ClearanceInvalid | None] = Batcher(
+            checker.check_many, _MOST_STAMPS
+        )
         self._seal_key = seal_key
         self._instruction = instruction
 
-    def check(self, asked: Asked, raw: bytes, header: str) -> tuple[str, str]:
+    async def check(self, asked: Asked, raw: bytes, header: str) -> tuple[str, str]:
         """Draft and prompt of a request whose stamp covers all that it says.
 
         Raises:
@@ -51,17 +57,19 @@ class Clearing:
             raise Refused(Rule.CLEARANCE, "body")
         prompt = self._only_prompt(asked)
         draft = Draft(DraftId(passport.draft_id), "", DraftKind.NONE, (), "", prompt)
+        cleared = ClearedPrompt(
+            draft,
+            Route.CHATGPT,
+            Digest(passport.policy_digest),
+            passport.expires_at,
+            passport.nonce,
+            passport.stamp,
+        )
         try:
-            self._checker.check(
-                ClearedPrompt(
-                    draft,
-                    Digest(passport.policy_digest),
-                    passport.expires_at,
-                    passport.nonce,
-                    passport.stamp,
-                )
-            )
-        except ClearanceInvalid:
+            complaint = await self._stamps.ask(cleared)
+        except ClearanceInvalid as failure:
+            complaint = failure
+        if complaint is not None:
             raise Refused(Rule.CLEARANCE, "stamp") from None
         return passport.draft_id, prompt
 

@@ -13,6 +13,8 @@ from typing import Final
 from appliance.artifacts.writing import sync_directory, write_atomically
 
 LATCH: Final = "gateway.latch"
+# Held by the gateway that serves: two could not reconcile each other's counts.
+LOCK: Final = "gateway.lock"
 
 
 @dataclass(slots=True)

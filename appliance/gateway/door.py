@@ -28,6 +28,8 @@ from appliance.settings.keys import pseudonym
 from appliance.spending.purse import Amount
 
 _BUSY_WAIT_S: Final = 1.0
+# A gate takes some seconds to load.
+_LOADING_WAIT_S: Final = 5.0
 # Whether these were charged is not known; all other failures cost nothing.
 _PERHAPS_CHARGED: Final = frozenset(
     {"no-answer", "closed", "encoded", "too-large", "not-understood"}
@@ -151,10 +153,12 @@ class Door:
             asked = read_request(raw, self._with.policy.models)
             texts = asked.texts
             if clearance or passage.caller.needs_clearance:
-                passage.draft, prompt = self._with.clearing.check(asked, raw, clearance)
+                passage.draft, prompt = await self._with.clearing.check(asked, raw, clearance)
                 # All other text is the policy's own, or white space.
                 texts = (prompt,)
             await self._inspect(texts)
+            # They may have changed while the gate was reading.
+            self._check_fresh()
             passage.reservation = await asyncio.to_thread(
                 self._with.quotas.reserve, passage.caller, asked
             )
@@ -165,9 +169,13 @@ class Door:
             raise
         return asked
 
+    def is_fresh(self) -> bool:
+        """Whether policies and patient index are still those that were loaded."""
+        return self._with.is_fresh()
+
     def _check_fresh(self) -> None:
-        if not self._with.is_fresh():
-            raise Refused(Rule.STALE)
+        if not self.is_fresh():
+            raise Refused(Rule.STALE, retry_after_s=_LOADING_WAIT_S)
 
     async def _inspect(self, texts: Sequence[str]) -> None:
         began = time.monotonic()

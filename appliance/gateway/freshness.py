@@ -1,18 +1,17 @@
 """Whether the rules that the gateway loaded are still the ones on disk."""
 
-import time
+import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
-_LOOK_EVERY_S: Final = 0.2
-Print = tuple[tuple[str, int, int, int], ...]
+Print = tuple[tuple[int, int, int], ...]
 
 
 class Freshness:
-    """Notices that a policy or what the gate knows of the site changed.
+    """Notices that a policy, or what the gate knows of the site, changed since this was made.
 
-    A gateway that went on under yesterday's patient index would let today's patient out.
+    A gateway that went on under yesterday's patient index would let today's patient out. Made
+    before anything is loaded, so that a change in between does not go unnoticed.
 
     Args:
         policies: Directory of the policies in force.
@@ -20,27 +19,22 @@ class Freshness:
     """
 
     def __init__(self, policies: Path, known: Sequence[Path]) -> None:
-        self._policies = policies
-        self._known = known
-        self._loaded = self._look()
-        self._looked_at = time.monotonic()
-        self._is_fresh = True
+        # A file that is added later changes its directory.
+        paths = [policies, *sorted(policies.rglob("*")), *known]
+        self._paths = tuple(map(os.fspath, paths))
+        self._first = self._look()
 
     def is_fresh(self) -> bool:
-        """Whether nothing changed since the start; looked up five times a second at most."""
-        if self._is_fresh and time.monotonic() - self._looked_at >= _LOOK_EVERY_S:
-            self._looked_at = time.monotonic()
-            self._is_fresh = self._look() == self._loaded
-        return self._is_fresh
+        """Whether nothing changed; some twenty looks at the file system, so ask it each time."""
+        return self._look() == self._first
 
     def _look(self) -> Print:
-        paths = [*sorted(self._policies.rglob("*")), *self._known]
-        return tuple(_print_of(path) for path in paths)
+        return tuple(map(_print_of, self._paths))
 
 
-def _print_of(path: Path) -> tuple[str, int, int, int]:
+def _print_of(path: str) -> tuple[int, int, int]:
     try:
-        found = path.stat()
+        found = os.stat(path)  # noqa: PTH116 - a Path would be made for each look
     except OSError:
-        return (str(path), 0, 0, 0)
-    return (str(path), found.st_ino, found.st_size, found.st_mtime_ns)
+        return (0, 0, 0)
+    return (found.st_ino, found.st_size, found.st_mtime_ns)

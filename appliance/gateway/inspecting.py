@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from appliance.gateway.batching import Batcher
+from appliance.artifacts.batching import Batcher
 from appliance.gateway.decoding import decode
 from appliance.records.verdicts import Decision, Verdict
 

@@ -47,13 +47,17 @@ def unix_socket(path: Path, *, for_others: bool) -> Iterator[socket.socket]:
         raise BadInput(f"Can't listen at {path}: {error.strerror}.", "Use --socket.") from None
     finally:
         os.umask(before)
-    if for_others:
-        path.chmod(0o666)
+    let_connect(path, others=for_others)
     try:
         yield listener
     finally:
         listener.close()
         path.unlink(missing_ok=True)
+
+
+def let_connect(path: Path, *, others: bool) -> None:
+    """Other users of the machine may connect to the socket at `path`, or may not."""
+    path.chmod(0o666 if others else 0o600)
 
 
 @contextmanager

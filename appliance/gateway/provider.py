@@ -9,8 +9,7 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import certifi
 import httpx2
@@ -107,15 +106,8 @@ class Provider:
         self._clock = clock
         self._reply_bytes = reply_bytes
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def aclose(self) -> None:
+        """Connections are closed."""
         await self._client.aclose()
 
     async def ask(self, body: bytes) -> Reply:

@@ -1,22 +1,15 @@
 """The ledger, asked by many requests at once; one sync serves all that wait."""
 
-from collections.abc import Iterable, Mapping
-from typing import Final, Protocol
+from collections.abc import Mapping
+from typing import Final
 
-from appliance.gateway.batching import Batcher
+from appliance.artifacts.batching import Batcher
 from appliance.gateway.counting import Counts
-from appliance.records.events import Fact
+from appliance.records.events import Fact, ManyRecorder
 
 INTENDED: Final = "egress.intended"
 _MOST_EVENTS: Final = 256
 Entry = tuple[str, Mapping[str, Fact]]
-
-
-class ManyRecorder(Protocol):
-    """The ledger, as the gateway needs it."""
-
-    def record_many(self, events: Iterable[Entry]) -> range:
-        """All events are on disk, durably, under the returned indices."""
 
 
 class Recording:

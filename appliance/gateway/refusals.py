@@ -76,7 +76,7 @@ _WORDS: Final = {
     Rule.NOT_INSPECTED: "The gate could not read the request.",
     Rule.QUOTA: "This caller has spent what the policy gives it for today.",
     Rule.BUSY: "Too many requests at once, or in this minute.",
-    Rule.STALE: "Policies, patients or notes changed: the gateway must be started again.",
+    Rule.STALE: "Policies, patients or notes changed, and the gateway has not loaded them yet.",
     Rule.LATCHED: "The door is shut: an administrator must run `appliance gateway open`.",
     Rule.RECORD: "The ledger could not take the request, so it was not sent.",
     Rule.PROVIDER: "The provider did not answer as it should.",
@@ -86,7 +86,7 @@ _WORDS: Final = {
     Rule.BUG: "The gateway failed; nothing more was sent.",
 }
 # Clients of the OpenAI API repeat what ends with 429 or 5xx, unless they are told not to.
-_WORTH_REPEATING: Final = {Rule.BUSY, Rule.PROVIDER_LIMIT, Rule.PROVIDER, Rule.SLOW}
+_WORTH_REPEATING: Final = {Rule.BUSY, Rule.PROVIDER_LIMIT, Rule.PROVIDER, Rule.SLOW, Rule.STALE}
 
 
 class Refused(Exception):

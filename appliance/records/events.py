@@ -1,7 +1,7 @@
 """What the ledger is told: a kind and facts that by their form can't hold prose."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -40,6 +40,17 @@ class Recorder(Protocol):
 
         Raises:
             ValueError: A fact's key or value has a form that could hold prose.
+        """
+
+
+class ManyRecorder(Recorder, Protocol):
+    """A recorder that takes many events for the price of one."""
+
+    def record_many(self, events: Iterable[tuple[str, Mapping[str, Fact]]]) -> range:
+        """All events are on disk, durably and next to each other, under the returned indices.
+
+        Raises:
+            ValueError: As `record`; then nothing was written.
         """
 
 

@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import groupby
 from typing import Final, Protocol
 
+from appliance.artifacts.batching import Batcher
 from appliance.errors import (
     BackendBusy,
     BackendRefused,
@@ -17,7 +19,8 @@ from appliance.errors import (
 )
 from appliance.gate.clearance import ClearedPrompt
 from appliance.records.clock import Clock
-from appliance.records.events import Fact, Recorder
+from appliance.records.events import Fact, ManyRecorder
+from appliance.records.identifiers import DraftId
 from appliance.records.prompts import Completion, Draft, Route, SamplingParameters
 from appliance.records.verdicts import Verdict
 from appliance.synthesis.backends.base import Backend
@@ -37,13 +40,19 @@ _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 30.0
 _SETTLING_S: Final = 0.1
 _LASTING: Final = timedelta(minutes=2)
+_MOST_AT_ONCE: Final = 256
+# An answer takes a second; those of one step of an engine come within this.
+_PATIENCE_S: Final = 0.02
+# One in so many more than an engine works on waits at its door: it never waits for our disks.
+_SPARE: Final = 4
+Intent = tuple[str, Mapping[str, Fact]]
 
 
 class Inspector(Protocol):
     """The gate, as the accept-loop needs it."""
 
-    def clear_many(self, drafts: Sequence[Draft]) -> list[ClearedPrompt | Verdict]:
-        """Each draft, in order: stamped, or the verdict that denies it."""
+    def clear_many(self, drafts: Sequence[Draft], route: Route) -> list[ClearedPrompt | Verdict]:
+        """Each draft, in order: stamped for that route, or the verdict that denies it."""
 
 
 @dataclass(slots=True)
@@ -76,12 +85,12 @@ class Traffic:
     Attributes:
         policy: Where prompts may go.
         supplies: Where the backend of each route comes from.
-        gate: Stamps a draft again whose stamp was spent on a refusal.
+        gate: Stamps drafts, for the route that each is to take.
         journal: Intents and completions.
         recorder: The ledger.
         clock: The time.
         parameters: How models draw.
-        max_concurrent: Requests at once on routes of this machine.
+        max_concurrent: Requests that an engine of this machine works on at once.
         cloud: The state of chatgpt; None where the policy has no such route.
     """
 
@@ -89,7 +98,7 @@ class Traffic:
     supplies: Mapping[Route, Supply]
     gate: Inspector
     journal: Journal
-    recorder: Recorder
+    recorder: ManyRecorder
     clock: Clock
     parameters: SamplingParameters
     max_concurrent: int
@@ -110,11 +119,15 @@ class Dispatcher:
         self._backends = dict(ready)
         self._starting = asyncio.Lock()
         self._paid: set[asyncio.Task[Completion]] = set()
+        self._intents: Batcher[Intent, None] = Batcher(self._intend, _MOST_AT_ONCE, _PATIENCE_S)
+        self._answers: Batcher[tuple[str, Completion], None] = Batcher(
+            self._finish, _MOST_AT_ONCE, _PATIENCE_S
+        )
         self._slots = {
             route: asyncio.Semaphore(
                 traffic.cloud.slots
                 if route is Route.CHATGPT and traffic.cloud
-                else traffic.max_concurrent
+                else traffic.max_concurrent + traffic.max_concurrent // _SPARE
             )
             for route in traffic.supplies
         }
@@ -122,6 +135,7 @@ class Dispatcher:
     async def close(self) -> None:
         """What will be paid for is in the journal; connections are closed."""
         await asyncio.gather(*self._paid, return_exceptions=True)
+        await self._answers.drain()
         for backend in self._backends.values():
             await backend.aclose()
 
@@ -133,6 +147,18 @@ class Dispatcher:
                 if found is not None:
                     return found
         return None
+
+    async def clear(self, drafts: Sequence[Draft]) -> list[ClearedPrompt | Verdict]:
+        """Each draft, in order: stamped for the route that it would take now, or denied.
+
+        Raises:
+            Denied: The policy allows no route for one of them.
+        """
+        rulings: list[ClearedPrompt | Verdict] = []
+        for route, group in groupby(drafts, self._foresee):
+            batch = list(group)
+            rulings += await asyncio.to_thread(self._with.gate.clear_many, batch, route)
+        return rulings
 
     async def send(self, cleared: ClearedPrompt) -> Completion | None:
         """The answer, in the journal; None where the gate, asked again, denied the draft.
@@ -146,13 +172,17 @@ class Dispatcher:
         stamped: ClearedPrompt | None = cleared
         pause = _FIRST_PAUSE_S
         while stamped is not None:
-            route = self._choose(stamped)
+            route = self._choose(stamped.draft)
+            if stamped.route is not route:
+                # Each route has a door of its own, which takes no stamp for another one.
+                stamped = await self._clear_again(stamped.draft, route)
+                continue
             if route is not Route.CHATGPT or cloud is None:
                 return await self._ask(route, stamped)
             try:
                 return await self._ask_cloud(cloud, stamped)
             except Exhausted as spent:
-                # Nothing was sent: the stamp is still good for another route.
+                # Nothing was sent; another route may take its place.
                 cloud.spent = spent
                 continue
             except BackendBusy:
@@ -162,16 +192,23 @@ class Dispatcher:
                 cloud.breaker.failed(self._with.now())
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE_S)
-            stamped = await self._clear_again(stamped.draft)
+            stamped = await self._clear_again(stamped.draft, route)
         return None
 
-    def _choose(self, cleared: ClearedPrompt) -> Route:
+    def _foresee(self, draft: Draft) -> Route:
+        """The route that the draft will most likely take; `send` looks again."""
+        try:
+            return self._choose(draft)
+        except (BackendUnavailable, Exhausted):
+            return choose(draft, self._with.policy)
+
+    def _choose(self, draft: Draft) -> Route:
         usable = set(self._with.supplies)
         cloud = self._with.cloud
         if cloud and (cloud.spent or not cloud.breaker.is_usable(self._with.now())):
             usable.discard(Route.CHATGPT)
         try:
-            return choose(cleared, self._with.policy, usable)
+            return choose(draft, self._with.policy, usable)
         except BackendUnavailable:
             if cloud and cloud.spent:
                 raise cloud.spent from None
@@ -248,11 +285,21 @@ class Dispatcher:
         # On disk before a byte leaves: the prompt is invented, its plain digest tells nothing.
         digest = hashlib.sha256(draft.prompt.encode()).hexdigest()
         facts: dict[str, Fact] = {"draft": draft.draft_id, "prompt": digest, "route": route.value}
-        self._with.recorder.record("prompt.sent", facts)
-        self._with.journal.intend(key, draft.draft_id)
+        await self._intents.ask((key, facts))
         completion = await backend.complete(cleared, self._with.parameters)
-        self._with.journal.finish(key, completion)
+        # Whoever gives up waiting here leaves an answer that is kept all the same.
+        await asyncio.shield(self._answers.ask((key, completion)))
         return completion
+
+    def _intend(self, intents: Sequence[Intent]) -> Sequence[None]:
+        """All are in the ledger and in the journal, with one sync of each."""
+        self._with.recorder.record_many(("prompt.sent", facts) for _, facts in intents)
+        self._with.journal.intend((key, DraftId(str(facts["draft"]))) for key, facts in intents)
+        return [None] * len(intents)
+
+    def _finish(self, answers: Sequence[tuple[str, Completion]]) -> Sequence[None]:
+        self._with.journal.finish(answers)
+        return [None] * len(answers)
 
     async def _backend(self, route: Route) -> Backend:
         async with self._starting:
@@ -264,10 +311,10 @@ class Dispatcher:
         """The prompt with a stamp that lasts a while: it may have waited in line for long."""
         if cleared.expires_at - self._with.clock.now() > _LASTING:
             return cleared
-        return await self._clear_again(cleared.draft)
+        return await self._clear_again(cleared.draft, cleared.route)
 
-    async def _clear_again(self, draft: Draft) -> ClearedPrompt | None:
-        [ruling] = await asyncio.to_thread(self._with.gate.clear_many, [draft])
+    async def _clear_again(self, draft: Draft, route: Route) -> ClearedPrompt | None:
+        [ruling] = await asyncio.to_thread(self._with.gate.clear_many, [draft], route)
         return None if isinstance(ruling, Verdict) else ruling
 
     def _key(self, draft: Draft, route: Route) -> str:

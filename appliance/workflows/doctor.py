@@ -14,6 +14,7 @@ from appliance.records.clock import Clock
 from appliance.settings.clock import SystemClock
 from appliance.settings.site import find_site
 from appliance.workflows.checks.contents import CONTENT_CHECKS
+from appliance.workflows.checks.gateway import GATEWAY_CHECKS
 from appliance.workflows.checks.host import HOST_CHECKS, this_host
 from appliance.workflows.checks.outcome import Outcome, Status
 from appliance.workflows.checks.packages import PACKAGE_CHECKS, product_lock
@@ -74,7 +75,7 @@ def _run(root: Path | None, clock: Clock) -> Iterator[CheckResult]:
         yield _result(package_check.check_id, package_check.title, outcome)
     if paths:
         site = view(paths, clock)
-        for site_check in (*SITE_CHECKS, *CONTENT_CHECKS):
+        for site_check in (*SITE_CHECKS, *CONTENT_CHECKS, *GATEWAY_CHECKS):
             yield _result(site_check.check_id, site_check.title, site_check.run(site))
 
 

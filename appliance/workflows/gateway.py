@@ -7,10 +7,11 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from appliance.errors import BadInput, Denied
 from appliance.gate.opening import open_checker, open_seal_key
@@ -18,7 +19,7 @@ from appliance.gate.overlap.fingerprints import FILE
 from appliance.gate.spending import SpentFile
 from appliance.gateway.callers import Callers
 from appliance.gateway.clearing import Clearing
-from appliance.gateway.counting import Counts, Latch
+from appliance.gateway.counting import LOCK, Counts, Latch
 from appliance.gateway.door import Door, Fittings
 from appliance.gateway.freshness import Freshness
 from appliance.gateway.inspecting import Inspection, Inspector
@@ -26,17 +27,20 @@ from appliance.gateway.metering import Meters
 from appliance.gateway.quarantine import Quarantine
 from appliance.gateway.quotas import Quotas
 from appliance.gateway.recording import Recording
+from appliance.records.prompts import Route
 from appliance.settings.gateway import OWN_USER, GatewayPolicy, load_gateway_policy
 from appliance.settings.keys import Purpose
 from appliance.settings.secrets import read_provider_key
-from appliance.settings.site import find_site
+from appliance.settings.site import SitePaths, find_site
 from appliance.spending.purse import Purse
 from appliance.workflows.scan import INDEX, open_site_gate
 from appliance.workflows.site import Site, open_site
 from appliance.workflows.supply import SOCKET
 
+if TYPE_CHECKING:
+    from appliance.gateway.application import Front
+
 POLICY: Final = "gateway.toml"
-_LOCK: Final = "gateway.lock"
 _REASON: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _LONGEST_REASON: Final = 80
 _REQUEST: Final = re.compile(r"chatcmpl-[0-9a-f]{24}")
@@ -93,17 +97,19 @@ def serve(
     *,
     socket_path: Path | None = None,
     port: int | None = None,
-    gate: Inspector | None = None,
+    gate: Callable[[Site], Inspector] = open_site_gate,
     stop: threading.Event | None = None,
 ) -> None:
     """The gateway answered until SIGINT or SIGTERM.
+
+    When policies, patients or notes change, nothing passes until it has loaded them.
 
     Args:
         root: The site.
         announce: Called once, when it listens.
         socket_path: A UNIX socket; `SITE/run/gateway.sock` when neither is given.
         port: A port on loopback in its place; 0 takes a free one.
-        gate: Who inspects; the site's own gate where none is given.
+        gate: Opens the gate that inspects: at the start, and whenever its rules changed.
         stop: Ends it too, where a thread serves and no signal reaches it.
 
     Raises:
@@ -112,20 +118,17 @@ def serve(
         SiteError, KeyMismatch: The provider's key is missing or readable by others.
     """
     paths = find_site(root)
-    # Looked at before anything is loaded: a change in between must not go unnoticed.
-    freshness = Freshness(paths.policies, [paths.vault / name for name in (INDEX, FILE)])
-    site = open_site(root)
-    if site.settings.profile != "cloud-allowed":
-        raise Denied(
-            f"The profile {site.settings.profile} has no way out, so it has no gateway.",
-            "A site that may use a provider is made with `--profile cloud-allowed`.",
-        )
-    policy = load_gateway_policy(site.paths.policies / POLICY)
-    key = read_provider_key(site.paths.keys)
-    with _only_one(site.paths.run / _LOCK), ExitStack() as stack:
-        fittings = _fit(site, policy, gate or open_site_gate(site), freshness, stack)
-        place = Place(socket_path or site.paths.run / SOCKET, port, stop or threading.Event())
-        asyncio.run(_serve(site, fittings, key, announce, place))
+    place = Place(socket_path or paths.run / SOCKET, port, stop or threading.Event())
+    look = partial(Freshness, paths.policies, [paths.vault / name for name in (INDEX, FILE)])
+    with _only_one(paths.run / LOCK), ExitStack() as stack:
+        lasting = _open_lasting(paths, stack)
+
+        def make(noted: Freshness) -> "Front":
+            return _make_front(root, lasting, gate, noted)
+
+        # Looked at before anything is loaded: a change in between must not go unnoticed.
+        first = make(look())
+        asyncio.run(_serve(first, look, make, announce, place))
 
 
 def open_door(root: Path, reason: str, *, dry_run: bool = False) -> Opened:
@@ -183,67 +186,129 @@ def _quarantine_of(site: Site) -> Quarantine:
     return Quarantine(site.paths.gateway / "quarantine", site.keys.key(Purpose.GATEWAY))
 
 
-def _fit(
-    site: Site, policy: GatewayPolicy, gate: Inspector, freshness: Freshness, stack: ExitStack
-) -> Fittings:
-    key = site.keys.key(Purpose.GATEWAY)
-    purse = Purse.open(site.paths.gateway / "spending.db")
-    stack.callback(purse.close)
-    counts = Counts()
+@dataclass(frozen=True, slots=True)
+class _Lasting:
+    """What outlives a change of the policies."""
+
+    purse: Purse
+    spent: SpentFile
+
+
+def _open_lasting(paths: SitePaths, stack: ExitStack) -> _Lasting:
+    purse = stack.enter_context(closing(Purse.open(paths.gateway / "spending.db")))
     # A file of the gateway's own: the site's journal is out of its reach.
-    spent = SpentFile(site.paths.gateway / "stamps.db")
-    checker = open_checker(site.keys, site.clock, site.policy_digest, spent)
-    seal_key = open_seal_key(site.keys)
+    return _Lasting(purse, SpentFile(paths.gateway / "stamps.db"))
+
+
+def _make_front(
+    root: Path,
+    lasting: _Lasting,
+    open_gate: Callable[[Site], Inspector],
+    noted: Freshness,
+) -> "Front":
+    """Everything from the site as it is on disk now; `noted` was made just before."""
+    from appliance.gateway.application import Front
+    from appliance.gateway.provider import Provider
+    from appliance.gateway.readiness import Readiness
+
+    site = open_site(root)
+    if site.settings.profile != "cloud-allowed":
+        raise Denied(
+            f"The profile {site.settings.profile} has no way out, so it has no gateway.",
+            "A site that may use a provider is made with `--profile cloud-allowed`.",
+        )
+    policy = load_gateway_policy(site.paths.policies / POLICY)
+    key = read_provider_key(site.paths.keys)
+    callers = Callers(policy.callers, site.paths.keys)
+    fittings = _fit(site, policy, open_gate(site), noted, lasting)
+    counts = fittings.counts
+
+    def count() -> None:
+        counts.sent += 1
+
+    provider = Provider(
+        policy.origin, policy.ca_file, key, site.clock, count, policy.limits.reply_bytes
+    )
+    door = Door(fittings, provider)
+    readiness = Readiness(door, next(iter(policy.models), ""))
+    return Front(
+        policy=policy,
+        callers=callers,
+        door=door,
+        provider=provider,
+        readiness=readiness,
+        meters=fittings.meters,
+        counts=counts,
+        latch=fittings.latch,
+        clock=site.clock,
+        recorder=site.ledger,
+    )
+
+
+def _fit(
+    site: Site, policy: GatewayPolicy, gate: Inspector, noted: Freshness, lasting: _Lasting
+) -> Fittings:
+    counts = Counts()
+    checker = open_checker(site.keys, site.clock, site.policy_digest, Route.CHATGPT, lasting.spent)
     return Fittings(
         policy=policy,
-        clearing=Clearing(checker, seal_key, policy.instruction),
+        clearing=Clearing(checker, open_seal_key(site.keys), policy.instruction),
         inspection=Inspection(gate),
-        quotas=Quotas(purse, site.clock),
+        quotas=Quotas(lasting.purse, site.clock),
         recording=Recording(site.ledger, counts),
         quarantine=_quarantine_of(site),
         meters=Meters(policy.callers, policy.models),
         counts=counts,
         latch=Latch(site.paths.run),
-        is_fresh=freshness.is_fresh,
-        body_key=key,
+        is_fresh=noted.is_fresh,
+        body_key=site.keys.key(Purpose.GATEWAY),
     )
 
 
 async def _serve(
-    site: Site,
-    fittings: Fittings,
-    key: str,
+    first: "Front",
+    look: Callable[[], Freshness],
+    make: Callable[[Freshness], "Front"],
     announce: Callable[[Listening], None],
     place: Place,
 ) -> None:
-    from appliance.gateway.application import Front, make_application
-    from appliance.gateway.listening import LOOPBACK, loopback_port, serve_on, unix_socket
-    from appliance.gateway.provider import Provider
-    from appliance.gateway.readiness import Readiness
-
-    policy, counts = fittings.policy, fittings.counts
-
-    def count() -> None:
-        counts.sent += 1
-
-    path, port = place.path, place.port
-    for_others = any(set(rule.users) - {OWN_USER} for rule in policy.callers.values())
-    listening = unix_socket(path, for_others=for_others) if port is None else loopback_port(port)
-    callers = Callers(policy.callers, site.paths.keys)
-    provider = Provider(
-        policy.origin, policy.ca_file, key, site.clock, count, policy.limits.reply_bytes
+    from appliance.gateway.application import make_application
+    from appliance.gateway.listening import (
+        LOOPBACK,
+        let_connect,
+        loopback_port,
+        serve_on,
+        unix_socket,
     )
-    async with provider:
-        door = Door(fittings, provider)
-        readiness = Readiness(door, next(iter(policy.models), ""))
-        front = Front(
-            policy, callers, door, readiness, fittings.meters, counts, fittings.latch, site.clock
-        )
-        with listening as listener:
-            at = str(path) if port is None else f"http://{LOOPBACK}:{listener.getsockname()[1]}"
-            site.ledger.record("gateway.started", {"listens": "socket" if port is None else "port"})
+    from appliance.gateway.renewing import Renewal
+
+    path, port, policy = place.path, place.port, first.policy
+
+    def renew(noted: Freshness) -> "Front":
+        front = make(noted)
+        if port is None:
+            let_connect(path, others=_has_others(front.policy))
+        return front
+
+    others = _has_others(policy)
+    renewal = Renewal(first, look, renew)
+    try:
+        with unix_socket(path, for_others=others) if port is None else loopback_port(port) as door:
+            at = str(path) if port is None else f"http://{LOOPBACK}:{door.getsockname()[1]}"
+            first.recorder.record(
+                "gateway.started", {"listens": "socket" if port is None else "port"}
+            )
             told = Listening(at, policy.origin, tuple(policy.models), tuple(policy.callers))
-            await serve_on(listener, make_application(front), lambda: announce(told), place.stop)
+            async with renewal.running():
+                application = make_application(renewal.now)
+                await serve_on(door, application, lambda: announce(told), place.stop)
+    finally:
+        await renewal.close()
+
+
+def _has_others(policy: GatewayPolicy) -> bool:
+    """Whether somebody else than the gateway's own user may call."""
+    return any(set(rule.users) - {OWN_USER} for rule in policy.callers.values())
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from appliance.records.progress import Progress
 from appliance.records.prompts import Completion, Draft, Route
 from appliance.records.verdicts import Verdict
 from appliance.synthesis.curation.curator import Curator
-from appliance.workflows.dispatch import Dispatcher, Inspector
+from appliance.workflows.dispatch import Dispatcher
 
 # A model that gives one example in eight has the wrong prompt, not bad luck.
 DRAFTS_PER_EXAMPLE: Final = 8
@@ -50,7 +50,6 @@ class Tally:
 class Rooms:
     """What the loop works with."""
 
-    gate: Inspector
     curator: Curator
     max_concurrent: int
 
@@ -128,7 +127,7 @@ class Generation:
         fresh = [at for at, answer in enumerate(answers) if answer is None]
         # Held here until all are in line: nothing is forgotten if the gate raises.
         self._again.extendleft(reversed(batch))
-        rulings = await asyncio.to_thread(self._rooms.gate.clear_many, [batch[at] for at in fresh])
+        rulings = await dispatcher.clear([batch[at] for at in fresh])
         for at, ruling in zip(fresh, rulings, strict=True):
             # The gate has told the ledger of those that it denied.
             if not isinstance(ruling, Verdict):

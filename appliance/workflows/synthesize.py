@@ -94,7 +94,8 @@ def synthesize_in(site: Site, gate: Inspector, order: Order, progress: Progress)
         if Route.VLLM in prepared.policy.routes:
             model = ModelStore(site.paths.models).resolve(site.settings.vllm.model)
             spent = SpentFile(site.paths.journal / STAMPS)
-            checker = open_checker(site.keys, site.clock, site.policy_digest, spent)
+            digest, route = site.policy_digest, Route.VLLM
+            checker = open_checker(site.keys, site.clock, digest, route, spent)
             engine = EngineSupply(site, model, checker, progress)
             supplies[Route.VLLM] = stack.enter_context(engine)
         return synthesize_with(site, gate, supplies, order, prepared, progress)
@@ -114,7 +115,7 @@ def synthesize_with(
         stack.enter_context(run_lock(journal_path))
         journal = stack.enter_context(Journal.open(journal_path))
         curator = Curator(prepared.sheet, prepared.vocabulary)
-        rooms = Rooms(gate, curator, site.settings.vllm.max_concurrent)
+        rooms = Rooms(curator, site.settings.vllm.max_concurrent)
         traffic = Traffic(
             policy=prepared.policy,
             supplies=supplies,

@@ -25,6 +25,13 @@ def test_a_stamp_is_spent_once(spent):
     assert spent.spend("b", LATER, NOW)
 
 
+def test_of_many_at_once_each_stamp_is_spent_once(spent):
+    """Also where one of them comes twice in the same batch, or came before."""
+    spent.spend("b", LATER, NOW)
+
+    assert spent.spend_many([(name, LATER) for name in "abac"], NOW) == [True, False, False, True]
+
+
 def test_a_clock_set_forward_and_back_revives_no_stamp(spent):
     """A day ahead and back again."""
     spent.spend("a", LATER, NOW)

@@ -9,7 +9,7 @@ from appliance.errors import ClearanceInvalid
 from appliance.learning.basemodels.store import ModelStore
 from appliance.records.egress import derive_seal_key
 from appliance.records.progress import Silent
-from appliance.records.prompts import DraftKind, SamplingParameters
+from appliance.records.prompts import DraftKind, Route, SamplingParameters
 from appliance.settings.clock import SystemClock
 from appliance.settings.gateway import load_gateway_policy
 from appliance.synthesis.backends.chatgpt.client import ChatGptBackend, GatewayPlace
@@ -56,7 +56,9 @@ def gateway(tmp_path_factory):
 def make_backend(request):
     """From a gate to a backend; a new one per event loop."""
     if request.param == "scripted":
-        return lambda gate: ScriptedBackend(gate.checker(), lambda _: " aspirin.\nMore.")
+        return lambda gate: ScriptedBackend(
+            gate.checker(Route.SCRIPTED), lambda _: " aspirin.\nMore."
+        )
     if request.param == "chatgpt":
         site, running = request.getfixturevalue("gateway")
         instruction = load_gateway_policy(site.paths.policies / "gateway.toml").instruction
@@ -85,9 +87,9 @@ def gate(policy):
     return StampingGate(SystemClock(), policy)
 
 
-def clear(gate, text=PROMPT):
-    draft = make_draft("drug", DraftKind.SINGLE, ("aspirin",), "note", text)
-    return gate.clear_many([draft])[0]
+def clear(gate, route):
+    draft = make_draft("drug", DraftKind.SINGLE, ("aspirin",), "note", PROMPT)
+    return gate.clear_many([draft], route)[0]
 
 
 def ask(backend, cleared, parameters=None):
@@ -102,7 +104,8 @@ def ask(backend, cleared, parameters=None):
 
 def test_an_answer_names_its_draft_route_and_model(make_backend, gate):
     """Where a completion came from is on it."""
-    backend, cleared = make_backend(gate), clear(gate)
+    backend = make_backend(gate)
+    cleared = clear(gate, backend.route)
 
     completion = ask(backend, cleared)
 
@@ -115,7 +118,9 @@ def test_an_answer_names_its_draft_route_and_model(make_backend, gate):
 
 def test_an_answer_ends_at_the_stop(make_backend, gate):
     """One line, at most as long as was asked for."""
-    completion = ask(make_backend(gate), clear(gate), SamplingParameters(max_tokens=4))
+    backend = make_backend(gate)
+
+    completion = ask(backend, clear(gate, backend.route), SamplingParameters(max_tokens=4))
 
     assert "\n" not in completion.text
     assert completion.completion_tokens <= 4
@@ -125,7 +130,7 @@ def test_an_answer_ends_at_the_stop(make_backend, gate):
 def test_a_stamp_is_good_for_one_sending(make_backend, gate):
     """The same cleared prompt a second time is refused."""
     checker_bound = make_backend(gate)
-    cleared = clear(gate)
+    cleared = clear(gate, checker_bound.route)
 
     async def twice():
         try:
@@ -140,28 +145,39 @@ def test_a_stamp_is_good_for_one_sending(make_backend, gate):
 
 def test_a_prompt_that_was_changed_is_not_sent(make_backend, gate):
     """The stamp is of this very prompt; the error does not repeat it."""
-    cleared = clear(gate)
+    backend = make_backend(gate)
+    cleared = clear(gate, backend.route)
     draft = dataclasses.replace(cleared.draft, prompt="Something quite different")
 
     with pytest.raises(ClearanceInvalid) as caught:
-        ask(make_backend(gate), dataclasses.replace(cleared, draft=draft))
+        ask(backend, dataclasses.replace(cleared, draft=draft))
 
     assert "different" not in str(caught.value)
 
 
 def test_a_stamp_of_other_policies_is_not_taken(make_backend, gate):
     """What passed yesterday's rules has to pass today's."""
-    stranger = StampingGate(SystemClock(), "4" * 64)
+    stranger, backend = StampingGate(SystemClock(), "4" * 64), make_backend(gate)
 
     with pytest.raises(ClearanceInvalid):
-        ask(make_backend(gate), clear(stranger))
+        ask(backend, clear(stranger, backend.route))
+
+
+def test_a_stamp_for_another_route_is_not_taken(make_backend, gate):
+    """Spent there or not: each route has a door and a memory of its own."""
+    backend = make_backend(gate)
+
+    for route in set(Route) - {backend.route}:
+        with pytest.raises(ClearanceInvalid):
+            ask(backend, clear(gate, route))
 
 
 def test_an_old_stamp_is_not_taken(make_backend, policy):
     """A stamp ends with its time."""
     clock = FrozenClock()
     gate = StampingGate(clock, policy)
-    cleared, backend = clear(gate), make_backend(gate)
+    backend = make_backend(gate)
+    cleared = clear(gate, backend.route)
     clock.advance(3600)
 
     with pytest.raises(ClearanceInvalid):

@@ -13,7 +13,7 @@ from appliance.gate.opening import open_gate
 from appliance.gate.patients.writing import write_index
 from appliance.records.identifiers import DraftId
 from appliance.records.notes import PatientIdentifier
-from appliance.records.prompts import Draft, DraftKind
+from appliance.records.prompts import Draft, DraftKind, Route
 from appliance.records.verdicts import Hit, Verdict
 from appliance.settings.clock import SystemClock
 from appliance.settings.keys import Purpose
@@ -112,7 +112,7 @@ def _draft(text, number=1):
 
 def _denied(gate, recorder, text=CLEAN):
     """The draft is denied and the ledger has it, without a word of it."""
-    [outcome] = gate.clear_many([_draft(text)])
+    [outcome] = gate.clear_many([_draft(text)], Route.VLLM)
     [(kind, facts)] = recorder.events
     assert isinstance(outcome, Verdict)
     assert (kind, facts["draft"]) == ("prompt.denied", "d-1")
@@ -122,7 +122,7 @@ def _denied(gate, recorder, text=CLEAN):
 
 def test_the_text_of_these_tests_passes_a_gate_without_a_fault(real):
     """Or they would show nothing; it is read by every detector."""
-    assert isinstance(real.clear_many([_draft(CLEAN)])[0], ClearedPrompt)
+    assert isinstance(real.clear_many([_draft(CLEAN)], Route.VLLM)[0], ClearedPrompt)
 
 
 @pytest.mark.parametrize("name", DETECTORS)

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 from pathlib import Path
 
@@ -48,8 +49,20 @@ def alive(pids: list[int]) -> list[int]:
     return [pid for pid in pids if processes.started_at(pid) is not None]
 
 
+@pytest.fixture(autouse=True)
+def _own_temporary_files(monkeypatch):
+    """A directory of the test's own, with a path that is short enough for sockets."""
+    with tempfile.TemporaryDirectory(prefix="t", ignore_cleanup_errors=True) as directory:
+        monkeypatch.setenv("TMPDIR", directory)
+        monkeypatch.setattr(tempfile, "tempdir", directory)
+        yield
+
+
 def segments() -> set[str]:
-    return {path.name for path in processes.SHARED_MEMORY.iterdir()}
+    """Files in shared memory, and sockets and an engine's directory among temporary files."""
+    temporary = Path(tempfile.gettempdir()).rglob("*")
+    left = {path for path in temporary if path.is_socket() or "engine" in path.name}
+    return {str(path) for path in left} | {path.name for path in processes.SHARED_MEMORY.iterdir()}
 
 
 def ask(endpoint, prompt: str):
@@ -77,6 +90,7 @@ def test_the_engine_answers_us_only_and_leaves_nothing(tmp_path, model):
         stranger.close()
 
         assert ask(endpoint, f"The {CANARY} of the").completion_tokens > 0
+        assert len(segments() - before) > 2, "the engine has sockets and segments"
         with pytest.raises(BackendRefused) as refused:
             ask(endpoint, f"{CANARY} " * 2000)
         assert CANARY not in str(refused.value)

@@ -252,7 +252,7 @@ def test_a_request_without_a_good_stamp_is_refused(site, provider):
         return json.dumps({"model": MODEL, "messages": messages} | fields).encode()
 
     def stamped(sealed, sent=None):
-        [cleared] = gate.clear_many([draft])
+        [cleared] = gate.clear_many([draft], Route.CHATGPT)
         seal = seal_body(key, cleared.nonce, sealed)
         passport = Passport(
             draft.draft_id,
@@ -306,7 +306,7 @@ def test_errors_of_the_client_hold_no_prompt(site, provider):
     async def ask():
         backend = supply.fresh()
         try:
-            await backend.complete(gate.clear_many([draft])[0], SamplingParameters())
+            await backend.complete(gate.clear_many([draft], Route.CHATGPT)[0], SamplingParameters())
         finally:
             await backend.aclose()
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from appliance.records.egress import NO_KEY
 from appliance.records.identifiers import Digest
 from appliance.records.verdicts import Decision, Hit, Verdict
 from appliance.workflows import gateway as workflow
+from appliance.workflows.scan import open_site_gate
 from appliance.workflows.site import Site, init, open_site
 
 MODEL = "model-a"
@@ -135,8 +136,21 @@ class Handle:
 
 
 @contextmanager
-def running_gateway(site: Site, gate: Inspector, *, port: int | None = None) -> Iterator[Handle]:
-    """The site's gateway listens, with that gate, on its socket or a port."""
+def running_gateway(
+    site: Site,
+    gate: Inspector | None = None,
+    *,
+    port: int | None = None,
+    open_gate: Callable[[Site], Inspector] = open_site_gate,
+) -> Iterator[Handle]:
+    """The site's gateway listens, on its socket or a port.
+
+    Args:
+        site: The site.
+        gate: Inspects, from the start to the end.
+        port: On loopback, in place of the socket.
+        open_gate: Opens the gate at the start and after each change, where none is given.
+    """
     is_up, told, failures = threading.Event(), [], []
     stop = threading.Event()
 
@@ -144,9 +158,12 @@ def running_gateway(site: Site, gate: Inspector, *, port: int | None = None) -> 
         told.append(listening)
         is_up.set()
 
+    def give(opened: Site) -> Inspector:
+        return gate or open_gate(opened)
+
     def run() -> None:
         try:
-            workflow.serve(site.paths.root, announce, port=port, gate=gate, stop=stop)
+            workflow.serve(site.paths.root, announce, port=port, gate=give, stop=stop)
         except BaseException as error:  # noqa: BLE001 - raised again in the test's thread
             failures.append(error)
         finally:

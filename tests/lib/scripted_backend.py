@@ -52,7 +52,9 @@ class ScriptedBackend:
 
     async def complete(self, cleared: ClearedPrompt, parameters: SamplingParameters) -> Completion:
         """The script's answer, cut at the stop and at `max_tokens` words."""
-        self._checker.check(cleared)
+        [complaint] = self._checker.check_many([cleared])
+        if complaint is not None:
+            raise complaint
         await asyncio.sleep(0)
         if self._left is not None:
             if self._left == 0:

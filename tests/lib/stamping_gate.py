@@ -9,7 +9,7 @@ from appliance.gate.spending import SpentInMemory
 from appliance.records.clock import Clock
 from appliance.records.events import Recorder
 from appliance.records.identifiers import Digest
-from appliance.records.prompts import Draft
+from appliance.records.prompts import Draft, Route
 from appliance.records.verdicts import Decision, Verdict
 from tests.lib.memory_vault import EventList
 
@@ -36,18 +36,21 @@ class StampingGate:
         self._recorder = recorder or EventList()
         self._stamper = Stamper(_SEED, clock, policy_digest, _LIFE)
 
-    def clear_many(self, drafts: Sequence[Draft]) -> list[ClearedPrompt | Verdict]:
-        """Each draft, in order: stamped, or denied."""
-        return [self._rule(draft) for draft in drafts]
+    def clear_many(
+        self, drafts: Sequence[Draft], route: Route = Route.VLLM
+    ) -> list[ClearedPrompt | Verdict]:
+        """Each draft, in order: stamped for that route, or denied."""
+        return [self._rule(draft, route) for draft in drafts]
 
-    def checker(self) -> ClearanceChecker:
-        """The sender's side, as `open_checker` gives it."""
-        return ClearanceChecker(_SEED, self._clock, self._policy_digest, _LIFE, SpentInMemory())
+    def checker(self, route: Route = Route.VLLM) -> ClearanceChecker:
+        """The side at that route's door, as `open_checker` gives it."""
+        spent = SpentInMemory()
+        return ClearanceChecker(_SEED, self._clock, self._policy_digest, _LIFE, route, spent)
 
-    def _rule(self, draft: Draft) -> ClearedPrompt | Verdict:
+    def _rule(self, draft: Draft, route: Route) -> ClearedPrompt | Verdict:
         if self._denied_word and self._denied_word in draft.prompt:
             verdict = Verdict(Decision.DENY, (), (), "identifier", self._policy_digest)
             facts = {"draft": draft.draft_id} | denial_facts(verdict)
             self._recorder.record("prompt.denied", facts)
             return verdict
-        return self._stamper.stamp(draft)
+        return self._stamper.stamp(draft, route)

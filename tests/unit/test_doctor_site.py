@@ -10,13 +10,14 @@ from appliance.cli.main import run
 from appliance.ledger import files
 from appliance.settings.site import SitePaths
 from appliance.workflows.checks.contents import CONTENT_CHECKS
+from appliance.workflows.checks.gateway import GATEWAY_CHECKS
 from appliance.workflows.checks.outcome import Status
 from appliance.workflows.checks.site import SITE_CHECKS, view
 from appliance.workflows.doctor import CheckResult, CheckUp, check_up
 from appliance.workflows.site import init
 from tests.lib.frozen_clock import FrozenClock
 
-CHECKS = {check.check_id: check for check in (*SITE_CHECKS, *CONTENT_CHECKS)}
+CHECKS = {check.check_id: check for check in (*SITE_CHECKS, *CONTENT_CHECKS, *GATEWAY_CHECKS)}
 
 
 @pytest.fixture

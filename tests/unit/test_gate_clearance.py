@@ -10,10 +10,11 @@ from appliance.gate.clearance import ClearanceChecker, Stamper
 from appliance.gate.opening import open_checker
 from appliance.gate.spending import SpentInMemory
 from appliance.records.identifiers import Digest, DraftId
-from appliance.records.prompts import Draft, DraftKind
+from appliance.records.prompts import Draft, DraftKind, Route
 
 SEED, OTHER_SEED = b"\x01" * 32, b"\x02" * 32
 DIGEST = Digest("a" * 64)
+LIFE = timedelta(minutes=15)
 DRAFT = Draft(DraftId("d-1"), "disease", DraftKind.SINGLE, ("asthma",), "note", "Write of asthma.")
 
 
@@ -34,12 +35,12 @@ def clock():
 
 @pytest.fixture
 def cleared(clock):
-    return Stamper(SEED, clock, DIGEST, timedelta(minutes=15)).stamp(DRAFT)
+    return Stamper(SEED, clock, DIGEST, LIFE).stamp(DRAFT, Route.VLLM)
 
 
 @pytest.fixture
 def checker(clock):
-    return ClearanceChecker(SEED, clock, DIGEST, timedelta(minutes=15), SpentInMemory())
+    return ClearanceChecker(SEED, clock, DIGEST, LIFE, Route.VLLM, SpentInMemory())
 
 
 def test_a_fresh_stamp_is_good_once(checker, cleared):
@@ -55,6 +56,7 @@ def test_a_fresh_stamp_is_good_once(checker, cleared):
     [
         {"draft": dataclasses.replace(DRAFT, prompt="Write of Jane Doe.")},
         {"draft": dataclasses.replace(DRAFT, draft_id=DraftId("d-2"))},
+        {"route": Route.CHATGPT},
         {"policy_digest": Digest("b" * 64)},
         {"expires_at": datetime(2026, 1, 2, tzinfo=UTC)},
         {"nonce": "0" * 32},
@@ -71,9 +73,23 @@ def test_a_changed_stamp_is_refused(checker, cleared, change):
     assert "Jane" not in repr(caught.value)
 
 
+def test_of_many_stamps_each_is_judged_by_itself(checker, clock):
+    """A bad one spoils no other, and spends nothing."""
+    stamper = Stamper(SEED, clock, DIGEST, LIFE)
+    good, other = stamper.stamp(DRAFT, Route.VLLM), stamper.stamp(DRAFT, Route.VLLM)
+    changed = dataclasses.replace(other, nonce=good.nonce)
+
+    first, second, third = checker.check_many([changed, good, good])
+
+    assert "not the gate's" in first.what
+    assert second is None
+    assert "used before" in third.what
+    checker.check(other)
+
+
 def test_a_stamp_of_another_gate_is_refused(clock, checker):
     """Only the gate's own key makes stamps."""
-    forged = Stamper(OTHER_SEED, clock, DIGEST, timedelta(minutes=15)).stamp(DRAFT)
+    forged = Stamper(OTHER_SEED, clock, DIGEST, LIFE).stamp(DRAFT, Route.VLLM)
 
     with pytest.raises(ClearanceInvalid, match="not the gate's"):
         checker.check(forged)
@@ -95,10 +111,27 @@ def test_a_stamp_from_the_future_is_refused(clock, checker, cleared):
         checker.check(cleared)
 
 
+def test_a_stamp_is_good_at_one_door(clock):
+    """Doors that remember apart take it no more than once between them, in either order."""
+    stamper = Stamper(SEED, clock, DIGEST, LIFE)
+    doors = {
+        route: ClearanceChecker(SEED, clock, DIGEST, LIFE, route, SpentInMemory())
+        for route in Route
+    }
+    for route in Route:
+        cleared = stamper.stamp(DRAFT, route)
+        for other in set(Route) - {route}:
+            with pytest.raises(ClearanceInvalid, match="another route"):
+                doors[other].check(cleared)
+            with pytest.raises(ClearanceInvalid, match="not the gate's"):
+                doors[other].check(dataclasses.replace(cleared, route=other))
+        doors[route].check(cleared)
+
+
 def test_a_stamp_under_other_policies_is_refused(clock, cleared):
     """When the policies change, what was cleared before is inspected again."""
     other = Digest("b" * 64)
-    checker = ClearanceChecker(SEED, clock, other, timedelta(minutes=15), SpentInMemory())
+    checker = ClearanceChecker(SEED, clock, other, LIFE, Route.VLLM, SpentInMemory())
 
     with pytest.raises(ClearanceInvalid, match="other policies"):
         checker.check(cleared)
@@ -106,8 +139,8 @@ def test_a_stamp_under_other_policies_is_refused(clock, cleared):
 
 def test_spent_stamps_stay_spent(clock, checker):
     """Forgetting long expired stamps never makes one good again."""
-    stamper = Stamper(SEED, clock, DIGEST, timedelta(minutes=15))
-    stamps = [stamper.stamp(DRAFT) for _ in range(1030)]
+    stamper = Stamper(SEED, clock, DIGEST, LIFE)
+    stamps = [stamper.stamp(DRAFT, Route.VLLM) for _ in range(1030)]
     for stamp in stamps:
         checker.check(stamp)
     clock.time += timedelta(minutes=14)
@@ -125,7 +158,7 @@ def test_the_checker_of_a_site_needs_only_its_key(clock, cleared):
             assert purpose == "clearance"
             return SEED
 
-    open_checker(Keys(), clock, DIGEST, SpentInMemory()).check(cleared)
+    open_checker(Keys(), clock, DIGEST, Route.VLLM, SpentInMemory()).check(cleared)
 
 
 def test_a_stamp_does_not_show_the_prompt(cleared):

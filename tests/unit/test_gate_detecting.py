@@ -12,7 +12,7 @@ from appliance.gate.policy import load_phi_policy
 from appliance.gate.ruling import rule
 from appliance.gate.vocabulary import Terms
 from appliance.records.identifiers import Digest, DraftId
-from appliance.records.prompts import Draft, DraftKind
+from appliance.records.prompts import Draft, DraftKind, Route
 from appliance.records.verdicts import Decision, Hit
 from appliance.settings.clock import SystemClock
 from appliance.settings.policies import shipped_policies
@@ -209,7 +209,7 @@ def test_a_denied_draft_raises_without_its_prompt():
     gate = make_gate(Finds(lambda texts: [[Hit(0, 7, "PERSON", 0.9, "x")] for _ in texts]))
 
     with pytest.raises(Denied) as caught:
-        gate.clear(_draft(SECRET))
+        gate.clear(_draft(SECRET), Route.VLLM)
 
     assert "Quackenbush" not in repr(caught.value)
     assert "d-1" in str(caught.value)
@@ -221,10 +221,12 @@ def test_drafts_come_back_in_order():
         Finds(lambda texts: [[Hit(0, 1, "PERSON", 0.9, "x")] if "x" in t else [] for t in texts])
     )
 
-    outcomes = gate.clear_many([_draft("a", "d-1"), _draft("x", "d-2"), _draft("b", "d-3")])
+    outcomes = gate.clear_many(
+        [_draft("a", "d-1"), _draft("x", "d-2"), _draft("b", "d-3")], Route.VLLM
+    )
 
     assert [getattr(one, "nonce", None) is not None for one in outcomes] == [True, False, True]
-    assert "Quackenbush" not in repr(gate.clear(_draft("a " + SECRET)))
+    assert "Quackenbush" not in repr(gate.clear(_draft("a " + SECRET), Route.VLLM))
 
 
 def test_hits_below_their_threshold_do_not_count():

@@ -26,8 +26,8 @@ def completion(text="An answer."):
 def test_an_answer_is_found_again(tmp_path):
     """After a reopening, every field of a completion is as it was."""
     with Journal.open(tmp_path / "a.db") as journal:
-        journal.intend("k", DRAFT.draft_id)
-        journal.finish("k", completion())
+        journal.intend([("k", DRAFT.draft_id)])
+        journal.finish([("k", completion())])
 
     with Journal.open(tmp_path / "a.db") as journal:
         assert journal.find("k") == completion()
@@ -38,8 +38,8 @@ def test_an_answer_is_found_again(tmp_path):
 def test_the_first_answer_stays(tmp_path):
     """A second answer to the same request changes nothing: reruns are repeatable."""
     with Journal.open(tmp_path / "a.db") as journal:
-        journal.finish("k", completion("first"))
-        journal.finish("k", completion("second"))
+        journal.finish([("k", completion("first"))])
+        journal.finish([("k", completion("second"))])
 
         found = journal.find("k")
 
@@ -67,8 +67,8 @@ def test_the_file_is_its_owners_and_holds_no_prompt(tmp_path):
     path = tmp_path / "a.db"
     with Journal.open(path) as journal:
         key = request_key(DRAFT, "m@1", SamplingParameters(), "t")
-        journal.intend(key, DRAFT.draft_id)
-        journal.finish(key, completion())
+        journal.intend([(key, DRAFT.draft_id)])
+        journal.finish([(key, completion())])
 
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert DRAFT.prompt.encode() not in path.read_bytes()
@@ -83,8 +83,9 @@ def test_killing_the_writer_loses_no_finished_answer(tmp_path):
         from appliance.synthesis.journal.store import Journal
         journal = Journal.open(Path(sys.argv[1]))
         for number in range(10_000):
-            journal.intend(f"k{number}", "d-1")
-            journal.finish(f"k{number}", Completion("d-1", Route.SCRIPTED, "m", "t", "stop", 1, 1))
+            journal.intend([(f"k{number}", "d-1")])
+            answer = Completion("d-1", Route.SCRIPTED, "m", "t", "stop", 1, 1)
+            journal.finish([(f"k{number}", answer)])
             print(number, flush=True)
     """
     path = tmp_path / "a.db"

@@ -11,13 +11,10 @@ from appliance.settings.policies import shipped_policies
 from appliance.synthesis.prompting.stream import make_draft
 from appliance.synthesis.routing.choice import choose, narrow
 from appliance.synthesis.routing.policy import RoutingPolicy, load_routing
-from tests.lib.frozen_clock import FrozenClock
-from tests.lib.stamping_gate import StampingGate
 
 
-def cleared(sensitivity=Sensitivity.PUBLIC):
-    draft = make_draft("drug", DraftKind.NONE, (), "note", "p", sensitivity=sensitivity)
-    return StampingGate(FrozenClock(), "0" * 64).clear_many([draft])[0]
+def a_draft(sensitivity=Sensitivity.PUBLIC):
+    return make_draft("drug", DraftKind.NONE, (), "note", "p", sensitivity=sensitivity)
 
 
 def shipped(profile: str) -> RoutingPolicy:
@@ -37,7 +34,7 @@ def test_the_air_gapped_profile_names_no_cloud():
 @pytest.mark.parametrize("profile", ["air-gapped", "cloud-allowed"])
 def test_prompts_stay_here_unless_somebody_asks(profile):
     """The first choice of every shipped profile is the local engine."""
-    assert choose(cleared(), shipped(profile)) is Route.VLLM
+    assert choose(a_draft(), shipped(profile)) is Route.VLLM
 
 
 def test_asking_for_what_the_policy_forbids_is_a_refusal():
@@ -50,21 +47,21 @@ def test_an_air_gapped_profile_never_names_a_cloud():
     """Not even where its routing.toml does."""
     careless = RoutingPolicy("air-gapped", (Route.CHATGPT, Route.VLLM), cloud_to_local=True)
 
-    assert choose(cleared(), careless) is Route.VLLM
+    assert choose(a_draft(), careless) is Route.VLLM
     with pytest.raises(Denied):
         narrow(careless, "chatgpt")
     with pytest.raises(Denied):
-        choose(cleared(), RoutingPolicy("air-gapped", (Route.CHATGPT,)))
+        choose(a_draft(), RoutingPolicy("air-gapped", (Route.CHATGPT,)))
 
 
 def test_only_public_drafts_go_to_a_cloud():
     """The hospital's own label sheet stays here, whatever was asked for."""
     policy = RoutingPolicy("test", (Route.CHATGPT, Route.VLLM))
 
-    assert choose(cleared(), policy) is Route.CHATGPT
-    assert choose(cleared(Sensitivity.INTERNAL), policy) is Route.VLLM
+    assert choose(a_draft(), policy) is Route.CHATGPT
+    assert choose(a_draft(Sensitivity.INTERNAL), policy) is Route.VLLM
     with pytest.raises(Denied, match="internal"):
-        choose(cleared(Sensitivity.INTERNAL), RoutingPolicy("test", (Route.CHATGPT,)))
+        choose(a_draft(Sensitivity.INTERNAL), RoutingPolicy("test", (Route.CHATGPT,)))
 
 
 @pytest.mark.parametrize(
@@ -84,9 +81,9 @@ def test_another_route_takes_the_place_only_where_the_policy_says_so(routes, fla
 
     if outcome is None:
         with pytest.raises(BackendUnavailable):
-            choose(cleared(), policy, usable)
+            choose(a_draft(), policy, usable)
     else:
-        assert choose(cleared(), policy, usable) is outcome
+        assert choose(a_draft(), policy, usable) is outcome
 
 
 def test_a_route_that_was_asked_for_comes_first():

@@ -6,6 +6,7 @@ import os
 import secrets
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -69,7 +70,7 @@ def wait_until(condition, seconds: float = 20.0) -> bool:
 def test_the_engine_listens_on_loopback_and_the_key_is_no_argument():
     """Arguments are readable by every user of the machine, so the key is not among them."""
     command = build_command("python", Path("/models/m"), settings(), "float32", 8000)
-    environment = build_environment(settings(), "e1", KEY, Path("/run"))
+    environment = build_environment(settings(), "e1", KEY, Path("/run"), Path("/sockets"))
 
     assert command[command.index("--host") + 1] == "127.0.0.1"
     assert not any(KEY in argument for argument in command)
@@ -81,7 +82,7 @@ def test_the_engine_is_offline_and_silent(monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.invalid:3128")
     monkeypatch.setenv("HF_TOKEN", "an-invented-token")
 
-    environment = build_environment(settings(), "e1", KEY, Path("/run"))
+    environment = build_environment(settings(), "e1", KEY, Path("/run"), Path("/sockets"))
     command = build_command("python", Path("/models/m"), settings(), "auto", 8000)
 
     assert environment["HF_HUB_OFFLINE"] == environment["VLLM_NO_USAGE_STATS"] == "1"
@@ -169,6 +170,28 @@ def test_a_segment_outside_shared_memory_is_never_removed(tmp_path):
     assert victim.exists()
 
 
+def test_a_directory_that_is_no_engines_own_is_never_removed(tmp_path, monkeypatch):
+    """Neither one of another name, nor a link that somebody put where ours was."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    (victim / "file").touch()
+    link = tmp_path / "appliance-engine-e1"
+    link.symlink_to(victim)
+
+    processes.remove_sockets(str(victim), "e1")
+    processes.remove_sockets(str(link), "e1")
+    processes.remove_sockets("", "e1")
+    assert (victim / "file").exists()
+
+    link.unlink()
+    made = processes.make_sockets("e1")
+    (made / "a-uuid").touch()
+    assert made.stat().st_mode & 0o077 == 0
+    processes.remove_sockets(str(made), "e1")
+    assert not made.exists()
+
+
 def watchdog(run: Path, engine_id: str, code: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [
@@ -181,20 +204,25 @@ def watchdog(run: Path, engine_id: str, code: str) -> subprocess.Popen[bytes]:
             code,
         ],
         stdin=subprocess.PIPE,
-        env={**os.environ, processes.MARK: engine_id},
+        env={
+            **os.environ,
+            processes.MARK: engine_id,
+            processes.SOCKETS_PLACE: str(processes.make_sockets(engine_id)),
+        },
         start_new_session=True,
     )
 
 
-# A stand-in for the engine: a child in another session, and a segment of shared memory.
+# A stand-in for the engine: a child in another session, a segment of shared memory, a socket.
 STAND_IN = """
-import os, subprocess, sys, time
+import os, socket, subprocess, sys, time
 from pathlib import Path
 from multiprocessing import shared_memory, resource_tracker
 segment = shared_memory.SharedMemory(name="NAME", create=True, size=64)
 resource_tracker.unregister("/NAME", "shared_memory")
 # Made, and neither held open nor mapped: as joblib leaves its semaphores.
 Path(f"/dev/shm/sem.loky-{os.getpid()}-NAME").touch()
+socket.socket(socket.AF_UNIX).bind(os.environ["VLLM_RPC_BASE_PATH"] + "/a-uuid")
 subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"], start_new_session=True)
 time.sleep(300)
 """
@@ -216,6 +244,7 @@ def test_closing_the_pipe_ends_the_engine_and_its_shared_memory(tmp_path):
     assert process.wait(timeout=30) == 0
     assert not alive(engine_id)
     assert not list(processes.SHARED_MEMORY.glob(f"*{engine_id}*"))
+    assert not list(Path(tempfile.gettempdir()).glob(f"*{engine_id}*"))
     assert not list(tmp_path.iterdir())
 
 
@@ -253,6 +282,7 @@ def test_a_later_start_cleans_up_after_a_killed_watchdog(tmp_path):
     assert clean_up(tmp_path) == 1
     assert not alive(engine_id)
     assert not list(processes.SHARED_MEMORY.glob(f"*{engine_id}*"))
+    assert not list(Path(tempfile.gettempdir()).glob(f"*{engine_id}*"))
     assert not list(tmp_path.iterdir())
 
 

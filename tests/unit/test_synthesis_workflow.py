@@ -34,7 +34,7 @@ class Supply:
 
     def fresh(self):
         life = self.lives.pop(0) if self.lives else None
-        self.given.append(ScriptedBackend(self.gate.checker(), self.script, life))
+        self.given.append(ScriptedBackend(self.gate.checker(Route.SCRIPTED), self.script, life))
         return self.given[-1]
 
 

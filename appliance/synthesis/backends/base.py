@@ -1,7 +1,9 @@
 """The seam: one method, whatever model stands behind it."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
+from appliance.errors import ClearanceInvalid
 from appliance.gate.clearance import ClearedPrompt
 from appliance.records.prompts import Completion, Route, SamplingParameters
 
@@ -9,11 +11,11 @@ from appliance.records.prompts import Completion, Route, SamplingParameters
 class Checker(Protocol):
     """Who says whether a stamp is good; the gate's `ClearanceChecker`."""
 
-    def check(self, cleared: ClearedPrompt) -> None:
-        """The stamp is genuine, fresh, of the policies in force, and now spent.
+    def check_many(self, many: Sequence[ClearedPrompt]) -> Sequence[ClearanceInvalid | None]:
+        """For each, in order: None where its stamp is good for this route, and now spent.
 
         Raises:
-            ClearanceInvalid: Any of these does not hold.
+            ClearanceInvalid: It can't be told of any of them.
         """
 
 

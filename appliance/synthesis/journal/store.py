@@ -5,7 +5,8 @@ survives `kill -9` and a power cut (SQLite documentation, "PRAGMA synchronous").
 """
 
 import sqlite3
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -32,11 +33,12 @@ _COLUMNS: Final = "draft_id, route, model, text, finish_reason, prompt_tokens, c
 
 
 class Journal:
-    """Every request that was begun, and every answer that came."""
+    """Every request that was begun, and every answer that came; threads may share it."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection = connection
         self._path = path
+        self._turn = threading.Lock()
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -72,7 +74,8 @@ class Journal:
 
     def find(self, key: str) -> Completion | None:
         """The answer to that request, or None where none has come yet."""
-        with _translated(self._path):
+        # What another thread has inserted and not committed is no answer yet.
+        with self._turn, _translated(self._path):
             row = self._connection.execute(
                 f"SELECT {_COLUMNS} FROM completion WHERE key = ?",  # noqa: S608 - a constant
                 (key,),
@@ -90,38 +93,52 @@ class Journal:
             completion_tokens,
         )
 
-    def intend(self, key: str, draft_id: DraftId) -> None:
-        """It is on disk that this request is about to be sent; saying so twice is no error."""
-        with _translated(self._path):
-            self._connection.execute("INSERT OR IGNORE INTO intent VALUES (?, ?)", (key, draft_id))
+    def intend(self, requests: Iterable[tuple[str, DraftId]]) -> None:
+        """It is on disk that these are about to be sent; saying so twice is no error.
 
-    def finish(self, key: str, completion: Completion) -> None:
-        """The answer is on disk; the first answer to a request stays the answer."""
-        row = (
-            key,
-            completion.draft_id,
-            completion.route.value,
-            completion.model,
-            completion.text,
-            completion.finish_reason,
-            completion.prompt_tokens,
-            completion.completion_tokens,
-        )
-        with _translated(self._path):
-            self._connection.execute(
-                "INSERT OR IGNORE INTO completion VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row
+        Args:
+            requests: Key and draft of each; one sync for all.
+        """
+        self._insert("intent VALUES (?, ?)", requests)
+
+    def finish(self, answers: Iterable[tuple[str, Completion]]) -> None:
+        """The answers are on disk; the first answer to a request stays the answer.
+
+        Args:
+            answers: Key of each request, and its answer; one sync for all.
+        """
+        rows = (
+            (
+                key,
+                completion.draft_id,
+                completion.route.value,
+                completion.model,
+                completion.text,
+                completion.finish_reason,
+                completion.prompt_tokens,
+                completion.completion_tokens,
             )
+            for key, completion in answers
+        )
+        self._insert("completion VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
     def counts(self) -> tuple[int, int]:
         """How many requests were begun, and how many of them were answered."""
-        with _translated(self._path):
+        with self._turn, _translated(self._path):
             (begun,) = self._connection.execute("SELECT count(*) FROM intent").fetchone()
             (answered,) = self._connection.execute("SELECT count(*) FROM completion").fetchone()
         return begun, answered
 
     def close(self) -> None:
         """The file is closed; its write-ahead log is folded in."""
-        self._connection.close()
+        with self._turn:
+            self._connection.close()
+
+    def _insert(self, what: str, rows: Iterable[Sequence[object]]) -> None:
+        """All rows in one transaction, or none."""
+        with self._turn, _translated(self._path), self._connection as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany(f"INSERT OR IGNORE INTO {what}", rows)
 
 
 @contextmanager

@@ -1,21 +1,20 @@
-"""The choice of a route for one cleared prompt."""
+"""The choice of a route for one prompt."""
 
 from collections.abc import Collection
 from dataclasses import replace
 
 from appliance.errors import BackendUnavailable, BadInput, Denied
-from appliance.gate.clearance import ClearedPrompt
-from appliance.records.prompts import Route
+from appliance.records.prompts import Draft, Route
 from appliance.synthesis.routing.policy import RoutingPolicy
 
 
 def choose(
-    cleared: ClearedPrompt, policy: RoutingPolicy, usable: Collection[Route] = frozenset(Route)
+    draft: Draft, policy: RoutingPolicy, usable: Collection[Route] = frozenset(Route)
 ) -> Route:
     """Where this prompt goes: the preferred route, or one that the policy lets take its place.
 
     Args:
-        cleared: The prompt; its stamp is checked when it is sent, not here.
+        draft: The prompt; the gate stamps it for the route that is chosen here.
         policy: The rules.
         usable: Routes that are neither down nor out of budget.
 
@@ -23,7 +22,6 @@ def choose(
         Denied: The policy allows no route for a prompt of this class.
         BackendUnavailable: It allows some, and none of them can be used now.
     """
-    draft = cleared.draft
     allowed = [route for route in policy.routes if policy.allows(route, draft.sensitivity)]
     if not allowed:
         raise Denied(

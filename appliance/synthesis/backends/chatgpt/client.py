@@ -183,12 +183,11 @@ class ChatGptBackend:
 
 
 QUARANTINED_CODE: Final = "reply-quarantined"
-_BUSY: Final = frozenset({"busy", "provider-limit"})
+_BUSY: Final = frozenset({"busy", "provider-limit", "policies-changed"})
 _DENIED: Final = frozenset({"identifier", "not-inspected"})
 _DOWN: Final = frozenset({"provider-failed", "too-slow", "not-recorded", "unforeseen"})
 _NEXT: Final = {
     "latched": "Run `appliance gateway open` once it is known why the counts did not agree.",
-    "policies-changed": "Start the gateway again: policies or patient index changed.",
     "unknown-caller": "Add this user to a caller of gateway.toml.",
     "provider-refused": "Check the provider's key, the model's name and the account.",
     "quota-spent": "Wait for tomorrow, or have the caller's quota in gateway.toml reviewed.",

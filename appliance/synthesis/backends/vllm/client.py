@@ -6,7 +6,8 @@ from typing import Final, Self
 
 import openai
 
-from appliance.errors import BackendRefused, BackendUnavailable
+from appliance.artifacts.batching import Batcher
+from appliance.errors import BackendRefused, BackendUnavailable, ClearanceInvalid
 from appliance.gate.clearance import ClearedPrompt
 from appliance.records.prompts import Completion, Route, SamplingParameters
 from appliance.synthesis.backends.base import Checker
@@ -14,6 +15,7 @@ from appliance.synthesis.backends.vllm.command import SERVED_NAME
 from appliance.synthesis.backends.vllm.engine import Endpoint
 
 MAX_RETRIES: Final = 3
+_MOST_STAMPS: Final = 256
 
 # OPENAI_LOG=debug in the environment would print whole requests: pinned, whatever it says.
 for _name in ("openai", "httpx", "httpx2", "httpcore"):
@@ -36,7 +38,9 @@ class VllmBackend:
     def __init__(self, endpoint: Endpoint, model: str, checker: Checker, timeout_s: float) -> None:
         self._opening = endpoint.opening
         self._model = model
-        self._checker = checker
+        self._stamps: Batcher[ClearedPrompt, ClearanceInvalid | None] = Batcher(
+            checker.check_many, _MOST_STAMPS
+        )
         self._client = openai.AsyncOpenAI(
             base_url=endpoint.base_url,
             api_key=endpoint.api_key,
@@ -77,7 +81,9 @@ class VllmBackend:
         No seed and no `top_p` are ever sent: together they kill the CPU engine, and `top_p` alone
         sorts Gemma's 262,000 words for every token.
         """
-        self._checker.check(cleared)
+        complaint = await self._stamps.ask(cleared)
+        if complaint is not None:
+            raise complaint
         try:
             answer = await self._client.completions.create(
                 model=SERVED_NAME,

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from appliance.settings.site_file import VllmSettings
-from appliance.synthesis.backends.vllm.processes import MARK
+from appliance.synthesis.backends.vllm.processes import MARK, SOCKETS_PLACE
 
 SERVED_NAME: Final = "generator"
 LOOPBACK: Final = "127.0.0.1"
@@ -93,7 +93,7 @@ def build_command(
 
 
 def build_environment(
-    settings: VllmSettings, engine_id: str, api_key: str, cache: Path
+    settings: VllmSettings, engine_id: str, api_key: str, cache: Path, sockets: Path
 ) -> dict[str, str]:
     """The engine's whole environment: offline, silent, marked, and the only place of the key."""
     passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
@@ -102,6 +102,7 @@ def build_environment(
         | passed_on
         | {
             MARK: engine_id,
+            SOCKETS_PLACE: str(sockets),
             "VLLM_API_KEY": api_key,
             "VLLM_CPU_KVCACHE_SPACE": str(settings.kv_cache_gb),
             "VLLM_NO_USAGE_STATS": "1",

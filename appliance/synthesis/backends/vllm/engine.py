@@ -24,6 +24,7 @@ from appliance.synthesis.backends.vllm.command import (
     choose_dtype,
     read_cpu_flags,
 )
+from appliance.synthesis.backends.vllm.processes import make_sockets
 from appliance.synthesis.backends.vllm.watchdog import GRACE_S, clean_up
 
 _ASK_EVERY_S: Final = 1.0
@@ -115,7 +116,7 @@ class VllmEngine:
         return self._watchdog is not None and self._watchdog.poll() is None
 
     def stop(self) -> None:
-        """No process of the engine is left, and nothing of it in /dev/shm."""
+        """No process of the engine is left, nothing of it in /dev/shm, and none of its sockets."""
         watchdog, self._watchdog = self._watchdog, None
         if watchdog is None:
             return
@@ -135,6 +136,8 @@ class VllmEngine:
         state = self._run / f"engine-{engine_id}.json"
         cache = self._run / "vllm-cache"
         cache.mkdir(mode=0o700, exist_ok=True)
+        sockets = make_sockets(engine_id)
+        environment = build_environment(self._settings, engine_id, api_key, cache, sockets)
         log = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
             return subprocess.Popen(
@@ -142,7 +145,7 @@ class VllmEngine:
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=build_environment(self._settings, engine_id, api_key, cache),
+                env=environment,
                 cwd=self._run,
                 start_new_session=True,
             )

@@ -1,4 +1,4 @@
-"""Finding and ending every process of one engine, and what it left in shared memory.
+"""Finding and ending every process of one engine, what it left in shared memory, its sockets.
 
 A process belongs to an engine by any of three signs. Its environment carries the engine's mark,
 which children inherit, also those that start a session of their own; but vLLM's workers write
@@ -7,6 +7,8 @@ their title over it. It is in the engine's session. Or it was seen before under 
 
 import os
 import signal
+import stat
+import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -15,11 +17,14 @@ from pathlib import Path
 from typing import Final
 
 MARK: Final = "APPLIANCE_ENGINE"
+# Where vLLM puts its sockets; without it they pile up among the temporary files of everybody.
+SOCKETS_PLACE: Final = "VLLM_RPC_BASE_PATH"
 _PROC: Final = Path("/proc")
 SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - it is where vLLM puts its segments
 # Ended, and not yet asked for by its parent: it holds neither memory nor segments.
 _ENDED: Final = ("Z", "X")
 _POLL_S: Final = 0.1
+_SOCKETS: Final = "appliance-engine-"
 
 
 @dataclass(slots=True)
@@ -32,12 +37,14 @@ class Traces:
             for the number may have become another session's.
         seen: Process id to time of birth, of every process seen.
         segments: Names of its files in shared memory.
+        sockets: Directory of its UNIX sockets, or "".
     """
 
     engine_id: str
     session: int = 0
     seen: dict[int, int] = field(default_factory=dict)
     segments: set[str] = field(default_factory=set)
+    sockets: str = ""
 
     def alive(self) -> list[int]:
         """Ids of the engine's processes that run now."""
@@ -61,7 +68,7 @@ class Traces:
         return len(self.seen) + len(self.segments) > before
 
     def erase(self, grace_s: float) -> None:
-        """No process is left, and no segment; each process had `grace_s` to end by itself."""
+        """No process, segment or socket is left; each process had `grace_s` to end by itself."""
         self.look()
         self._signal_all(signal.SIGTERM)
         until = time.monotonic() + grace_s
@@ -72,6 +79,7 @@ class Traces:
             time.sleep(_POLL_S)
         self.segments |= named_segments(self.seen)
         remove_segments(self.segments)
+        remove_sockets(self.sockets, self.engine_id)
 
     def _is_ours(self, entry: Path) -> bool:
         state, session, birth = _read_stat(entry)
@@ -131,6 +139,30 @@ def remove_segments(names: Iterable[str]) -> None:
         if name and "/" not in name:
             with suppress(OSError):
                 (SHARED_MEMORY / name).unlink()
+
+
+def make_sockets(engine_id: str) -> Path:
+    """A new directory for the engine's UNIX sockets, its owner's alone.
+
+    Not below the site, whose path may be long: a socket's has 107 bytes at most (unix(7)).
+    """
+    directory = Path(tempfile.gettempdir()) / f"{_SOCKETS}{engine_id}"
+    directory.mkdir(mode=0o700)
+    return directory
+
+
+def remove_sockets(directory: str, engine_id: str) -> None:
+    """The engine's directory of sockets is gone; it leaves them there when it is ended."""
+    path = Path(directory)
+    if path.name != f"{_SOCKETS}{engine_id}":
+        return
+    with suppress(OSError):
+        found = path.lstat()
+        # Another user may have made one of that name, or a link, where ours was.
+        if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid():
+            for entry in path.iterdir():
+                entry.unlink()
+            path.rmdir()
 
 
 def _read_stat(entry: Path) -> tuple[str, int, int]:

@@ -15,7 +15,12 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from appliance.synthesis.backends.vllm.processes import MARK, Traces, started_at
+from appliance.synthesis.backends.vllm.processes import (
+    MARK,
+    SOCKETS_PLACE,
+    Traces,
+    started_at,
+)
 
 GRACE_S: Final = 8.0
 _LOOK_EVERY_S: Final = 1.0
@@ -36,7 +41,7 @@ def watch(state: Path, command: list[str]) -> int:
         # Ctrl-C reaches the whole terminal; the owner decides, by closing the pipe.
         signal.signal(number, signal.SIG_IGN)
     os.umask(0o077)
-    traces = Traces(os.environ[MARK])
+    traces = Traces(os.environ[MARK], sockets=os.environ.get(SOCKETS_PLACE, ""))
     _write_state(state, traces)
     engine = subprocess.Popen(
         command,
@@ -65,7 +70,8 @@ def clean_up(run_directory: Path) -> int:
         try:
             raw = json.loads(state.read_bytes())
             seen = {int(pid): int(birth) for pid, birth in raw["seen"].items()}
-            traces = Traces(str(raw["engine"]), 0, seen, set(map(str, raw["segments"])))
+            segments, sockets = set(map(str, raw["segments"])), str(raw.get("sockets", ""))
+            traces = Traces(str(raw["engine"]), 0, seen, segments, sockets)
             watchdog, birth = int(raw["watchdog"]), int(raw["started_at"])
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue
@@ -104,6 +110,7 @@ def _write_state(state: Path, traces: Traces) -> None:
         "started_at": started_at(os.getpid()),
         "seen": traces.seen,
         "segments": sorted(traces.segments),
+        "sockets": traces.sockets,
     }
     temporary = state.with_suffix(".part")
     temporary.write_text(json.dumps(body))

@@ -1,7 +1,7 @@
 """Many at once, one at a time: a slow blocking function served in batches by one thread.
 
-The ledger syncs once for all events of a batch, and the gate's detectors read a batch faster than
-its texts one by one.
+A file is synced once for all that wait to be written, while nobody else is kept waiting; and the
+gate's detectors read a batch faster than its texts one by one.
 """
 
 import asyncio
@@ -18,11 +18,15 @@ class Batcher(Generic[Item, Result]):
     Args:
         work: From items to one result for each, in order; runs in a thread, never twice at once.
         most: Items of one call.
+        patience_s: How long the first of a batch waits for others.
     """
 
-    def __init__(self, work: Callable[[list[Item]], Sequence[Result]], most: int) -> None:
+    def __init__(
+        self, work: Callable[[list[Item]], Sequence[Result]], most: int, patience_s: float = 0.0
+    ) -> None:
         self._work = work
         self._most = most
+        self._patience_s = patience_s
         self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
         self._runner: asyncio.Task[None] | None = None
 
@@ -38,8 +42,14 @@ class Batcher(Generic[Item, Result]):
             self._runner = asyncio.create_task(self._run())
         return await answer
 
+    async def drain(self) -> None:
+        """Nothing waits any more; who asked and gave up was served all the same."""
+        if self._runner is not None:
+            await self._runner
+
     async def _run(self) -> None:
         while self._waiting:
+            await asyncio.sleep(self._patience_s)
             batch = self._waiting[: self._most]
             del self._waiting[: self._most]
             try:
