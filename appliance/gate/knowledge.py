@@ -157,16 +157,17 @@ def _make_case(text: str, hit: Hit) -> _Case:
 def _whole_words(text: str, hit: Hit) -> list[re.Match[str]]:
     """The words that the hit touches; a model may have marked half of "Stevens-Johnson"."""
     start, end = hit.start, hit.end
-    while start > 0 and (text[start - 1].isalnum() or _is_joint(text, start - 1)):
+    while start > 0 and _is_within(text, start - 1) and _is_within(text, start):
         start -= 1
-    while end < len(text) and (text[end].isalnum() or _is_joint(text, end)):
+    while end < len(text) and _is_within(text, end) and _is_within(text, end - 1):
         end += 1
     return list(medicine.TOKEN.finditer(text, start, end))
 
 
-def _is_joint(text: str, at: int) -> bool:
-    """A hyphen or apostrophe within a word."""
-    return text[at] in "-'" and text[at - 1 : at].isalpha() and text[at + 1 : at + 2].isalpha()
+def _is_within(text: str, at: int) -> bool:
+    """A letter or digit, or a hyphen or apostrophe between two letters."""
+    is_joint = text[at] in "-'" and text[at - 1 : at].isalpha() and text[at + 1 : at + 2].isalpha()
+    return is_joint or text[at].isalnum()
 
 
 def _is_explained(text: str, match: re.Match[str], hit: Hit, *, has_capitals: bool) -> bool:

@@ -28,6 +28,9 @@ def lift(text, detector="spacy", entity="PERSON", score=0.6):
         ("eponym", "She has [Wilson's disease] and is well."),
         ("eponym", "She has [Wilson]'s disease and is well."),
         ("eponym", "Known [Wilson]-Graves syndrome, resolved."),
+        ("eponym", "Known Wilson-[Graves] syndrome, resolved."),
+        ("known-words", "Seen today [(with ]Wilson present)."),
+        ("known-words", "Graves[, not seen] today."),
         ("plain-eponym", "No sign of [Kienbock] in the family."),
         ("named-measure", "The [Quuxian] score was 4."),
         ("small-letters", "The [quuxitas] was seen."),
@@ -151,10 +154,20 @@ def _is_strong(text, hit):
         ("at Quuxton Hospital in Big Quuxville now", "Quuxton Hospital in Big Quuxville"),
         ("at Quuxton Hospital in the morning", "Quuxton Hospital"),
         ("lives in Georgia now", "Georgia"),
+        ("Called the Jackson office back.", "Jackson office"),
     ],
 )
 def test_a_place_is_found_with_all_its_words(text, found):
-    assert any(found in text[hit.start : hit.end] for hit in places.find(text))
+    hits = list(places.find(text))
+
+    assert any(found in text[hit.start : hit.end] for hit in hits)
+
+
+def test_a_place_has_no_comma_in_its_name():
+    found = places.find("Seen in Oak, Quuxton Clinic")
+
+    starts = [hit.start for hit in found if hit.detector == "facility"]
+    assert starts == [len("Seen in Oak, ")]
 
 
 @pytest.mark.parametrize(
@@ -173,6 +186,25 @@ def test_a_place_is_found_with_all_its_words(text, found):
 )
 def test_a_person_is_found_with_title_and_initials(text, found):
     assert any(found in text[hit.start : hit.end] for hit in names.find(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Rose\nQuackenbush was seen.", "Rose\nQuackenbush"),
+        ("Seen with Jennifer. Walsh came later.", "Jennifer. Walsh"),
+        ("Seen by Quackenbush, Okonkwo, MD.", "Quackenbush, Okonkwo"),
+    ],
+)
+def test_a_name_ends_with_its_line_sentence_or_comma(text, name):
+    """What follows may be a name as well, but not of the same person."""
+    assert all(name not in text[hit.start : hit.end] for hit in names.find(text))
+
+
+def test_a_family_name_in_capitals_is_left_to_those_who_read():
+    """Amid small letters it may be a short form; "OKONKWO" is for spaCy and the tagger to judge."""
+    assert [hit.detector for hit in names.find("The Okonkwo was seen.")] == ["family-name"]
+    assert not list(names.find("The OKONKWO was seen."))
 
 
 def test_a_word_list_that_is_cut_short_raises(tmp_path, monkeypatch):

@@ -108,6 +108,7 @@ def test_an_identifier_is_found(entity, text):
         "the 2023 update of the ACC/AHA guidelines",
         "the patient's mother has diabetes",
         "Hepatitis B. Vitamin D.",
+        "In group G2P1 the dose was halved.",
     ],
 )
 def test_medicine_is_not_an_identifier(text):

@@ -190,12 +190,11 @@ class _NameReader:
             bare in lexicon.family_names().clear
             and len(bare) >= _MIN_FAMILY
             and word.is_capitalised
+            and not word.text.isupper()
             and self._has_capitals
             and bare not in lexicon.eponyms()
             and not lexicon.is_known_word(bare)
         ):
-            if word.text.isupper():
-                return
             yield self._hit(word.start, word.end, 0.45, "family-name")
 
     def _is_followed_by_name(self, index: int) -> bool:
