@@ -42,6 +42,9 @@ def lift(text, detector="spacy", entity="PERSON", score=0.6):
         ("spelled-like-a-word", "He had [Overoxygenation] then."),
         ("few-letters", "HE WAS TOLD TO USE THE [QUX] AT NIGHT."),
         ("public-code", "Coded as LOINC [45484-0] today."),
+        ("medical-name", "The [Philadelphia] chromosome was found."),
+        ("medical-name", "SHE TAKES [ST. JOHN'S] WORT."),
+        ("medical-name", "Of the [Garden IV] kind."),
     ],
 )
 def test_the_rule_that_explains_it_lifts_it(rule, text):
@@ -58,6 +61,9 @@ def test_the_rule_that_explains_it_lifts_it(rule, text):
         "The town of [TYSTBERGA] was named.",
         "[Walsh] Wilson's disease.",
         "[Mark Baker] was seen.",
+        "Seen in [Philadelphia] for a chromosome test.",
+        "[Jennifer Philadelphia] chromosome.",
+        "The Philadelphia chromosome of [Jennifer Walsh].",
         "JENNIFER [WALSH] WAS SEEN.",
     ],
 )
@@ -84,6 +90,7 @@ def test_numbers_of_an_address_stand(text, lifted):
     [
         ("LICENSE_NUMBER", "A [BRCA1] variant.", "few-digits"),
         ("LICENSE_NUMBER", "Licence [D4419032].", None),
+        ("LICENSE_NUMBER", "Carries HLA-[B*5801] and is well.", "public-code"),
         ("PHONE_NUMBER", "At [911] now.", None),
     ],
 )
@@ -98,10 +105,24 @@ def test_the_tagger_s_numbers_need_four_digits(entity, text, lifted):
         ("family-name", "Seen by [Graves] today.", None),
         ("town", "From [Kawasaki] today.", None),
         ("town", "Known [Kawasaki] disease.", "eponym"),
+        ("town", "The [Edinburgh] Postnatal Depression Scale.", "medical-name"),
+        ("town", "Seen in [Edinburgh] with depression.", None),
     ],
 )
 def test_a_listed_name_is_lifted_by_its_disease_only(detector, text, lifted):
     assert lift(text, detector) == lifted
+
+
+@pytest.mark.parametrize(
+    ("text", "lifted"),
+    [
+        ("Known Charcot-[Marie]-Tooth disease.", "eponym"),
+        ("Known to [marie.tooth]", None),
+        ("Seen with [Marie] today.", None),
+    ],
+)
+def test_a_url_without_a_mark_of_one_is_judged_as_a_word(text, lifted):
+    assert lift(text, "tagger", "URL", 0.6) == lifted
 
 
 def test_a_house_number_is_read_by_one_who_guesses_no_numbers():
@@ -189,9 +210,29 @@ def test_a_person_is_found_with_title_and_initials(text, found):
 
 
 @pytest.mark.parametrize(
+    ("text", "covered"),
+    [
+        ("known EDA since birth", True),
+        ("(EDA) in the family", True),
+        ("known Eda since birth", False),
+        ("KNOWN EDA SINCE BIRTH", False),
+        ("EDA WALSH", False),
+        ("known EDAR since birth", False),
+    ],
+)
+def test_a_short_form_of_the_vocabulary_stands_in_capitals(text, covered):
+    """Amid small letters; anywhere else Eda may be somebody."""
+    start = text.upper().find("EDA")
+
+    assert Terms(["ectodermal dysplasia", "EDA"]).covers(text, start, start + 3) is covered
+
+
+@pytest.mark.parametrize(
     ("text", "name"),
     [
         ("Rose\nQuackenbush was seen.", "Rose\nQuackenbush"),
+        ("acute liver failure; ALF\nRegister: letter", "ALF"),
+        ("polycythaemia vera\nRegister: letter", "vera"),
         ("Seen with Jennifer. Walsh came later.", "Jennifer. Walsh"),
         ("Seen by Quackenbush, Okonkwo, MD.", "Quackenbush, Okonkwo"),
     ],
