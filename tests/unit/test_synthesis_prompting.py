@@ -1,5 +1,6 @@
 """Drafts: repeatable, in the sheet's shares, the constant part first."""
 
+import random
 import re
 from collections import Counter
 from dataclasses import replace
@@ -7,8 +8,10 @@ from itertools import islice, pairwise
 
 import pytest
 
+from appliance.gate.unwrapping.spelling import unleet
 from appliance.records.prompts import DraftKind
 from appliance.records.tasks import DraftMix, Term, Vocabulary
+from appliance.synthesis.prompting.codes import invent_symbol, invent_variant
 from appliance.synthesis.prompting.demonstrations import ROTATION
 from appliance.synthesis.prompting.stream import drafts, make_draft
 from tests.lib.small_task import small_sheet, small_vocabulary
@@ -146,3 +149,12 @@ def test_an_invented_code_is_no_name_of_the_vocabulary():
     names = {surface for term in small_vocabulary().terms for surface in term.surfaces}
 
     assert not names.intersection(codes(take(400, sheet=with_counter_example("BRCA1"))))
+
+
+def test_an_invented_code_is_nobody():
+    """The gate reads no name out of its digits and no room out of its letters."""
+    rng = random.Random(7)
+    made = [invent_symbol(rng, set()) for _ in range(2000)]
+    made += [invent_variant(rng) for _ in range(2000)]
+
+    assert not [code for code in made if unleet(code) or code.startswith("RM")]

@@ -190,12 +190,11 @@ class _NameReader:
             bare in lexicon.family_names().clear
             and len(bare) >= _MIN_FAMILY
             and word.is_capitalised
+            and not word.text.isupper()
             and self._has_capitals
             and bare not in lexicon.eponyms()
             and not lexicon.is_known_word(bare)
         ):
-            if word.text.isupper():
-                return
             yield self._hit(word.start, word.end, 0.45, "family-name")
 
     def _is_followed_by_name(self, index: int) -> bool:
@@ -220,7 +219,7 @@ class _NameReader:
 
     def _is_followed_by_small(self, index: int) -> bool:
         """In small letters amid capitals: "john smith" is a name, "marina" alone a harbour."""
-        if not self._adjoins(index, " "):
+        if not self._adjoins(index, " ") or self._is_label(index + 1):
             return False
         following = _bare(self._words[index + 1])
         return following in lexicon.family_names() and len(following) >= _MIN_FAMILY
@@ -230,10 +229,16 @@ class _NameReader:
         end = index
         while end - index < _MAX_PARTS - 1 and self._adjoins(end, ". "):
             following = self._words[end + 1]
-            if not self._continues_name(following, end):
+            if self._is_label(end + 1) or not self._continues_name(following, end):
                 break
             end += 1
         return end
+
+    def _is_label(self, index: int) -> bool:
+        """A field's label on a line of its own: "Register: letter" goes on with no name."""
+        word = self._words[index]
+        begins_line = self._text.startswith("\n", word.start - 1)
+        return begins_line and self._text.startswith(":", word.end)
 
     def _continues_name(self, word: Word, before: int) -> bool:
         gap = self._text[self._words[before].end : word.start]
