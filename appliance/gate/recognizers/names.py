@@ -10,7 +10,7 @@ from typing import Final
 import regex  # type: ignore[import-untyped]  # ships no types
 
 from appliance.gate import lexicon
-from appliance.gate.recognizers.rules import Rule, find_all, rule
+from appliance.gate.recognizers.rules import Rule, RuleSet, rule
 from appliance.gate.recognizers.words import Word, split_words, uses_capitals
 from appliance.records.verdicts import Hit
 
@@ -52,11 +52,12 @@ _RULES: Final[tuple[Rule, ...]] = (
     rule("name-field", "PERSON", 0.8, r"\b(?:(?:patient|pt|full|legal|maiden|last|first|family|given|sur|nick|preferred)[\s']{0,2}s?\s?name|name|surname|alias|aka|a\.k\.a\.?)\s?(?:is|was|:|=|-)\s?(?P<id>[a-z][a-z'.-]*(?:,?\s(?!is\b|was\b|and\b|with\b|who\b|has\b|had\b|a\b|the\b|at\b|in\b|on\b|for\b|from\b|dob\b|mrn\b|age\b)[a-z][a-z'.-]*){0,2})"),
     rule("initial-and-name", "PERSON", 0.5, r"(?<![\w.])(?P<id>(?-i:[A-Z]\.\s?(?:[A-Z]\.\s?)?[A-Z][a-z]{2,20}(?:-[A-Z][a-z]+)?))(?!\w)", lambda text: not lexicon.is_known_word(text.split(".")[-1].strip())),
 )  # fmt: skip
+_RULE_SET: Final = RuleSet(_RULES)
 
 
 def find(text: str) -> Iterator[Hit]:
     """People, by title, cue, suffix or lexicon."""
-    yield from find_all(_RULES, text)
+    yield from _RULE_SET.find(text)
     words = split_words(text)
     has_capitals = uses_capitals(text)
     reader = _NameReader(text, words, has_capitals=has_capitals)

@@ -12,7 +12,7 @@ from typing import Any, Final
 import regex  # type: ignore[import-untyped]  # ships no types
 
 from appliance.gate import lexicon
-from appliance.gate.recognizers.rules import Literals, Rule, find_all, rule
+from appliance.gate.recognizers.rules import Literals, Rule, RuleSet, rule
 from appliance.gate.recognizers.words import Word, split_words, uses_capitals
 from appliance.records.verdicts import Hit
 
@@ -86,11 +86,12 @@ _RULES: Final[tuple[Rule, ...]] = (
     rule("ward", "LOCATION", 0.5, r"(?-i:\b[A-Z][a-z]{3,}(?:\s[A-Z][a-z]+)?\s(?:Ward|Wing|Pavilion|Tower))\b", _is_proper_ward),
     rule("county", "LOCATION", 0.6, r"(?-i:\b[A-Z][a-z]+(?:\s[A-Z][a-z]+)?\s(?:County|Township|Parish|Borough|Village|Reservation)\b)"),
 )  # fmt: skip
+_RULE_SET: Final = RuleSet(_RULES)
 
 
 def find(text: str) -> Iterator[Hit]:
     """Addresses, towns, hospitals and their parts."""
-    yield from find_all(_RULES, text)
+    yield from _RULE_SET.find(text)
     words = split_words(text)
     has_capitals = uses_capitals(text)
     yield from _find_institutions(text, has_capitals=has_capitals)
