@@ -10,13 +10,11 @@ import regex  # type: ignore[import-untyped]  # ships no types
 
 from appliance.errors import DetectorFailed
 from appliance.gate.recognizers.beginnings import read_shape
-from appliance.gate.recognizers.sieve import Sieve
+from appliance.gate.recognizers.sieve import Sieve, find_at
 from appliance.records.verdicts import Hit
 
 # Presidio skips a pattern that takes too long. Here it denies.
 _TIMEOUT_S: Final = 5.0
-# From here on one search costs less than a look at each place.
-_MANY_PLACES: Final = 40
 
 Finder = Callable[[str], Iterable[Hit]]
 """What a recognizer does: text in, hits out."""
@@ -49,7 +47,7 @@ class Rule:
         return self._take(self._everywhere(text))
 
     def find_at(self, text: str, places: Sequence[int]) -> Iterator[Hit]:
-        """Every find in `text`, the places given where a match can begin.
+        """Every find in `text`, of which is known where a match can begin.
 
         Args:
             text: The text.
@@ -58,20 +56,10 @@ class Rule:
         Raises:
             DetectorFailed: The search took too long.
         """
-        return self.find(text) if len(places) > _MANY_PLACES else self._take(self._at(text, places))
+        return self._take(find_at(self.pattern, text, places, _TIMEOUT_S))
 
     def _everywhere(self, text: str) -> Iterator[Any]:
         yield from self.pattern.finditer(text, timeout=_TIMEOUT_S)
-
-    def _at(self, text: str, places: Sequence[int]) -> Iterator[Any]:
-        """The matches that a search through the whole text would give."""
-        done = 0
-        for place in places:
-            if place >= done:
-                match = self.pattern.match(text, place, timeout=_TIMEOUT_S)
-                if match is not None:
-                    yield match
-                    done = max(match.end(), place + 1)
 
     def _take(self, matches: Iterator[Any]) -> Iterator[Hit]:
         group = "id" if "id" in self.pattern.groupindex else 0

@@ -7,7 +7,7 @@ begin there.
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -23,9 +23,13 @@ from appliance.gate.recognizers.beginnings import (
     Beginnings,
     Shape,
     frequency,
+    read_shape,
 )
 
 _WORD_BITS: Final = 64
+# From here on one search costs less than a look at each place.
+_MANY_PLACES: Final = 40
+_BATCH: Final = 32
 # What stands in every other text is not worth a look.
 _RARE: Final = 0.01
 _DIGITS: Final = re.compile(r"[0-9\x80-\U0010ffff]+")
@@ -66,8 +70,58 @@ class Sieve:
                 yield number, np.flatnonzero(hits[:, word] & np.uint64(1 << bit)).tolist()
 
 
-# Several sieves read a text one after the other.
-@lru_cache(1)
+class Search:
+    """A search with one pattern, which looks only where a match can begin.
+
+    Args:
+        pattern: Compiled by `regex`; it never matches nothing.
+    """
+
+    def __init__(self, pattern: Any) -> None:
+        self._pattern = pattern
+
+    @cached_property
+    def _sieve(self) -> Sieve:
+        return Sieve([read_shape(self._pattern.pattern, self._pattern.flags)])
+
+    def find(self, text: str, timeout_s: float) -> Iterator[Any]:
+        """The matches that `finditer` gives.
+
+        Raises:
+            TimeoutError: The search took too long.
+        """
+        yield from find_at(self._pattern, text, self.find_places(text), timeout_s)
+
+    def find_places(self, text: str) -> list[int]:
+        """Where a match could begin, ascending; it does nowhere else."""
+        return next((places for _, places in self._sieve.find_places(text)), [])
+
+
+def find_at(pattern: Any, text: str, places: Sequence[int], timeout_s: float) -> Iterator[Any]:
+    """The matches that `pattern.finditer` gives, where they can begin at these places only.
+
+    Args:
+        pattern: Compiled by `regex`; it never matches nothing.
+        text: The text.
+        places: Ascending.
+        timeout_s: Time for each search.
+
+    Raises:
+        TimeoutError: A search took too long.
+    """
+    if len(places) > _MANY_PLACES:
+        yield from pattern.finditer(text, timeout=timeout_s)
+        return
+    done = 0
+    for place in places:
+        match = pattern.match(text, place, timeout=timeout_s) if place >= done else None
+        if match is not None:
+            yield match
+            done = match.end()
+
+
+# Several sieves read the texts of a batch, one sieve after the other.
+@lru_cache(_BATCH)
 def _read(text: str) -> tuple[NDArray[np.intp], int, int]:
     """The text's characters as numbers, edges around them; its longest runs."""
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
