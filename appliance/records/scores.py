@@ -47,3 +47,56 @@ class ScoreCard:
     overall: Score
     per_label: dict[str, Score]
     baselines: dict[str, Score]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A number with its 95 % bootstrap interval over documents."""
+
+    value: float
+    ci_low: float
+    ci_high: float
+
+
+@dataclass(frozen=True, slots=True)
+class RelationScore:
+    """How well labels of pairs agree with gold.
+
+    Attributes:
+        macro_f1: Mean of the F1 of every label, `UNRELATED` among them, 0 to 1.
+        mcc: Matthews correlation coefficient over all labels, -1 to 1; 0 for one constant answer.
+        positive_f1: F1 over all labels but `UNRELATED`, micro-averaged, 0 to 1.
+        precision: Of these, 0 to 1.
+        recall: Of these, 0 to 1.
+        pairs: Count of pairs.
+        positive: Pairs that gold relates.
+        predicted: Pairs that the labels relate.
+    """
+
+    macro_f1: Figure
+    mcc: Figure
+    positive_f1: Figure
+    precision: float
+    recall: float
+    pairs: int
+    positive: int
+    predicted: int
+
+
+@dataclass(frozen=True, slots=True)
+class RelationScoreCard:
+    """One evaluation of a relation adapter: beside the free answer on the same gold.
+
+    Attributes:
+        adapter: Name of the adapter.
+        gold: Name of the gold file (its last path component).
+        documents: Count of gold texts.
+        overall: The adapter.
+        baselines: Name of the baseline ("always yes") and its score.
+    """
+
+    adapter: str
+    gold: str
+    documents: int
+    overall: RelationScore
+    baselines: dict[str, RelationScore]

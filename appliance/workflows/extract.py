@@ -14,9 +14,10 @@ from appliance.clinical.vault.store import Vault
 from appliance.cluster.batches import map_blocks
 from appliance.cluster.connect import Cluster, connected
 from appliance.errors import ApplianceError
-from appliance.learning.adapters import read_adapter
+from appliance.learning.adapters import read_adapter, require_kind
 from appliance.learning.basemodels.store import ModelStore
 from appliance.learning.inference.labeller import AdapterLabeller
+from appliance.records.cards import HeadKind
 from appliance.records.events import Fact
 from appliance.records.identifiers import Digest, NoteId
 from appliance.records.progress import Progress
@@ -146,6 +147,7 @@ def _prepare(site: Site, adapter: str, out: str, output_format: str) -> _Job:
     check_name(out, "findings", "--out")
     directory = site.paths.adapters / adapter
     card, digest = read_adapter(directory)
+    require_kind(card, HeadKind.ENTITIES)
     base = ModelStore(site.paths.models).resolve(card.base)
     with opened_vault(site) as vault:
         note_ids, source_digest = vault.note_ids(), vault.digest()

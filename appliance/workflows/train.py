@@ -16,7 +16,7 @@ from appliance.errors import BadInput
 from appliance.learning.adapters import read_adapter
 from appliance.learning.basemodels.store import BaseModel, ModelStore
 from appliance.learning.tuning.fit import fit
-from appliance.records.cards import AdapterCard, CorpusCard
+from appliance.records.cards import AdapterCard, CorpusCard, PairTypes
 from appliance.records.identifiers import Digest
 from appliance.records.progress import Progress
 from appliance.settings.names import check_name, is_name
@@ -66,6 +66,7 @@ class _Job:
     corpus_digest: Digest
     base: str
     types: tuple[str, ...]
+    pairs: tuple[PairTypes, ...]
 
 
 def train(
@@ -157,6 +158,7 @@ def _prepare(site: Site, task: str, corpus: str, base: str | None, out: str) -> 
         corpus_digest=read_manifest(directory, KIND, check=False).digest,
         base=model,
         types=tuple(entity.name for entity in sheet.entities),
+        pairs=tuple(PairTypes(one.name, one.head, one.tail) for one in sheet.taught),
     )
 
 
@@ -168,6 +170,7 @@ def _find_finished(site: Site, job: _Job) -> AdapterCard | None:
     learning = site.settings.learning
     same = (
         card.corpus_digest == job.corpus_digest
+        and card.pairs == job.pairs
         and card.base_digest == ModelStore(site.paths.models).digest_of(job.base)
         and card.seed == learning.seed
         and card.epochs == learning.epochs
@@ -225,6 +228,7 @@ def _config(
         "base_name": base.name,
         "base_digest": base.digest,
         "types": list(job.types),
+        "pairs": [dataclasses.asdict(pair) for pair in job.pairs],
         "made_at": site.clock.now().isoformat(timespec="seconds"),
         "metrics": str(metrics),
         "threads": max(1, cluster.cpus // workers),

@@ -28,7 +28,7 @@ from appliance.records.prompts import DraftKind, Route, SamplingParameters
 from appliance.spending.purse import Purse
 from appliance.synthesis.backends.chatgpt.client import continue_opening
 from appliance.synthesis.curation.corpus import read_corpus
-from appliance.synthesis.prompting.stream import make_draft
+from appliance.synthesis.prompting.drafting import make_draft
 from appliance.workflows import gateway as gateway_workflow
 from appliance.workflows import orders
 from appliance.workflows import synthesize as workflow

@@ -9,11 +9,12 @@ from itertools import islice, pairwise
 import pytest
 
 from appliance.gate.unwrapping.spelling import unleet
-from appliance.records.prompts import DraftKind
+from appliance.records.prompts import ENTITY_KINDS, DraftKind
 from appliance.records.tasks import DraftMix, Term, Vocabulary
 from appliance.synthesis.prompting.codes import invent_symbol, invent_variant
 from appliance.synthesis.prompting.demonstrations import ROTATION
-from appliance.synthesis.prompting.stream import drafts, make_draft
+from appliance.synthesis.prompting.drafting import make_draft
+from appliance.synthesis.prompting.stream import drafts
 from tests.lib.small_task import small_sheet, small_vocabulary
 
 
@@ -111,7 +112,7 @@ def test_the_smallest_vocabulary_serves(count):
 
     found = take(100, vocabulary=Vocabulary("tests", terms, "2" * 64))
 
-    assert {draft.kind for draft in found} == set(DraftKind) - {DraftKind.ABBREVIATION}
+    assert {draft.kind for draft in found} == set(ENTITY_KINDS) - {DraftKind.ABBREVIATION}
     assert all(len(set(draft.entities)) == len(draft.entities) for draft in found)
 
 

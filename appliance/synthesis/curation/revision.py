@@ -105,8 +105,8 @@ def revise_card(
         made_at: ISO 8601, UTC.
     """
     origins = Counter(example.origin for example in kept)
-    before = {example.example_id for example in base}
-    same = sum(example.example_id in before for example in kept)
+    before = {example.example_id: example for example in base}
+    same = sum(before.get(example.example_id) == example for example in kept)
     return dataclasses.replace(
         card,
         name=name,
@@ -117,6 +117,7 @@ def revise_card(
         splits=dict(Counter(example.split.value for example in kept)),
         entities=dict(Counter(span.label for example in kept for span in example.spans)),
         without_entity=sum(not example.spans for example in kept),
+        relations=dict(Counter(pair.label for example in kept for pair in example.relations)),
         made_at=made_at,
         parent=f"{card.name}@{digest}",
         revision={

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from appliance.records.spans import Span
-from appliance.records.tasks import LabelSheet
+from appliance.records.tasks import LabelSheet, PairExample, RelationType
 from appliance.synthesis.curation.lexicon import Lexicon
 from appliance.synthesis.curation.reasons import Reason
 from appliance.synthesis.curation.words import split_words
@@ -46,14 +46,20 @@ class Demonstrated:
 
     def __init__(self, sheet: LabelSheet, lexicon: Lexicon) -> None:
         self._grams: Grams = set()
-        for shown in sheet.demonstrations:
-            spans = [match.span for match in lexicon.find(shown.text, shown.entities)]
-            self._grams |= _grams(mask(shown.text, spans), _GRAM)
+        pairs = [one for relation in sheet.taught for one in _examples(relation)]
+        shown = [(one.text, one.entities) for one in sheet.demonstrations]
+        for text, entities in [*shown, *((one.text, (one.head, one.tail)) for one in pairs)]:
+            spans = [match.span for match in lexicon.find(text, entities)]
+            self._grams |= _grams(mask(text, spans), _GRAM)
 
     def share(self, masked: Sequence[str]) -> float:
         """Share of the text's runs of four words that a demonstration holds too, 0 to 1."""
         grams = _grams(masked, _GRAM)
         return len(grams & self._grams) / len(grams) if grams else 0.0
+
+
+def _examples(relation: RelationType) -> tuple[PairExample, ...]:
+    return relation.teaching.examples if relation.teaching else ()
 
 
 class Seen:
