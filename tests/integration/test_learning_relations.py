@@ -6,7 +6,6 @@ from itertools import islice
 
 import pytest
 import torch
-from appliance.synthesis.curation.exports import to_jsonl
 from click.testing import CliRunner
 
 from appliance.cli.main import cli
@@ -26,6 +25,7 @@ from appliance.records.spans import Span
 from appliance.settings.tasks import load_sheet_file
 from appliance.synthesis.curation.corpus import read_corpus, write_corpus
 from appliance.synthesis.curation.curator import Curator
+from appliance.synthesis.curation.formats.jsonl import to_lines
 from appliance.synthesis.prompting.pairs import pair_lines
 from appliance.workflows.evaluate import evaluate
 from appliance.workflows.site import init
@@ -209,7 +209,7 @@ def test_evaluate_scores_pairs_beside_always_yes(world, tmp_path):
 
 def test_a_corpus_keeps_its_pairs(world):
     _, examples = read_corpus(world / "corpora" / "pairs")
-    lines = [json.loads(line) for line in to_jsonl(examples)]
+    lines = [json.loads(line) for line in to_lines(examples)]
 
     assert Counter(len(line["relations"]) for line in lines) == {1: 150}
     for line, example in zip(lines, examples, strict=True):
