@@ -83,6 +83,7 @@ def synthesize(
         *((f"  {name}", number) for name, number in card.splits.items()),
         ("without an entity", card.without_entity),
         *((f"spans: {label}", number) for label, number in card.entities.items()),
+        *((f"pairs: {label}", number) for label, number in card.relations.items()),
         ("answers", card.completions),
         *((f"  dropped: {reason}", number) for reason, number in card.dropped.items()),
         ("drafts denied by the gate", card.denied),

@@ -99,6 +99,10 @@ def show(sheet: str, site: Path | None, as_json: bool) -> None:
     relations = [(r.name, f"{r.head} > {r.tail}", r.definition) for r in content.relations]
     if relations:
         render.emit_table("Relations", ("name", "between", "definition"), relations)
+    for relation in content.relations:
+        if relation.teaching is not None:
+            examples = [(one.kind.value, one.text) for one in relation.teaching.examples]
+            render.emit_table(f"Sentences for {relation.name}", ("pair is", ""), examples)
     render.emit_table("In counts", ("", ""), _rows(workflow.validate(sheet, site)))
 
 
@@ -156,5 +160,9 @@ def _rows(summary: workflow.TaskSummary) -> list[tuple[str, object]]:
         ("registers", summary.registers),
         ("topics", summary.topics),
         ("demonstrations", summary.demonstrations),
+        *(
+            (f"examples of {name}", f"{count} sentences")
+            for name, count in summary.pair_examples.items()
+        ),
         ("vocabulary", summary.source),
     ]

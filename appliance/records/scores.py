@@ -100,3 +100,87 @@ class RelationScoreCard:
     documents: int
     overall: RelationScore
     baselines: dict[str, RelationScore]
+
+
+@dataclass(frozen=True, slots=True)
+class DirectArm:
+    """What a language model did that was asked directly.
+
+    Attributes:
+        model: Name and digest.
+        questions: Asked, or to be asked.
+        denied: Of these, kept here by the gate; each counts as an empty answer.
+        refused: Of these, not taken by the engine; each counts as an empty answer.
+    """
+
+    model: str
+    questions: int
+    denied: int
+    refused: int
+
+
+@dataclass(frozen=True, slots=True)
+class PaperEntities:
+    """The row of entities: strict F1 on the same texts.
+
+    Attributes:
+        gold: Name of the gold file.
+        documents: Texts that were scored.
+        of: Texts in the file.
+        direct: The language model, asked directly.
+        asked: What that took.
+        adapter: Name of the adapter trained on invented text.
+        trained: The adapter.
+        dictionary: The free baseline.
+    """
+
+    gold: str
+    documents: int
+    of: int
+    direct: Score
+    asked: DirectArm
+    adapter: str
+    trained: Score
+    dictionary: Score
+
+
+@dataclass(frozen=True, slots=True)
+class PaperRelations:
+    """The row of relations, on the same pairs.
+
+    Attributes:
+        gold: Name of the gold file.
+        documents: Texts that were scored.
+        of: Texts in the file.
+        direct: The language model, asked directly.
+        asked: What that took.
+        adapter: Name of the adapter trained on invented text.
+        trained: The adapter.
+        always_yes: The free baseline.
+    """
+
+    gold: str
+    documents: int
+    of: int
+    direct: RelationScore
+    asked: DirectArm
+    adapter: str
+    trained: RelationScore
+    always_yes: RelationScore
+
+
+@dataclass(frozen=True, slots=True)
+class PaperTable:
+    """The paper's table with our models; a row is None where no gold was named for it.
+
+    Attributes:
+        entities: Named entity recognition.
+        relations: Relation extraction.
+        seed: Of the sample of texts, where not all were scored.
+        published: What the paper reports, in per cent: task to direct and trained.
+    """
+
+    entities: PaperEntities | None
+    relations: PaperRelations | None
+    seed: int
+    published: dict[str, tuple[float, float]]

@@ -34,6 +34,7 @@ class TaskSummary:
         topics: Count of topics for sentences without an entity.
         demonstrations: Count.
         source: Of the vocabulary, with its licence.
+        pair_examples: Relation type to count of example sentences; those that are taught.
     """
 
     name: str
@@ -47,6 +48,7 @@ class TaskSummary:
     topics: int
     demonstrations: int
     source: str
+    pair_examples: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,11 @@ def summarise(sheet: LabelSheet, vocabulary: Vocabulary) -> TaskSummary:
         topics=len(sheet.topics),
         demonstrations=len(sheet.demonstrations),
         source=vocabulary.source,
+        pair_examples={
+            relation.name: len(relation.teaching.examples)
+            for relation in sheet.taught
+            if relation.teaching
+        },
     )
 
 

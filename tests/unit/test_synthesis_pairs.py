@@ -206,5 +206,19 @@ def test_a_relation_needs_names_for_both_ends(tmp_path):
         load_sheet_file(tmp_path / "harm.toml")
 
 
+def test_a_vocabulary_without_another_name_is_refused(tmp_path):
+    """It ends in words, not in an endless search."""
+    write_pair_task(tmp_path)
+    rows = (tmp_path / "harm.tsv").read_text().splitlines()
+    kept = [row for row in rows if not row.endswith("Drug")] + [
+        f"{name}\t\t\tDrug" for name in ("aspirin", "aspirin tablet")
+    ]
+    (tmp_path / "harm.tsv").write_text("\n".join(kept) + "\n")
+    task = load_sheet_file(tmp_path / "harm.toml")
+
+    with pytest.raises(BadInput, match="too few names of Drug"):
+        list(islice(pair_lines(*task, 0), 50))
+
+
 def test_only_kinds_of_pairs_are_asked_of_a_sheet_that_teaches_a_relation(task):
     assert {draft.kind for draft in islice(drafts(*task, 5), 80)} == set(PAIR_KINDS)

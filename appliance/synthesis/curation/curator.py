@@ -116,12 +116,14 @@ class Curator:
             return fault
         return self._to_example(text, matches, draft.draft_id, completion.model)
 
-    def _find_repetition(self, text: str, matches: Sequence[Match]) -> Reason | None:
+    def _find_repetition(
+        self, text: str, matches: Sequence[Match], *, is_opened: bool = False
+    ) -> Reason | None:
         """What it repeats, or None; then it is known from now on."""
         masked, normalised = mask(text, [match.span for match in matches]), normalise(text)
         if self._demonstrated.share(masked) > MAX_SHARED:
             return Reason.PARROTED
-        fault = self._seen.find_fault(masked, normalised)
+        fault = self._seen.find_fault(masked, normalised, is_opened=is_opened)
         if fault is None:
             self._seen.add(masked, normalised)
         return fault
@@ -145,7 +147,7 @@ class Curator:
         if found is None:
             return Reason.UNGROUNDED
         matches, pair = found
-        fault = self._find_repetition(text, matches)
+        fault = self._find_repetition(text, matches, is_opened=bool(draft.opening))
         if fault is not None:
             return fault
         label = self._relations[draft.relation].label_of(PairKind(draft.kind.value))

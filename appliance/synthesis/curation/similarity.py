@@ -76,12 +76,22 @@ class Seen:
         self._near = MinHashLSH(threshold=NEAR, num_perm=_PERMUTATIONS)
         self._beginnings: Counter[tuple[str, ...]] = Counter()
 
-    def find_fault(self, masked: Sequence[str], normalised: str) -> Reason | None:
-        """What speaks against taking it, or None."""
+    def find_fault(
+        self, masked: Sequence[str], normalised: str, *, is_opened: bool = False
+    ) -> Reason | None:
+        """What speaks against taking it, or None.
+
+        Args:
+            masked: Its words, each entity as one mark.
+            normalised: Its words.
+            is_opened: Whether its beginning was given, and says nothing of what was written.
+        """
         if normalised in self._exact:
             return Reason.DUPLICATE
         if self._near.query(_minhash(masked)):
             return Reason.NEAR_DUPLICATE
+        if is_opened:
+            return None
         allowed = _SAME_BEGINNING + len(self._exact) // _PER_EXAMPLES
         if self._beginnings[tuple(masked[:_BEGINNING])] >= allowed:
             return Reason.MONOTONOUS

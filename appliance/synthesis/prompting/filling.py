@@ -3,8 +3,11 @@
 import re
 from typing import Final
 
+from appliance.errors import BadInput
 from appliance.synthesis.prompting.slots import SLOT, Slots
 
+# A vocabulary that has a fitting name at all has many.
+_TRIES: Final = 200
 _HEAD: Final = "head"
 _TAIL: Final = "tail"
 _PLAIN: Final = re.compile(r"[^a-z0-9]+")
@@ -14,6 +17,9 @@ def fill(line: str, head: str, tail: str, slots: Slots) -> str:
     """The line with head and tail in their places and something else in every other slot.
 
     Other entities are none that could be taken for one of the two: neither is part of the other.
+
+    Raises:
+        BadInput: The vocabulary has no such name.
     """
     used = [_plain(head), _plain(tail)]
     text, position = "", 0
@@ -35,11 +41,15 @@ def fill(line: str, head: str, tail: str, slots: Slots) -> str:
 
 
 def _another(label: str, used: list[str], slots: Slots) -> str:
-    while True:
+    for _ in range(_TRIES):
         name = slots.entity(label)
         plain = _plain(name)
         if not any(plain in other or other in plain for other in used):
             return name
+    raise BadInput(
+        f"The vocabulary has too few names of {label} that are no part of each other.",
+        "Add terms of that label, or leave it out of openings and frames.",
+    )
 
 
 def _plain(name: str) -> str:
