@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Final
 
 from appliance.errors import BackendRefused
@@ -21,13 +22,12 @@ from appliance.synthesis.routing.policy import load_routing
 from appliance.workflows.dispatch import Inspector
 from appliance.workflows.scan import open_site_gate
 from appliance.workflows.site import Site
-from appliance.workflows.supply import EngineSupply
+from appliance.workflows.supply import STAMPS, EngineSupply
 
 # The most likely words: what is measured is what the model knows, not how it draws.
 PARAMETERS: Final = SamplingParameters(temperature=0.0, max_tokens=48)
 # No stamp is older than a few rounds of answers when its prompt is sent.
 _ROUNDS: Final = 2
-STAMPS: Final = ".questions.db"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +67,14 @@ def ask_locally(site: Site, questions: Sequence[Draft], progress: Progress) -> A
     )
     model = ModelStore(site.paths.models).resolve(site.settings.vllm.model)
     spent = SpentFile(site.paths.journal / STAMPS)
-    checker = open_checker(site.keys, site.clock, site.policy_digest, spent)
+    checker = open_checker(site.keys, site.clock, site.policy_digest, Route.VLLM, spent)
     with EngineSupply(site, model, checker, progress) as engine:
         backend = engine.fresh()
         progress.begin("ask", len(questions))
         asking = Asking(site.ledger, gate, site.settings.vllm.max_concurrent, progress)
-        for_route = {Route.VLLM}
+        usable = {Route.VLLM}
         return asyncio.run(
-            asking.ask(backend, questions, lambda cleared: choose(cleared, policy, for_route))
+            asking.ask(backend, questions, lambda draft: choose(draft, policy, usable))
         )
 
 
@@ -100,7 +100,7 @@ class Asking:
         self,
         backend: Backend,
         questions: Sequence[Draft],
-        choose_route: Callable[[ClearedPrompt], Route],
+        choose_route: Callable[[Draft], Route],
     ) -> Answers:
         """The answers, in order; a question that was denied or refused has none.
 
@@ -115,12 +115,14 @@ class Asking:
             size = self._slots * _ROUNDS
             for start in range(0, len(questions), size):
                 batch = questions[start : start + size]
-                rulings = await asyncio.to_thread(self._gate.clear_many, batch)
+                rulings: list[ClearedPrompt | Verdict] = []
+                for route, group in groupby(batch, choose_route):
+                    rulings += await asyncio.to_thread(self._gate.clear_many, list(group), route)
                 # The gate has told the ledger of those that it denied.
                 was_denied += [isinstance(ruling, Verdict) for ruling in rulings]
                 slots = asyncio.Semaphore(self._slots)
                 texts += await asyncio.gather(
-                    *(self._send(backend, ruling, slots, choose_route) for ruling in rulings)
+                    *(self._send(backend, ruling, slots) for ruling in rulings)
                 )
         finally:
             await backend.aclose()
@@ -132,18 +134,16 @@ class Asking:
         backend: Backend,
         ruling: ClearedPrompt | Verdict,
         slots: asyncio.Semaphore,
-        choose_route: Callable[[ClearedPrompt], Route],
     ) -> str | None:
         if isinstance(ruling, Verdict):
             self._progress.advance()
             return None
-        route = choose_route(ruling)
         async with slots:
             digest = hashlib.sha256(ruling.draft.prompt.encode()).hexdigest()
             facts: dict[str, Fact] = {
                 "draft": ruling.draft.draft_id,
                 "prompt": digest,
-                "route": route.value,
+                "route": ruling.route.value,
             }
             self._recorder.record("prompt.sent", facts)
             try:

@@ -38,11 +38,10 @@ from appliance.workflows.generation import Generation, Rooms, Tally
 from appliance.workflows.orders import Order, Prepared, find_finished, prepare
 from appliance.workflows.scan import open_site_gate
 from appliance.workflows.site import Site, open_site
-from appliance.workflows.supply import EngineSupply, GatewaySupply, Supply
+from appliance.workflows.supply import STAMPS, EngineSupply, GatewaySupply, Supply
 
 RESTARTS: Final = 3
 # No corpus can be called so: its journal lies beside this file.
-STAMPS: Final = ".stamps.db"
 PARAMETERS: Final = SamplingParameters(temperature=0.7, max_tokens=64)
 _TRIES_PER_LINE: Final = 4
 
