@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test check format clean bench-gate bench-gate-clean bench-gate-evasion bench-gate-index bench-gate-speed bench-gateway bench-learning bench-ledger
+.PHONY: install demo test check coverage format clean bench-gate bench-gate-clean bench-gate-evasion bench-gate-index bench-gate-speed bench-gateway bench-learning bench-ledger bench-quality
 
 install: $(STAMP)
 
@@ -35,6 +35,11 @@ check: install
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q -m "not slow and not gpu"
 
+# Every branch of the gate is walked by the quick tests; exit code 1 if one is not.
+coverage: install
+	$(BIN)/python -m pytest -q -m "not slow and not gpu" --cov=appliance/gate --cov-branch \
+	  --cov-report=term-missing:skip-covered --cov-fail-under=100
+
 # Benchmarks need the public corpora: APPLIANCE_CORPORA=DIR.
 bench-gate: install
 	$(BIN)/python -m tests.benchmarks.bench_gate
@@ -55,6 +60,10 @@ bench-gate-index: install
 
 bench-learning: install
 	$(BIN)/python -m pytest -s tests/benchmarks/bench_learning.py
+
+# What each part of a corpus is worth; hours. make bench-quality CORPUS=SITE/corpora/NAME GOLD=FILE
+bench-quality: install
+	$(BIN)/python -m tests.benchmarks.bench_quality $(CORPUS) $(GOLD) $(QUALITY)
 
 # Starts vLLM.
 bench-gateway: install

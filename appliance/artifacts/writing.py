@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -46,6 +47,38 @@ def check_writable(path: Path) -> None:
             raise OSError(missing, os.strerror(missing))
 
 
+def check_absent(path: Path) -> None:
+    """Nothing has that name: what somebody else put there is not overwritten.
+
+    Raises:
+        BadInput: Something has.
+    """
+    if os.path.lexists(path):
+        raise BadInput(f"{path} is there already.", "Remove it, or name another place.")
+
+
+@contextmanager
+def folder_atomically(path: Path, mode: int = 0o755) -> Iterator[Path]:
+    """A folder to fill; after the block it is at `path`, whole, or nowhere.
+
+    Raises:
+        NoSpace: The disk is full.
+        BadInput: The directory can't be written, or `path` is there with something in it.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with disk_errors(path):
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(mode)
+        try:
+            yield draft
+            _sync_files(draft)
+            draft.rename(path)
+            sync_directory(path.parent)
+        except BaseException:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise
+
+
 def write_atomically(path: Path, content: bytes, mode: int = 0o600) -> None:
     """`path` holds `content`, durably; a reader never sees a part of it.
 
@@ -76,3 +109,16 @@ def sync_directory(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _sync_files(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if path.is_dir():
+            sync_directory(path)
+            continue
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    sync_directory(folder)

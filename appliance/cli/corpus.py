@@ -1,16 +1,32 @@
-"""`appliance corpus show | export`."""
+"""`appliance corpus show | report | export | import | review`."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from appliance.cli import render
 from appliance.cli.options import PathType, dry_run_option, json_option, site_option
 
+if TYPE_CHECKING:
+    from appliance.workflows.profile import CorpusReport
+
+# Told here as well as in workflows, which load more than `--help` should.
+_FORMATS: Final = (
+    "jsonl",
+    "conll",
+    "gliner",
+    "label-studio",
+    "parquet",
+    "docbin",
+    "hf",
+    "brat",
+)
+
 
 @click.group()
 def corpus() -> None:
-    """Show and export corpora."""
+    """Show corpora, give them to other tools and people, and take back what they did."""
 
 
 @corpus.command()
@@ -34,7 +50,8 @@ def show(name: str, first: int, site: Path, as_json: bool) -> None:
         render.emit_json(view)
         return
     card = render.to_plain(view.card)
-    render.emit_table(f"Corpus {name}", ("what", "value"), card.items())
+    rows = [(what, render.in_words(value)) for what, value in card.items()]
+    render.emit_table(f"Corpus {name}", ("what", "value"), rows)
     rows = [
         (example.text, "; ".join(example.text[span.start : span.end] for span in example.spans))
         for example in view.examples
@@ -44,12 +61,69 @@ def show(name: str, first: int, site: Path, as_json: bool) -> None:
 
 @corpus.command()
 @click.argument("name")
-@click.option("--format", "form", type=click.Choice(["jsonl", "conll"]), default="jsonl")
+@click.option(
+    "--reference",
+    type=PathType(dir_okay=False),
+    help="Public texts like those that the adapter is to read: .txt (one a line), .jsonl or IOB2.",
+)
+@site_option
+@json_option
+def report(name: str, reference: Path | None, site: Path, as_json: bool) -> None:
+    """Tell how varied corpus NAME is, and how far from a reference.
+
+    Numbers only. With --reference it also tells which shares the label sheet's [mix] would need.
+    """
+    from appliance.workflows.profile import report_corpus
+
+    result = report_corpus(site, name, reference)
+    if as_json:
+        render.emit_json(result)
+        return
+    columns = ["all", *result.origins, *(["reference"] if result.gap else [])]
+    render.emit_table(f"Corpus {name}", ("", *columns), _profile_rows(result))
+    if result.gap and result.mix:
+        rows = [
+            ("divergence of words, bits", f"{result.gap.divergence:.2f}"),
+            ("of the reference missing: words, pairs, triples", _shares(result.gap.missing)),
+            ("of the corpus novel: words, pairs, triples", _shares(result.gap.novel)),
+            ("[mix] for texts like the reference", render.in_words(render.to_plain(result.mix))),
+        ]
+        render.emit_table("Beside the reference", ("", "value"), rows)
+
+
+def _profile_rows(result: "CorpusReport") -> list[tuple[str, ...]]:
+    profiles = [result.profile, *result.origins.values()]
+    profiles += [result.gap.reference] if result.gap else []
+    lines = {
+        "texts": [str(one.texts) for one in profiles],
+        "words a text: 10th, 50th, 90th percentile": [
+            " ".join(f"{words:.0f}" for words in one.words) for one in profiles
+        ],
+        "no mention": [f"{one.without_mention:.0%}" for one in profiles],
+        "several mentions": [f"{one.several_mentions:.0%}" for one in profiles],
+        "mentions a text": [f"{one.mentions:.2f}" for one in profiles],
+        "abbreviations among words": [f"{one.short_forms:.1%}" for one in profiles],
+        "words with digits": [f"{one.numbers:.1%}" for one in profiles],
+        "vocabulary named": [f"{one.coverage:.0%}" for one in profiles],
+        "distinct words, pairs, triples": [_shares(one.distinct) for one in profiles],
+        "entropy of words, bits": [f"{one.entropy:.1f}" for one in profiles],
+        "self-BLEU": [f"{one.self_bleu:.2f}" for one in profiles],
+    }
+    return [(name, *cells) for name, cells in lines.items()]
+
+
+def _shares(values: tuple[float, ...]) -> str:
+    return " ".join(f"{value:.0%}" for value in values)
+
+
+@corpus.command()
+@click.argument("name")
+@click.option("--format", "form", type=click.Choice(_FORMATS), default="jsonl", show_default=True)
 @click.option(
     "--out",
     "target",
-    type=PathType(dir_okay=False),
-    help="File to write; stdout where it is left out.",
+    type=PathType(),
+    help="File or, for hf and brat, folder to write; stdout where it is left out.",
 )
 @site_option
 @dry_run_option
@@ -57,19 +131,104 @@ def show(name: str, first: int, site: Path, as_json: bool) -> None:
 def export(
     name: str, form: str, target: Path | None, site: Path, dry_run: bool, as_json: bool
 ) -> None:
-    """Write corpus NAME as JSON lines or CoNLL (IOB2).
+    """Write corpus NAME in a format of another tool.
 
-    With --json, stdout holds one document, with the lines in it where no file was named.
+    Nothing is lost in any of them: `corpus import` takes the same examples back. parquet, docbin
+    (spaCy), hf (Hugging Face datasets) and brat need --out. With --json, stdout holds one document,
+    with the lines in it where nothing was named.
     """
     from appliance.workflows.corpus import document_export, export_corpus
 
-    if dry_run or as_json:
+    if dry_run or as_json or target is not None:
         document = document_export(site, name, form, target, dry_run=dry_run)
         if dry_run:
             place = target or "stdout"
             render.say(f"Would write {document.examples} examples as {form} to {place}.")
+        elif not as_json:
+            render.say(f"{document.examples} examples are in {target}.")
+        if document.setup:
+            render.say(f"Labelling interface of the project: {document.setup}")
         if as_json:
             render.emit_json(document)
         return
-    for line in export_corpus(site, name, form, target):
+    for line in export_corpus(site, name, form):
         click.echo(line)
+
+
+@corpus.command("import")
+@click.argument("source", type=PathType())
+@click.option("--format", "form", type=click.Choice(_FORMATS), default="jsonl", show_default=True)
+@click.option("--of", "name", required=True, help="The corpus that was exported.")
+@click.option("--out", required=True, help="Name of the new corpus.")
+@site_option
+@dry_run_option
+@json_option
+def import_(
+    source: Path, form: str, name: str, out: str, site: Path, dry_run: bool, as_json: bool
+) -> None:
+    """Take back an export that was worked on with another tool, as a new corpus.
+
+    Labels may have changed and examples may be missing; a text that is not in the corpus it came
+    from is refused, because nothing says how it was made.
+    """
+    from appliance.workflows.review import import_corpus
+
+    revision = import_corpus(site, source, form, name, out, dry_run=dry_run)
+    _tell(revision, dry_run=dry_run, as_json=as_json)
+
+
+@corpus.command()
+@click.argument("name")
+@click.option("--page", type=PathType(dir_okay=False), help="HTML file to write.")
+@click.option("--decisions", type=PathType(dir_okay=False), help="File that the page saved.")
+@click.option("--out", help="With --decisions: name of the new corpus.")
+@click.option(
+    "--undecided",
+    type=click.Choice(["keep", "drop"]),
+    default="keep",
+    show_default=True,
+    help="With --decisions: what becomes of examples without one.",
+)
+@site_option
+@dry_run_option
+@json_option
+def review(
+    name: str,
+    page: Path | None,
+    decisions: Path | None,
+    out: str | None,
+    undecided: str,
+    site: Path,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Let a person accept or reject the examples of corpus NAME.
+
+    With --page, write a page that does it in any browser, loads nothing and saves a file of
+    decisions. With --decisions and --out, make a new corpus of what was accepted.
+    """
+    from appliance.workflows.review import apply_decisions, write_review
+
+    if (page is None) == (decisions is None):
+        raise click.UsageError("Give --page to write the page, or --decisions to take them back.")
+    if page is not None:
+        written = write_review(site, name, page, dry_run=dry_run)
+        verb = "Would write" if dry_run else "Wrote"
+        render.say(f"{verb} {written.examples} examples to {page}; open it in a browser.")
+        if as_json:
+            render.emit_json(written)
+        return
+    if decisions is None or out is None:
+        raise click.UsageError("Give the new corpus a name with --out.")
+    keep = undecided == "keep"
+    revision = apply_decisions(site, name, decisions, out, keep_undecided=keep, dry_run=dry_run)
+    _tell(revision, dry_run=dry_run, as_json=as_json)
+
+
+def _tell(revision: object, *, dry_run: bool, as_json: bool) -> None:
+    if as_json:
+        render.emit_json(revision)
+        return
+    title = "What the corpus would be" if dry_run else "A new corpus"
+    fields = render.to_plain(revision)
+    render.emit_table(title, ("what", "value"), fields.items())

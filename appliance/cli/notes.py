@@ -86,7 +86,7 @@ def count(site: Path, as_json: bool) -> None:
 
 @notes.command()
 @click.argument("note_id", metavar="ID")
-@click.option("--reason", required=True, help="Why: letters and dashes, e.g. chart-review.")
+@click.option("--reason", required=True, help="Why: a word or a few, e.g. chart review.")
 @click.option("--show-text", is_flag=True, help="Print the note's text too.")
 @site_option
 @json_option
@@ -97,7 +97,8 @@ def show(note_id: str, reason: str, show_text: bool, site: Path, as_json: bool) 
     """
     from appliance.workflows.notes import show as show_note
 
-    view = show_note(site, note_id, reason, with_text=show_text)
+    # The ledger takes no prose: a few words become one.
+    view = show_note(site, note_id, "-".join(reason.lower().split()), with_text=show_text)
     if as_json:
         render.emit_json(view)
         return
@@ -122,8 +123,11 @@ def erase(patient: str, yes: bool, site: Path, as_json: bool, dry_run: bool) -> 
     """
     from appliance.workflows.notes import erase as erase_patient
 
-    if not (yes or dry_run or render.confirm("Erase this patient's notes for good?")):
-        raise BadInput("Not confirmed; nothing was erased.", "Answer y, or give --yes.")
+    if not (yes or dry_run):
+        found = erase_patient(site, patient, dry_run=True)
+        question = f"Erase this patient's {found.notes} note(s) and identifiers for good?"
+        if not render.confirm(question):
+            raise BadInput("Not confirmed; nothing was erased.", "Answer y, or give --yes.")
     erased = erase_patient(site, patient, dry_run=dry_run)
     if as_json:
         render.emit_json(erased)

@@ -26,14 +26,19 @@ def patients() -> None:
 def import_(file: Path, site: Path, dry_run: bool, as_json: bool) -> None:
     """Take the registry FILE (.csv or .jsonl) into the vault and tell the gate whom to look for.
 
-    Importing again adds to what is known. A row with an impossible birth date is refused and told
-    by its line; the others are imported, and the exit code is 2.
+    Importing again adds to what is known. A row with an impossible birth date or without any
+    identifier is refused and told by its line; the others are imported, and the exit code is 2.
 
     Example: appliance patients import registry.csv
     """
     result = workflow.import_patients(site, file, render.Bars(), dry_run=dry_run)
     for row in result.refused[:_SHOWN]:
         render.say(f"refused: line {row.line}: {row.reason}")
+    if result.mixed:
+        render.say(
+            f"{result.mixed} patient id(s) stand with several dates of birth: if they are "
+            "different people, give each an id of its own, or erasing one erases both."
+        )
     if as_json:
         render.emit_json(result)
     else:

@@ -88,6 +88,15 @@ def to_plain(value: object) -> Any:
     return value
 
 
+def in_words(value: object) -> str:
+    """One cell of a table: counts by name as "a 3, b 4", a list with commas."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {item}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(str(item) for item in value)
+    return str(value)
+
+
 class Bars:
     """A `records.progress.Progress` drawn with rich on stderr: bar, count, rate, ETA."""
 
@@ -113,6 +122,8 @@ class Bars:
             TimeRemainingColumn(),
             TextColumn("{task.fields[note]}"),
             console=self._console,
+            # The summary takes the bar's place.
+            transient=True,
         )
         self._task: Any = None
         self._stage = ""

@@ -62,9 +62,12 @@ def synthesize(
             ("answer tokens, about", planned.completion_tokens),
             ("assumed yield", f"{planned.assumed_yield:.0%}"),
             ("cost, about, USD", f"{planned.usd:.4f}"),
+            ("cost, at most, USD", f"{planned.budget_usd:.4f}"),
             ("time, about, minutes", f"{planned.seconds / 60:.1f}"),
         ]
         render.emit_table(f"Would write corpus {out}", ("what", "value"), rows)
+        if planned.usd > planned.budget_usd:
+            render.say("The budget would not be enough: the run would end before its last example.")
         if planned.is_there:
             render.say(f"Corpus {out} is there already: nothing would be sent.")
         return
@@ -80,6 +83,7 @@ def synthesize(
         *((f"  {name}", number) for name, number in card.splits.items()),
         ("without an entity", card.without_entity),
         *((f"spans: {label}", number) for label, number in card.entities.items()),
+        *((f"pairs: {label}", number) for label, number in card.relations.items()),
         ("answers", card.completions),
         *((f"  dropped: {reason}", number) for reason, number in card.dropped.items()),
         ("drafts denied by the gate", card.denied),

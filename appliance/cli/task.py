@@ -1,4 +1,4 @@
-"""`appliance task`: validate, list and show label sheets."""
+"""`appliance task`: validate, list and show label sheets; make vocabularies for them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,8 +7,9 @@ from typing import Any
 import click
 
 from appliance.cli import render
-from appliance.cli.options import PathType, json_option
+from appliance.cli.options import PathType, dry_run_option, json_option
 from appliance.errors import BadInput
+from appliance.settings.vocabularies.selection import Selection
 from appliance.workflows import task as workflow
 
 
@@ -25,7 +26,7 @@ def _any_site_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.group()
 def task() -> None:
-    """Validate, list and show label sheets.
+    """Validate, list and show label sheets; make vocabularies for them.
 
     A label sheet says what a task's entities are, by rules and examples; a vocabulary beside it
     seeds what is generated. A SHEET is a name, or a path that ends in .toml.
@@ -78,7 +79,7 @@ def list_command(site: Path | None, as_json: bool) -> None:
 @_any_site_option
 @json_option
 def show(sheet: str, site: Path | None, as_json: bool) -> None:
-    """Show SHEET: definitions, rules, examples.
+    """Show SHEET: definitions, rules, examples; how large its vocabulary is.
 
     Example: appliance task show disease
     """
@@ -98,6 +99,52 @@ def show(sheet: str, site: Path | None, as_json: bool) -> None:
     relations = [(r.name, f"{r.head} > {r.tail}", r.definition) for r in content.relations]
     if relations:
         render.emit_table("Relations", ("name", "between", "definition"), relations)
+    for relation in content.relations:
+        if relation.teaching is not None:
+            examples = [(one.kind.value, one.text) for one in relation.teaching.examples]
+            render.emit_table(f"Sentences for {relation.name}", ("pair is", ""), examples)
+    render.emit_table("In counts", ("", ""), _rows(workflow.validate(sheet, site)))
+
+
+@task.command()
+@click.argument("source", type=PathType(dir_okay=False))
+@click.option("--format", "form", type=click.Choice(workflow.TERMINOLOGIES), required=True)
+@click.option("--label", required=True, help="Entity type of the sheet, e.g. Disease.")
+@click.option("--under", multiple=True, help="Only what lies under this code, tree number or name.")
+@click.option("--without", multiple=True, help="Nothing that lies under this one.")
+@click.option(
+    "--max-words", type=click.IntRange(min=1), default=6, show_default=True, help="Longest name."
+)
+@click.option("--out", required=True, type=PathType(dir_okay=False), help="The .tsv to write.")
+@dry_run_option
+@json_option
+def vocabulary(
+    source: Path,
+    form: str,
+    label: str,
+    under: tuple[str, ...],
+    without: tuple[str, ...],
+    max_words: int,
+    out: Path,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Make a label sheet's vocabulary from SOURCE, a terminology's file as its makers publish it.
+
+    mesh: desc20XX.xml; obo: doid.obo, hp.obo; drugbank: the open vocabulary's CSV; hgnc:
+    hgnc_complete_set.txt; icd10cm: icd10cm-order-20XX.txt; tsv: a table with a column `name`.
+    Mind each one's licence, and name it in the sheet's vocabulary_source.
+
+    Example: appliance task vocabulary desc2026.xml --format mesh --label Disease --under C04 --out
+    tumours.tsv
+    """
+    selection = Selection(label, under, without, max_words)
+    made = workflow.make_vocabulary(source, form, selection, out, dry_run=dry_run)
+    if as_json:
+        render.emit_json(made)
+        return
+    title = "Would write" if dry_run else "A vocabulary"
+    render.emit_table(title, ("", ""), render.to_plain(made).items())
 
 
 def _rows(summary: workflow.TaskSummary) -> list[tuple[str, object]]:
@@ -113,5 +160,9 @@ def _rows(summary: workflow.TaskSummary) -> list[tuple[str, object]]:
         ("registers", summary.registers),
         ("topics", summary.topics),
         ("demonstrations", summary.demonstrations),
+        *(
+            (f"examples of {name}", f"{count} sentences")
+            for name, count in summary.pair_examples.items()
+        ),
         ("vocabulary", summary.source),
     ]

@@ -57,6 +57,6 @@ def train(
         ("epochs", card.epochs),
         ("LoRA rank", card.lora_rank),
         ("final loss", f"{card.final_loss:.4f}"),
-        ("dev F1 (strict, invented text)", f"{100 * card.dev_f1:.1f}"),
+        (f"dev F1 ({card.kind}, invented text)", f"{100 * card.dev_f1:.1f}"),
     ]
     render.emit_table(f"Adapter {card.name}", ("what", "value"), rows)

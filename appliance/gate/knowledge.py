@@ -11,7 +11,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from typing import Final
 
@@ -78,10 +78,10 @@ def find_lift(text: str, hit: Hit, terms: Terms, *, has_witness: bool = False) -
     if not (is_guess or hit.detector in _LISTED):
         return None
     shown = _as_shown(text) if hit.detector == "spacy" else text
-    if is_guess and hit.entity not in _KINDS:
-        return _find_number_lift(text, hit)
     if _is_code(text, hit):
         return "public-code"
+    if is_guess and hit.entity not in _KINDS and not _is_word_for_an_address(text, hit):
+        return _find_number_lift(text, hit)
     case = replace(_make_case(shown, hit), is_recased=shown != text)
     return _find_word_lift(case, terms, has_witness=has_witness)
 
@@ -94,10 +94,17 @@ def _find_word_lift(case: _Case, terms: Terms, *, has_witness: bool) -> str | No
     name = next((name for name, explains in rules if explains(case)), None)
     if name is None and terms.covers(text, hit.start, hit.end):
         return "vocabulary"
+    if name is None and _medical_names().covers(text, case.start, case.end):
+        return "medical-name"
     is_weak = is_guess and hit.score < _SURE
     if name is None and is_weak and not has_witness:
         return next((rule for rule, explains in _RULES_ALONE if explains(case)), None)
     return name
+
+
+@cache
+def _medical_names() -> Terms:
+    return Terms(lexicon.medical_names())
 
 
 def find_witnessed(hits: Iterable[Hit]) -> frozenset[Hit]:
@@ -157,16 +164,17 @@ def _make_case(text: str, hit: Hit) -> _Case:
 def _whole_words(text: str, hit: Hit) -> list[re.Match[str]]:
     """The words that the hit touches; a model may have marked half of "Stevens-Johnson"."""
     start, end = hit.start, hit.end
-    while start > 0 and (text[start - 1].isalnum() or _is_joint(text, start - 1)):
+    while start > 0 and _is_within(text, start - 1) and _is_within(text, start):
         start -= 1
-    while end < len(text) and (text[end].isalnum() or _is_joint(text, end)):
+    while end < len(text) and _is_within(text, end) and _is_within(text, end - 1):
         end += 1
     return list(medicine.TOKEN.finditer(text, start, end))
 
 
-def _is_joint(text: str, at: int) -> bool:
-    """A hyphen or apostrophe within a word."""
-    return text[at] in "-'" and text[at - 1 : at].isalpha() and text[at + 1 : at + 2].isalpha()
+def _is_within(text: str, at: int) -> bool:
+    """A letter or digit, or a hyphen or apostrophe between two letters."""
+    is_joint = text[at] in "-'" and text[at - 1 : at].isalpha() and text[at + 1 : at + 2].isalpha()
+    return is_joint or text[at].isalnum()
 
 
 def _is_explained(text: str, match: re.Match[str], hit: Hit, *, has_capitals: bool) -> bool:
@@ -186,6 +194,11 @@ def _find_number_lift(text: str, hit: Hit) -> str | None:
         return None
     surface = text[hit.start : hit.end]
     return "few-digits" if sum(map(str.isdigit, surface)) < medicine.MIN_DIGITS else None
+
+
+def _is_word_for_an_address(text: str, hit: Hit) -> bool:
+    """The tagger takes "-Marie-" for a URL; without a mark of one it is judged as a word."""
+    return hit.entity == "URL" and not set(text[hit.start : hit.end]) & set(".:/@")
 
 
 def _is_known(case: _Case) -> bool:

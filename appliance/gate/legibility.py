@@ -13,7 +13,9 @@ _LATIN_END: Final = 0x250
 # Medicine writes single Greek letters: beta-blocker, TNF-alpha, micro.
 _GREEK: Final = range(0x370, 0x400)
 _GREEK_RUN: Final = re.compile(r"[\u0370-\u03ff]{3}")
-_PLAIN_CONTROLS: Final = frozenset("\n\r\t\f")
+# All but the ends of lines and pages, and tabs.
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
+_BEYOND_ASCII: Final = re.compile(r"[^\x00-\x7f]")
 _UNREADABLE: Final = frozenset({"Cc", "Co", "Cn", "Cs"})
 
 _ENGLISH: Final = frozenset(
@@ -108,7 +110,9 @@ def find_illegible(text: str) -> str | None:
     >>> find_illegible("Die Patientin wurde mit Fieber aufgenommen und ist 40 Jahre alt")
     'language-not-covered'
     """
-    if any(unicodedata.category(c) in _UNREADABLE and c not in _PLAIN_CONTROLS for c in text):
+    if _CONTROL.search(text) or any(
+        unicodedata.category(c) in _UNREADABLE for c in _BEYOND_ASCII.findall(text)
+    ):
         return "binary"
     if not text.isascii() and (_GREEK_RUN.search(text) or any(map(_is_unknown_letter, text))):
         return "script-not-covered"

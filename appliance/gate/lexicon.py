@@ -63,6 +63,12 @@ def eponyms() -> frozenset[str]:
 
 
 @cache
+def medical_names() -> frozenset[str]:
+    """Names of things in medicine, whole: "philadelphia chromosome", "garden iv"."""
+    return frozenset(row[0] for row in _rows("medical_names.tsv", 500))
+
+
+@cache
 def institutions() -> Words:
     """Hospitals and health systems known by a name without the word hospital."""
     return _split("institutions.tsv", 100)

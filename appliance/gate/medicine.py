@@ -87,7 +87,7 @@ _SYMBOL: Final = re.compile(
 _LEVEL: Final = re.compile(r"[a-z]{0,2}\d{1,3}(?:[.-][a-z]?\d{1,3})?(?:mm|cm|dm)?")
 CODE: Final = re.compile(
     r"\b(?:ICD|CPT|LOINC|SNOMED|DSM|HCPCS|ATC|OMIM|MIM|NCT|PMID|RRID)[\s:#-]*(?:CT|CM|10|9|IV|V|5)?"
-    r"[\s:#-]*[A-Z]?\d[\w.-]*",
+    r"[\s:#-]*[A-Z]?\d[\w.-]*|\bHLA-[A-Z]{1,4}\d?\*?\d{2,4}(?::\d{2,3}){0,3}(?!\w)",
     re.IGNORECASE,
 )
 # Room for the name of a code system before its code.

@@ -1,7 +1,8 @@
 """Public terms of the site's label sheets: what a prompt must be able to say.
 
 The vocabularies under `policies/labels/` are reviewed and digested with the other policies. A term
-lifts an alarm only where the alarm lies within the term, written out whole in the text.
+lifts an alarm only where the alarm lies within the term, written out whole in the text; a short
+form such as "EDA" only where it stands in capitals amid small letters, since "Eda" is a name.
 """
 
 import re
@@ -14,6 +15,7 @@ from appliance.gate.normalisation import normalise
 
 _WORD: Final = re.compile(r"[a-z0-9]+")
 _MIN_LETTERS: Final = 4
+_SHORT_FORM: Final = re.compile(r"[A-Z]{3}")
 _SIDE: Final = 120
 
 
@@ -26,7 +28,10 @@ class Terms:
 
     def __init__(self, terms: Iterable[str]) -> None:
         self._by_word: dict[str, set[str]] = {}
+        self._short_forms: set[str] = set()
         for term in terms:
+            if _SHORT_FORM.fullmatch(term):
+                self._short_forms.add(term)
             plain = " ".join(normalise(term).text.lower().split())
             if sum(map(str.isalpha, plain)) >= _MIN_LETTERS:
                 for word in _WORD.findall(plain):
@@ -38,6 +43,8 @@ class Terms:
         >>> Terms(["Wilson disease"]).covers("Has Wilson disease.", 4, 10)
         True
         """
+        if text[start:end] in self._short_forms:
+            return _is_amid_small_letters(text, start, end)
         words = _WORD.findall(text[start:end].lower())
         candidates = (
             set.intersection(*(self._by_word.get(word, set()) for word in words))
@@ -68,6 +75,13 @@ def load_terms(labels: Path) -> Terms:
         for line in lines[1:]:
             terms += [part for cell in line.split("\t")[:3] for part in cell.split("|")]
     return Terms(terms)
+
+
+def _is_amid_small_letters(text: str, start: int, end: int) -> bool:
+    """Whether it is a word of its own, and whoever wrote what is around it uses small letters."""
+    near = text[max(0, start - _SIDE) : start] + text[end : end + _SIDE]
+    is_whole = not (text[start - 1 : start].isalnum() or text[end : end + 1].isalnum())
+    return is_whole and sum(map(str.islower, near)) > sum(map(str.isupper, near))
 
 
 def _stands(near: str, term: str, start: int, end: int) -> bool:

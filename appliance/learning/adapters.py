@@ -17,7 +17,7 @@ from typing import Any, Final
 from appliance.artifacts.manifest import is_finished, read_manifest, write_manifest
 from appliance.artifacts.writing import disk_errors, sync_directory, write_atomically
 from appliance.errors import BadInput, ManifestMismatch
-from appliance.records.cards import AdapterCard
+from appliance.records.cards import AdapterCard, HeadKind, PairTypes
 from appliance.records.identifiers import Digest
 
 WEIGHTS: Final = "adapter_model.safetensors"
@@ -75,7 +75,9 @@ def read_adapter(directory: Path) -> tuple[AdapterCard, Digest]:
         )
     try:
         raw: dict[str, Any] = json.loads((directory / _CARD).read_bytes())
-        card = AdapterCard(**{**raw, "labels": tuple(raw["labels"])})
+        pairs = tuple(PairTypes(**pair) for pair in raw.get("pairs", ()))
+        kind = HeadKind(raw.get("kind", HeadKind.ENTITIES))
+        card = AdapterCard(**{**raw, "labels": tuple(raw["labels"]), "pairs": pairs, "kind": kind})
     except (ValueError, TypeError, KeyError):
         raise ManifestMismatch(
             f"Adapter {directory.name!r}: its card is unreadable.", "Train it again."
@@ -94,3 +96,22 @@ def refuse_finished(directory: Path) -> None:
             f"There is an adapter {directory.name!r} already.",
             "Name another with --out, or remove that directory.",
         )
+
+
+def require_kind(card: AdapterCard, wanted: HeadKind) -> None:
+    """The adapter decides what is wanted of it.
+
+    Raises:
+        BadInput: It finds entities where pairs are to be labelled, or the other way round.
+    """
+    if card.kind is wanted:
+        return
+    if card.kind is HeadKind.RELATIONS:
+        raise BadInput(
+            f"Adapter {card.name!r} labels pairs of entities and finds none itself.",
+            "Name an adapter of entities; score this one on gold pairs with `appliance evaluate`.",
+        )
+    raise BadInput(
+        f"Adapter {card.name!r} finds entities and labels no pairs.",
+        "Name an adapter trained on a corpus of a sheet that teaches a relation.",
+    )

@@ -1,27 +1,32 @@
-"""A base model with a token classification head and LoRA in every linear layer of its body."""
+"""A base model with a classification head and LoRA in every linear layer of its body."""
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from appliance.errors import ApplianceError, BadInput
 from appliance.learning.offline import go_offline
+from appliance.records.cards import HeadKind
+
+_POOLER: Final = "pooler"
 
 
-def load_classifier(base: Path, labels: tuple[str, ...]) -> Any:
-    """The base model in float32 with a fresh head of `len(labels)` outputs.
+def load_classifier(base: Path, labels: tuple[str, ...], kind: HeadKind = HeadKind.ENTITIES) -> Any:
+    """The base model in float32 with a fresh head of `len(labels)` outputs, per token or per text.
 
     Raises:
         BadInput: Not an encoder the library knows, or weights are missing from its body.
     """
     go_offline()
     import torch
-    from transformers import AutoModelForTokenClassification
+    from transformers import AutoModelForSequenceClassification, AutoModelForTokenClassification
     from transformers.utils import logging as chatter
 
     chatter.disable_progress_bar()
+    per_token = kind is HeadKind.ENTITIES
+    family = AutoModelForTokenClassification if per_token else AutoModelForSequenceClassification
     try:
-        model, found = AutoModelForTokenClassification.from_pretrained(
+        model, found = family.from_pretrained(
             str(base),
             num_labels=len(labels),
             id2label=dict(enumerate(labels)),
@@ -32,11 +37,11 @@ def load_classifier(base: Path, labels: tuple[str, ...]) -> Any:
         )
     except (OSError, ValueError, KeyError, RuntimeError):
         raise BadInput(
-            f"The base model in {base.name} can't be loaded as a token classifier.",
+            f"The base model in {base.name} can't be loaded as a classifier.",
             "Use an encoder such as BERT, RoBERTa or ModernBERT.",
         ) from None
-    heads = tuple(f"{name}." for name in head_names(model))
-    lost = [name for name in found["missing_keys"] if not name.startswith(heads)]
+    heads = head_names(model)
+    lost = [name for name in found["missing_keys"] if not _is_of(name, heads)]
     if lost:
         # The library would fill them with random numbers and go on.
         raise BadInput(
@@ -47,24 +52,36 @@ def load_classifier(base: Path, labels: tuple[str, ...]) -> Any:
 
 
 def head_names(model: Any) -> tuple[str, ...]:
-    """The parts outside the body: trained whole and saved with the adapter."""
-    return tuple(
+    """The parts outside the body, and its pooler: trained whole and saved with the adapter.
+
+    Many encoders come without weights for the pooler, which only the text's classifier uses.
+    """
+    outside = [
         name
         for name, child in model.named_children()
         if name != model.base_model_prefix and any(True for _ in child.parameters())
-    )
+    ]
+    body = getattr(model, model.base_model_prefix)
+    return (*outside, _POOLER) if getattr(body, _POOLER, None) is not None else tuple(outside)
 
 
-def add_lora(model: Any, *, rank: int, alpha: int, dropout: float) -> Any:
+def _is_of(weight: str, modules: tuple[str, ...]) -> bool:
+    return any(f".{module}." in f".{weight}" for module in modules)
+
+
+def add_lora(
+    model: Any, kind: HeadKind = HeadKind.ENTITIES, *, rank: int, alpha: int, dropout: float
+) -> Any:
     """The model with LoRA in every linear layer of its body; only LoRA and head are trainable."""
     from peft import LoraConfig, TaskType, get_peft_model
 
     config = LoraConfig(
-        task_type=TaskType.TOKEN_CLS,
+        task_type=TaskType.TOKEN_CLS if kind is HeadKind.ENTITIES else TaskType.SEQ_CLS,
         r=rank,
         lora_alpha=alpha,
         lora_dropout=dropout,
         target_modules=_linear_layers(model),
+        exclude_modules=rf".*\.{_POOLER}\..*",
         modules_to_save=list(head_names(model)),
     )
     return get_peft_model(model, config)
@@ -97,7 +114,7 @@ def check_trained(model: Any) -> None:
 
     state = get_peft_model_state_dict(model, save_embedding_layers=False)
     heads = head_names(model.get_base_model())
-    missing = [name for name in heads if not any(f".{name}." in key for key in state)]
+    missing = [name for name in heads if not any(_is_of(key, (name,)) for key in state)]
     if missing:
         raise ApplianceError(f"The adapter would be saved without its head ({missing[0]}).")
     if not all(bool(value.isfinite().all()) for value in state.values()):
@@ -125,13 +142,15 @@ def save_weights(model: Any, directory: Path, base_name: str) -> None:
     (directory / "README.md").unlink(missing_ok=True)
 
 
-def load_adapted(base: Path, adapter: Path, labels: tuple[str, ...]) -> Any:
+def load_adapted(
+    base: Path, adapter: Path, labels: tuple[str, ...], kind: HeadKind = HeadKind.ENTITIES
+) -> Any:
     """The base model with the adapter merged into its weights, head included, for inference.
 
     Raises:
         BadInput: The adapter does not fit the base model.
     """
-    model = load_classifier(base, labels)
+    model = load_classifier(base, labels, kind)
     from peft import PeftModel
 
     try:

@@ -1,6 +1,7 @@
 """What travels with a corpus or an adapter: where it came from, in counts and digests."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 
 from appliance.records.identifiers import Digest
 
@@ -28,6 +29,9 @@ class CorpusCard:
         entities: Label to count of spans, of all examples.
         without_entity: Examples that hold no entity, of all.
         made_at: ISO 8601, UTC.
+        parent: Of a corpus made from another by people: that one's name, "@" and its digest.
+        revision: What people did to it: examples "kept" as they were, "relabelled", "left_out".
+        relations: Label to count of pairs, of all examples; empty for a task about entities.
     """
 
     name: str
@@ -48,6 +52,27 @@ class CorpusCard:
     entities: dict[str, int]
     without_entity: int
     made_at: str
+    parent: str = ""
+    revision: dict[str, int] = field(default_factory=dict)
+    relations: dict[str, int] = field(default_factory=dict)
+
+
+class HeadKind(StrEnum):
+    """What an adapter's head decides."""
+
+    ENTITIES = "entities"
+    """A label for every token."""
+    RELATIONS = "relations"
+    """One label for a text with a marked pair."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairTypes:
+    """A relation type as a classifier knows it: its label, and what may stand at either end."""
+
+    label: str
+    head: str
+    tail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +82,8 @@ class AdapterCard:
     Attributes:
         name: Directory name under `SITE/adapters/`.
         task: Label sheet's name.
-        labels: Token labels in the head's order, "O" first, then "B-X", "I-X" per type.
+        labels: In the head's order. Of entities: "O", then "B-X", "I-X" per type. Of relations:
+            `UNRELATED`, then the relation types.
         corpus: Name of the corpus it was trained on.
         corpus_digest: Digest of the corpus's manifest.
         base: Name of the base model.
@@ -70,9 +96,13 @@ class AdapterCard:
         max_tokens: Window length in tokens.
         examples: Training examples seen per epoch.
         final_loss: Mean training loss of the last epoch.
-        dev_f1: Strict entity F1 on the corpus's own dev split, 0 to 1.
+        dev_f1: On the corpus's own dev split, 0 to 1: strict entity F1, or macro-F1 of relations.
         site_only: True when derived from real notes: never leaves the site.
         made_at: ISO 8601, UTC.
+        kind: What the head decides.
+        pairs: Relation types in the order of `labels`; empty where it labels entities.
+        markers: What stands in the place of a pair's "head" and "tail", with {type} for the
+            entity type in small letters; empty where it labels entities.
     """
 
     name: str
@@ -93,3 +123,6 @@ class AdapterCard:
     dev_f1: float
     site_only: bool
     made_at: str
+    kind: HeadKind = HeadKind.ENTITIES
+    pairs: tuple[PairTypes, ...] = ()
+    markers: dict[str, str] = field(default_factory=dict)

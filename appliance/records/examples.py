@@ -39,6 +39,25 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class PairLine:
+    """Text about one pair, made without a model.
+
+    Attributes:
+        text: The text.
+        head: Surface of the head entity.
+        tail: Surface of the tail entity.
+        label: Relation type, or `UNRELATED`.
+        frame: The frame it was made from: lines of one frame are all for train or all for dev.
+    """
+
+    text: str
+    head: str
+    tail: str
+    label: str
+    frame: str
+
+
+@dataclass(frozen=True, slots=True)
 class Example:
     """One curated, labelled, invented text with where it came from.
 
@@ -46,7 +65,8 @@ class Example:
         example_id: Digest of text and spans.
         text: The sentence.
         spans: Sorted, none overlapping, every occurrence labelled.
-        relations: Between indices of `spans`.
+        relations: Between indices of `spans`; of a task about pairs, the one pair that the label
+            is known of, also where it is `UNRELATED`.
         draft_id: The draft that asked for it; of a composed text, a digest of its own.
         model: Name and digest of the model that wrote it; "" where none did.
         split: Train or dev.

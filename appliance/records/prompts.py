@@ -18,6 +18,18 @@ class DraftKind(StrEnum):
     SEVERAL = "several"
     ABBREVIATION = "abbreviation"
     NONE = "none"
+    STATED = "stated"
+    """A pair whose relation the text states."""
+    DENIED = "denied"
+    """A pair whose relation the text denies."""
+    UNRELATED = "unrelated"
+    """A pair that the text names and does not relate."""
+    QUESTION = "question"
+    """Nothing is to be written: the model reads a text itself, for comparison."""
+
+
+ENTITY_KINDS: Final = (DraftKind.SINGLE, DraftKind.SEVERAL, DraftKind.ABBREVIATION, DraftKind.NONE)
+PAIR_KINDS: Final = (DraftKind.STATED, DraftKind.DENIED, DraftKind.UNRELATED)
 
 
 class Route(StrEnum):
@@ -36,11 +48,13 @@ class Draft:
         draft_id: Digest of the other fields.
         task: Name of the label sheet.
         kind: What it asks for.
-        entities: Surfaces that the answer must contain, in order; empty for kind NONE.
+        entities: Surfaces that the answer must contain, in order; empty for kind NONE; of a pair,
+            head and tail.
         register: Style register asked for.
         prompt: All that would be sent, constant part first (prefix caching).
         opening: The first words of the answer; the prompt ends with them, the text begins so.
         sensitivity: Of the label sheet it was built from.
+        relation: Relation type of the pair; "" where no pair is asked for.
     """
 
     draft_id: DraftId
@@ -51,6 +65,7 @@ class Draft:
     prompt: str = field(repr=False)
     opening: str = ""
     sensitivity: Sensitivity = Sensitivity.INTERNAL
+    relation: str = ""
 
 
 @dataclass(frozen=True, slots=True)

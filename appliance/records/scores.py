@@ -47,3 +47,140 @@ class ScoreCard:
     overall: Score
     per_label: dict[str, Score]
     baselines: dict[str, Score]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A number with its 95 % bootstrap interval over documents."""
+
+    value: float
+    ci_low: float
+    ci_high: float
+
+
+@dataclass(frozen=True, slots=True)
+class RelationScore:
+    """How well labels of pairs agree with gold.
+
+    Attributes:
+        macro_f1: Mean of the F1 of every label, `UNRELATED` among them, 0 to 1.
+        mcc: Matthews correlation coefficient over all labels, -1 to 1; 0 for one constant answer.
+        positive_f1: F1 over all labels but `UNRELATED`, micro-averaged, 0 to 1.
+        precision: Of these, 0 to 1.
+        recall: Of these, 0 to 1.
+        pairs: Count of pairs.
+        positive: Pairs that gold relates.
+        predicted: Pairs that the labels relate.
+    """
+
+    macro_f1: Figure
+    mcc: Figure
+    positive_f1: Figure
+    precision: float
+    recall: float
+    pairs: int
+    positive: int
+    predicted: int
+
+
+@dataclass(frozen=True, slots=True)
+class RelationScoreCard:
+    """One evaluation of a relation adapter: beside the free answer on the same gold.
+
+    Attributes:
+        adapter: Name of the adapter.
+        gold: Name of the gold file (its last path component).
+        documents: Count of gold texts.
+        overall: The adapter.
+        baselines: Name of the baseline ("always yes") and its score.
+    """
+
+    adapter: str
+    gold: str
+    documents: int
+    overall: RelationScore
+    baselines: dict[str, RelationScore]
+
+
+@dataclass(frozen=True, slots=True)
+class DirectArm:
+    """What a language model did that was asked directly.
+
+    Attributes:
+        model: Name and digest.
+        questions: Asked, or to be asked.
+        denied: Of these, kept here by the gate; each counts as an empty answer.
+        refused: Of these, not taken by the engine; each counts as an empty answer.
+    """
+
+    model: str
+    questions: int
+    denied: int
+    refused: int
+
+
+@dataclass(frozen=True, slots=True)
+class PaperEntities:
+    """The row of entities: strict F1 on the same texts.
+
+    Attributes:
+        gold: Name of the gold file.
+        documents: Texts that were scored.
+        of: Texts in the file.
+        direct: The language model, asked directly.
+        asked: What that took.
+        adapter: Name of the adapter trained on invented text.
+        trained: The adapter.
+        dictionary: The free baseline.
+    """
+
+    gold: str
+    documents: int
+    of: int
+    direct: Score
+    asked: DirectArm
+    adapter: str
+    trained: Score
+    dictionary: Score
+
+
+@dataclass(frozen=True, slots=True)
+class PaperRelations:
+    """The row of relations, on the same pairs.
+
+    Attributes:
+        gold: Name of the gold file.
+        documents: Texts that were scored.
+        of: Texts in the file.
+        direct: The language model, asked directly.
+        asked: What that took.
+        adapter: Name of the adapter trained on invented text.
+        trained: The adapter.
+        always_yes: The free baseline.
+    """
+
+    gold: str
+    documents: int
+    of: int
+    direct: RelationScore
+    asked: DirectArm
+    adapter: str
+    trained: RelationScore
+    always_yes: RelationScore
+
+
+@dataclass(frozen=True, slots=True)
+class PaperTable:
+    """The paper's table with our models; a row is None where no gold was named for it.
+
+    Attributes:
+        entities: Named entity recognition.
+        relations: Relation extraction.
+        seed: Of the sample of texts, where not all were scored.
+        published: What the paper reports, in per cent: task to direct and trained.
+    """
+
+    entities: PaperEntities | None
+    relations: PaperRelations | None
+    seed: int
+    published: dict[str, tuple[float, float]]

@@ -1,6 +1,10 @@
 """Labelled stretches of a text."""
 
 from dataclasses import dataclass
+from typing import Final
+
+UNRELATED: Final = "none"
+"""The label of a pair that is known to stand in no relation; no relation type is called so."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -42,7 +46,7 @@ class Relation:
     Attributes:
         head: Index of the head span in the text's sorted spans.
         tail: Index of the tail span.
-        label: Relation type, e.g. "adverse-event".
+        label: Relation type, e.g. "adverse-event", or `UNRELATED`.
     """
 
     head: int

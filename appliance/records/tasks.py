@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from appliance.records.identifiers import Digest
+from appliance.records.spans import UNRELATED
 
 INVENTED_SLOTS: Final = frozenset(
     ("surname", "symbol", "variant", "small", "number", "decimal", "words")
@@ -13,6 +14,15 @@ INVENTED_SLOTS: Final = frozenset(
 """Slots of a frame that need no list: a family name, a gene symbol, an amino acid change, 1 to 12,
 2 to 250, a number with one digit after the point, and a few ordinary words that are in no name of
 the vocabulary."""
+
+
+_SHORT_FORM_LETTERS: Final = 10
+
+
+def is_short_form(surface: str) -> bool:
+    """Whether a surface is an abbreviation, whose capitals matter: "ALL" is not "all"."""
+    capitals = sum(letter.isupper() for letter in surface)
+    return capitals > 1 and " " not in surface and len(surface) <= _SHORT_FORM_LETTERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +46,84 @@ class EntityType:
     counter_examples: tuple[str, ...]
 
 
+class PairKind(StrEnum):
+    """How a text speaks of a pair of entities."""
+
+    STATED = "stated"
+    """It says that the relation holds."""
+    DENIED = "denied"
+    """It says that the relation does not hold."""
+    UNRELATED = "unrelated"
+    """It names both and says nothing of a relation between them."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairExample:
+    """An invented sentence about one pair, shown to a base model before it writes its own.
+
+    Attributes:
+        kind: How it speaks of the pair.
+        head: Surface of the head entity in `text`.
+        tail: Surface of the tail entity in `text`.
+        text: The sentence.
+        register: Style register it stands for, one of the sheet's registers.
+    """
+
+    kind: PairKind
+    head: str
+    tail: str
+    text: str
+    register: str
+
+
+@dataclass(frozen=True, slots=True)
+class PairTeaching:
+    """How sentences about pairs come about.
+
+    Attributes:
+        denied_counts: Whether a text that denies the relation is labelled with it. Corpora differ:
+            some mark that a relation was looked into, whatever came out.
+        mix: Share of each kind; they sum to 1.
+        openings: Kind to first words of an answer, with the slots {head} and {tail}.
+        lines: Texts composed from frames, for each written example.
+        frames: Kind to lines with slots in braces: {head}, {tail}, an entity type for one that
+            is no part of the pair, a slot of the sheet, or one of `INVENTED_SLOTS`.
+        examples: At least one for each kind that the mix asks for.
+    """
+
+    denied_counts: bool
+    mix: Mapping[PairKind, float]
+    openings: Mapping[PairKind, tuple[str, ...]]
+    lines: float
+    frames: Mapping[PairKind, tuple[str, ...]]
+    examples: tuple[PairExample, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class RelationType:
-    """One relation type: a directed pair of entity types."""
+    """One relation type: a directed pair of entity types.
+
+    Attributes:
+        name: Label, e.g. "gene-disease".
+        definition: One or two sentences.
+        head: Entity type of the first argument.
+        tail: Entity type of the second argument; may be the same.
+        teaching: How sentences for it are made; None where it is only declared.
+    """
 
     name: str
     definition: str
     head: str
     tail: str
+    teaching: PairTeaching | None = None
+
+    def label_of(self, kind: PairKind) -> str:
+        """What a pair is labelled that a text speaks of in that way."""
+        assert self.teaching is not None
+        counts = kind is PairKind.STATED or (
+            kind is PairKind.DENIED and self.teaching.denied_counts
+        )
+        return self.name if counts else UNRELATED
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +215,11 @@ class LabelSheet:
     vocabulary: str
     digest: Digest
     sensitivity: Sensitivity = Sensitivity.INTERNAL
+
+    @property
+    def taught(self) -> tuple[RelationType, ...]:
+        """Relations that sentences are made for; where there is one, the task is about pairs."""
+        return tuple(relation for relation in self.relations if relation.teaching is not None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,11 @@ class VllmSettings:
     request_timeout_s: float
     replicas: int = 1
 
+    @property
+    def at_once(self) -> int:
+        """Requests that all replicas together work on at once."""
+        return self.max_concurrent * self.replicas
+
 
 @dataclass(frozen=True, slots=True)
 class GatewaySettings:

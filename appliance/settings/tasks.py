@@ -10,6 +10,7 @@ import hashlib
 import io
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -25,11 +26,11 @@ from appliance.records.tasks import (
     DraftMix,
     EntityType,
     LabelSheet,
-    RelationType,
     Sensitivity,
     Term,
     Vocabulary,
 )
+from appliance.settings.relations import HEAD, TAIL, SheetRelation, relation_complaints, to_relation
 from appliance.settings.validation import explain
 
 MIN_TERMS: Final = 2
@@ -62,13 +63,6 @@ class _Entity(_Strict):
     counter_examples: tuple[Text, ...] = ()
 
 
-class _Relation(_Strict):
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
-    definition: Text
-    head: Text
-    tail: Text
-
-
 class _Demonstration(_Strict):
     entities: tuple[Text, ...]
     text: Text
@@ -99,7 +93,7 @@ class _Sheet(_Strict):
     mix: _Mix
     compose: _Compose = _Compose()
     entity: Annotated[tuple[_Entity, ...], Field(min_length=1)]
-    relation: tuple[_Relation, ...] = ()
+    relation: tuple[SheetRelation, ...] = ()
     demonstration: Annotated[tuple[_Demonstration, ...], Field(min_length=1)]
 
 
@@ -144,6 +138,12 @@ def load_sheet_file(path: Path) -> tuple[LabelSheet, Vocabulary]:
     vocabulary = load_vocabulary(vocabulary_path, labels, parsed.vocabulary_source, strict=True)
     if complaints := list(_slot_complaints(parsed.compose, vocabulary)):
         raise BadInput(f"{path}: {'; '.join(complaints)}.", "Take these words out of the slots.")
+    for name in _without_names(parsed, vocabulary):
+        raise BadInput(
+            f"{vocabulary_path} has fewer than {MIN_TERMS} terms of {name}, which is an end of a "
+            "relation.",
+            "Add terms of that label.",
+        )
     digest = hashlib.sha256(content + b"\x00" + vocabulary.digest.encode()).hexdigest()
     return _to_sheet(path.stem, parsed, Digest(digest)), vocabulary
 
@@ -247,9 +247,14 @@ def _complaints(sheet: _Sheet) -> Iterator[str]:
     mix = sheet.mix
     if abs(mix.single + mix.several + mix.abbreviation + mix.none - 1) > _SUM_TOLERANCE:
         yield "mix: the four shares must sum to 1"
+    relations = [relation.name for relation in sheet.relation]
+    if len(set(relations)) != len(relations):
+        yield "relation: two types share a name"
     for relation in sheet.relation:
-        if relation.head not in names or relation.tail not in names:
-            yield f"relation.{relation.name}: head and tail must be entity types of this sheet"
+        slots = sheet.compose.slots
+        yield from relation_complaints(relation, names, sheet.registers, slots)
+    if taken := sorted({HEAD, TAIL} & {*sheet.compose.slots, *names}):
+        yield f"{', '.join(taken)}: a slot of pairs, no name for an entity type or another slot"
     for number, demonstration in enumerate(sheet.demonstration):
         if demonstration.register_ not in sheet.registers:
             yield f"demonstration.{number}: its register is not among the sheet's registers"
@@ -287,12 +292,19 @@ def _slot_complaints(compose: _Compose, vocabulary: Vocabulary) -> Iterator[str]
             yield f"compose.slots.{slot}: in the vocabulary too: {', '.join(wrong)}"
 
 
+def _without_names(sheet: _Sheet, vocabulary: Vocabulary) -> list[str]:
+    """Ends of taught relations that the vocabulary can't fill."""
+    counted = Counter(term.label for term in vocabulary.terms)
+    ends = {end for one in sheet.relation if one.example for end in (one.head, one.tail)}
+    return sorted(end for end in ends if counted[end] < MIN_TERMS)
+
+
 def _to_sheet(name: str, parsed: _Sheet, digest: Digest) -> LabelSheet:
     return LabelSheet(
         name=name,
         title=parsed.title,
         entities=tuple(EntityType(**entity.model_dump()) for entity in parsed.entity),
-        relations=tuple(RelationType(**relation.model_dump()) for relation in parsed.relation),
+        relations=tuple(map(to_relation, parsed.relation)),
         registers=parsed.registers,
         topics=parsed.topics,
         demonstrations=tuple(

@@ -1,12 +1,35 @@
 """Turning pydantic's complaints into one sentence that holds keys and rules, never the input."""
 
+from typing import Final
+
 from pydantic import ValidationError
+
+# For whoever writes the file; what is not here, pydantic says well enough.
+_WORDS: Final = {
+    "missing": "missing",
+    "extra_forbidden": "not a key that is known here",
+    "string_pattern_mismatch": "of a form that is not allowed",
+    "string_type": "must be a text in quotes",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "list_type": "must be a list",
+    "tuple_type": "must be a list",
+    "dict_type": "must be a table",
+    "model_type": "must be a table",
+    "model_attributes_type": "must be a table",
+}
 
 
 def explain(error: ValidationError) -> str:
     """Every complaint as "key: rule", joined by "; "; the offending values are left out."""
     complaints = error.errors(include_input=False, include_url=False, include_context=False)
     return "; ".join(
-        f"{'.'.join(str(part) for part in complaint['loc']) or 'the file'}: {complaint['msg']}"
+        f"{'.'.join(str(part) for part in complaint['loc']) or 'the file'}: "
+        f"{_WORDS.get(complaint['type']) or complaint['msg'].removeprefix('Value error, ')}"
         for complaint in complaints
     )

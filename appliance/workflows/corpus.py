@@ -5,15 +5,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from appliance.artifacts.writing import check_writable, write_atomically
+from appliance.artifacts.manifest import read_manifest
+from appliance.artifacts.writing import check_absent, check_writable
 from appliance.errors import BadInput
 from appliance.records.cards import CorpusCard
 from appliance.records.examples import Example
+from appliance.records.identifiers import Digest
 from appliance.settings.site import SitePaths, find_site
-from appliance.synthesis.curation.corpus import read_corpus
-from appliance.synthesis.curation.exports import to_conll, to_jsonl
+from appliance.synthesis.curation.corpus import KIND, read_corpus
+from appliance.synthesis.curation.formats.known import FORMATS, TextFormat, find_format
+from appliance.synthesis.curation.formats.label_studio import labelling_config
 
-FORMATS = {"jsonl": to_jsonl, "conll": to_conll}
+NAMES = tuple(FORMATS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ def show_corpus(root: Path, name: str, first: int = 5) -> CorpusView:
         BadInput: No such corpus.
         ManifestMismatch: Not finished, or a file is not what was written.
     """
-    card, examples = read_corpus(_find(find_site(root), name))
+    card, examples = read_corpus(find_corpus(find_site(root), name))
     return CorpusView(card, examples[:first])
 
 
@@ -47,10 +50,11 @@ class CorpusExport:
 
     Attributes:
         corpus: Its name.
-        format: One of `FORMATS`.
-        file: Where it is, or would be; None where it is in here.
+        format: One of `NAMES`.
+        file: Where it is, or would be, file or folder; None where it is in here.
         examples: Count.
-        lines: What the file would hold, line by line; None where it is in a file or not made.
+        lines: What the file would hold, line by line; None where it is on disk or not made.
+        setup: What the other tool must be told, e.g. the labelling interface; "" where nothing.
     """
 
     corpus: str
@@ -58,6 +62,7 @@ class CorpusExport:
     file: Path | None
     examples: int
     lines: tuple[str, ...] | None = None
+    setup: str = ""
 
 
 def document_export(
@@ -68,34 +73,39 @@ def document_export(
     Raises:
         BadInput, ManifestMismatch: As `export_corpus`.
     """
-    count = show_corpus(root, name, 0).card.accepted
+    card, examples = _prepare(root, name, form, target)
+    setup = labelling_config(tuple(card.entities)) if form == "label-studio" else ""
+    result = CorpusExport(name, form, target, len(examples), None, setup)
     if dry_run:
-        if target is not None:
-            check_writable(target)
-        return CorpusExport(name, form, target, count)
+        return result
     lines = tuple(export_corpus(root, name, form, target))
-    return CorpusExport(name, form, target, count, None if target else lines)
+    return CorpusExport(name, form, target, len(examples), None if target else lines, setup)
 
 
 def export_corpus(root: Path, name: str, form: str, target: Path | None = None) -> Iterator[str]:
     """The corpus in another format: lines without their ends, or nothing once `target` holds it.
 
     Raises:
-        BadInput: No such corpus or format, or `target` can't be written.
+        BadInput: No such corpus or format, the format has no lines and there is no `target`, or
+            `target` is there already or can't be written.
         ManifestMismatch: Not finished, or a file is not what was written.
+        NoSpace: The disk is full.
     """
-    writer = FORMATS.get(form)
-    if writer is None:
-        raise BadInput(f"There is no format {form}.", f"Formats: {', '.join(FORMATS)}.")
-    _, examples = read_corpus(_find(find_site(root), name))
-    lines = writer(examples)
-    if target is None:
-        return lines
-    write_atomically(target, "".join(f"{line}\n" for line in lines).encode(), mode=0o644)
+    _, examples = _prepare(root, name, form, target)
+    chosen = find_format(form)
+    if target is None and isinstance(chosen, TextFormat):
+        return chosen.to_lines(examples)
+    if target is not None:
+        chosen.write(examples, target)
     return iter(())
 
 
-def _find(paths: SitePaths, name: str) -> Path:
+def find_corpus(paths: SitePaths, name: str) -> Path:
+    """Where the corpus of that name is.
+
+    Raises:
+        BadInput: There is none.
+    """
     directory = paths.corpora / name
     if not name or Path(name).name != name or name == ".." or not directory.is_dir():
         known = sorted(found.name for found in paths.corpora.glob("[!.]*"))
@@ -103,3 +113,19 @@ def _find(paths: SitePaths, name: str) -> Path:
             f"There is no corpus {json.dumps(name)}.", f"Corpora: {', '.join(known) or 'none'}."
         )
     return directory
+
+
+def corpus_digest(directory: Path) -> Digest:
+    """The digest of a corpus's manifest."""
+    return read_manifest(directory, KIND).digest
+
+
+def _prepare(
+    root: Path, name: str, form: str, target: Path | None
+) -> tuple[CorpusCard, tuple[Example, ...]]:
+    if target is None and not isinstance(find_format(form), TextFormat):
+        raise BadInput(f"{form} is no text that could be printed.", "Name a place with --out.")
+    if target is not None:
+        check_absent(target)
+        check_writable(target)
+    return read_corpus(find_corpus(find_site(root), name))

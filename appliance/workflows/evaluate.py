@@ -6,25 +6,29 @@ from pathlib import Path
 from typing import Final
 
 from appliance.errors import BadInput
-from appliance.learning.adapters import read_adapter
+from appliance.learning.adapters import read_adapter, require_kind
 from appliance.learning.basemodels.store import ModelStore
 from appliance.learning.evaluation.dictionary import DictionaryLabeller
 from appliance.learning.evaluation.gold import read_gold
 from appliance.learning.evaluation.score import score, score_labels
 from appliance.learning.inference.labeller import AdapterLabeller
 from appliance.learning.tokens.bio import entity_types
-from appliance.records.cards import AdapterCard
+from appliance.records.cards import AdapterCard, HeadKind
 from appliance.records.gold import GoldDocument
 from appliance.records.identifiers import Digest
 from appliance.records.progress import Progress
-from appliance.records.scores import ScoreCard
+from appliance.records.scores import RelationScoreCard, ScoreCard
 from appliance.records.spans import ScoredSpan, Span
 from appliance.records.tasks import Vocabulary
 from appliance.settings.tasks import load_task, load_vocabulary
+from appliance.workflows.evaluate_relations import evaluate_relations
 from appliance.workflows.site import Site, open_site
 
 DICTIONARY: Final = "dictionary"
 _CHUNK: Final = 256
+# A public list names a few per cent of any text's mentions with a small share of its terms.
+_MAX_IN_GOLD: Final = 0.5
+_FEW_MENTIONS: Final = 20
 
 
 def evaluate(
@@ -34,13 +38,13 @@ def evaluate(
     gold: Path,
     vocabulary: Path | None = None,
     progress: Progress,
-) -> ScoreCard:
+) -> ScoreCard | RelationScoreCard:
     """How well the adapter finds what people marked in `gold`.
 
     Args:
         root: The site.
         adapter: Name of a finished adapter.
-        gold: CoNLL/IOB2 or JSONL, see `read_gold`.
+        gold: CoNLL/IOB2 or JSONL, see `read_gold`; for an adapter of relations `read_pair_gold`.
         vocabulary: Names for the dictionary baseline; None takes the task's own.
         progress: Told of every batch of documents.
 
@@ -48,9 +52,16 @@ def evaluate(
         BadInput: No such adapter, or gold or vocabulary is malformed; names the line.
         ManifestMismatch: The adapter was never finished, or differs from what was written.
     """
-    return evaluate_in(
-        open_site(root), adapter=adapter, gold=gold, vocabulary=vocabulary, progress=progress
-    )
+    site = open_site(root)
+    directory = find_adapter(site, adapter)
+    if read_adapter(directory)[0].kind is HeadKind.RELATIONS:
+        if vocabulary is not None:
+            raise BadInput(
+                "A vocabulary says nothing of relations.",
+                "Leave --vocabulary out for this adapter.",
+            )
+        return evaluate_relations(site, directory, gold, progress)
+    return evaluate_in(site, adapter=adapter, gold=gold, vocabulary=vocabulary, progress=progress)
 
 
 def evaluate_in(
@@ -62,7 +73,8 @@ def evaluate_in(
     progress: Progress,
 ) -> ScoreCard:
     """The same, on an open site."""
-    card, _ = read_adapter(_directory(site, adapter))
+    card, _ = read_adapter(find_adapter(site, adapter))
+    require_kind(card, HeadKind.ENTITIES)
     documents = read_gold(gold, entity_types(card.labels))
     return evaluate_documents(site, adapter, documents, gold.name, progress, vocabulary=vocabulary)
 
@@ -81,11 +93,12 @@ def evaluate_documents(
     Raises:
         BadInput: No such adapter, no document, or a label that is none of the adapter's.
     """
-    directory = _directory(site, adapter)
+    directory = find_adapter(site, adapter)
     card, digest = read_adapter(directory)
     types = entity_types(card.labels)
     _check(documents, types)
     terms = _vocabulary(site, card, types, vocabulary)
+    _check_apart(documents, terms)
     found = _label(_load(site, directory, card), documents, progress)
     looked_up = DictionaryLabeller(terms).label([document.text for document in documents])
     result = ScoreCard(
@@ -111,7 +124,12 @@ def check_gold(site: Site, task: str, gold: Path) -> None:
     read_gold(gold, [entity.name for entity in sheet.entities])
 
 
-def _directory(site: Site, adapter: str) -> Path:
+def find_adapter(site: Site, adapter: str) -> Path:
+    """Where an adapter lies.
+
+    Raises:
+        BadInput: There is none of that name.
+    """
     directory = site.paths.adapters / adapter
     if not adapter or Path(adapter).name != adapter or not directory.is_dir():
         known = sorted(path.name for path in site.paths.adapters.glob("[!.]*"))
@@ -130,6 +148,24 @@ def _check(documents: Sequence[GoldDocument], types: Sequence[str]) -> None:
         raise BadInput(
             f"{strange} gold span(s) have a label that is not one of {', '.join(types)}.",
             "Score an adapter of the gold's own task.",
+        )
+
+
+def _check_apart(documents: Sequence[GoldDocument], vocabulary: Vocabulary) -> None:
+    """The vocabulary was not made from the gold: an adapter would be scored on what it was told."""
+    mentions = {
+        document.text[span.start : span.end].casefold()
+        for document in documents
+        for span in document.spans
+    }
+    named = sum(
+        any(surface.casefold() in mentions for surface in term.surfaces)
+        for term in vocabulary.terms
+    )
+    if len(mentions) >= _FEW_MENTIONS and named > _MAX_IN_GOLD * len(vocabulary.terms):
+        raise BadInput(
+            f"{named} of the vocabulary's {len(vocabulary.terms)} terms are mentions of this gold.",
+            "Score with a vocabulary that was not made from the texts to be scored on.",
         )
 
 

@@ -1,11 +1,9 @@
 """An adapter over all notes in the vault, in Ray's workers, into findings."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 from appliance.clinical.extraction.formats import OutputFormat
 from appliance.clinical.extraction.labelling import NoteLabelling
@@ -15,20 +13,20 @@ from appliance.clinical.extraction.run import extract as extract_ids
 from appliance.clinical.vault.store import Vault
 from appliance.cluster.batches import map_blocks
 from appliance.cluster.connect import Cluster, connected
-from appliance.errors import ApplianceError, BadInput
-from appliance.learning.adapters import read_adapter
+from appliance.errors import ApplianceError
+from appliance.learning.adapters import read_adapter, require_kind
 from appliance.learning.basemodels.store import ModelStore
 from appliance.learning.inference.labeller import AdapterLabeller
+from appliance.records.cards import HeadKind
 from appliance.records.events import Fact
 from appliance.records.identifiers import Digest, NoteId
 from appliance.records.progress import Progress
 from appliance.settings.keys import FileKeys, Purpose
+from appliance.settings.names import check_name
 from appliance.settings.site import SitePaths
 from appliance.settings.site_file import SiteSettings
 from appliance.workflows.ingest import opened_vault
 from appliance.workflows.site import Site, open_site
-
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +143,11 @@ def plan_extraction(
 
 
 def _prepare(site: Site, adapter: str, out: str, output_format: str) -> _Job:
-    for name in (adapter, out):
-        _check_name(name)
+    check_name(adapter, "an adapter", "--adapter")
+    check_name(out, "findings", "--out")
     directory = site.paths.adapters / adapter
     card, digest = read_adapter(directory)
+    require_kind(card, HeadKind.ENTITIES)
     base = ModelStore(site.paths.models).resolve(card.base)
     with opened_vault(site) as vault:
         note_ids, source_digest = vault.note_ids(), vault.digest()
@@ -215,11 +214,3 @@ def _gpus_per_actor(settings: SiteSettings) -> float:
     if settings.learning.device != "cuda":
         return 0
     return settings.ray.gpus / settings.extraction.actors
-
-
-def _check_name(name: str) -> None:
-    if not _NAME.fullmatch(name):
-        raise BadInput(
-            "A name is made of letters, digits, dots and dashes, at most 80.",
-            "Give others with --adapter and --out.",
-        )

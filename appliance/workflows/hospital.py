@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from appliance.artifacts.writing import disk_errors, write_atomically
+from appliance.artifacts.writing import check_absent, disk_errors, write_atomically
 from appliance.invented.hospital import InventedHospital, invent
 from appliance.records.gold import GoldDocument
 from appliance.records.notes import SourceNote, SourcePatient
@@ -24,7 +24,7 @@ def export_hospital(directory: Path, hospital: InventedHospital | None = None) -
 
     Raises:
         NoSpace: The disk is full.
-        BadInput: The directory can't be written.
+        BadInput: The directory can't be written, or has a file of one of these names.
     """
     made = hospital or invent()
     files = {
@@ -42,6 +42,8 @@ def export_hospital(directory: Path, hospital: InventedHospital | None = None) -
     }
     with disk_errors(directory):
         directory.mkdir(parents=True, exist_ok=True)
+    for name in files:
+        check_absent(directory / name)
     for name, (content, _) in files.items():
         write_atomically(directory / name, content.encode())
     return {name: count for name, (_, count) in files.items()}

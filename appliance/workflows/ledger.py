@@ -6,7 +6,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from appliance.artifacts.writing import write_atomically
+from appliance.artifacts.writing import check_absent, write_atomically
 from appliance.errors import BadInput, LedgerBroken
 from appliance.ledger.checkpoint import Checkpoint, open_checkpoint, origin_of
 from appliance.ledger.examination import Examination, examine
@@ -179,8 +179,9 @@ def write_export(root: Path, out: Path, start: int, end: int | None = None) -> i
         The number of entries written.
 
     Raises:
-        BadInput: No such stretch, or `out` can't be written.
+        BadInput: No such stretch, or `out` is there already or can't be written.
     """
+    check_absent(out)
     site = open_site(root)
     size = site.ledger.head().size
     stop = size if end is None else end

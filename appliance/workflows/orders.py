@@ -1,7 +1,6 @@
 """Orders: what is to be made, whether it may be, and what it would take."""
 
 import math
-import re
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -13,6 +12,7 @@ from appliance.records.cards import CorpusCard
 from appliance.records.prompts import Route
 from appliance.records.tasks import LabelSheet, Vocabulary
 from appliance.settings.gateway import GatewayPolicy, load_gateway_policy
+from appliance.settings.names import check_name
 from appliance.settings.tasks import load_task
 from appliance.spending.purse import MICRO
 from appliance.synthesis.curation.corpus import read_card
@@ -22,13 +22,14 @@ from appliance.synthesis.routing.policy import RoutingPolicy, load_routing
 from appliance.workflows.site import Site, open_site
 
 GATEWAY_POLICY: Final = "gateway.toml"
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 # Measured with Gemma 3 270M on the disease sheet; a plan says so.
 _ASSUMED_YIELD: Final = 0.6
 _CHARACTERS_PER_TOKEN: Final = 4.8
 _TOKENS_PER_ANSWER: Final = 23
-# Measured with Gemma 3 270M and 16 prompts at once on two cores.
-_LOCAL_TOKENS_PER_S: Final = 294
+# Measured with Gemma 3 270M and 16 prompts at once on two cores: from the first prompt to the last
+# answer, gate and curation included, and what it takes the server to start.
+_LOCAL_TOKENS_PER_S: Final = 150
+_LOCAL_START_S: Final = 60
 _SAMPLE: Final = 256
 
 
@@ -72,7 +73,7 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run would do; all but `accepted` are estimates.
+    """What a run would do: estimates.
 
     Attributes:
         order: What is to be made.
@@ -83,6 +84,7 @@ class Plan:
         completion_tokens: In all answers.
         assumed_yield: Share of answers that become examples, 0 to 1.
         usd: What the provider would charge; 0 on this machine.
+        budget_usd: The most that the corpus may cost; 0 on this machine.
         seconds: How long it would take; on chatgpt no less, for so few requests a minute the
             gateway lets through.
         is_there: Whether this very corpus is finished already; nothing would be sent then.
@@ -96,6 +98,7 @@ class Plan:
     completion_tokens: int
     assumed_yield: float
     usd: float
+    budget_usd: float
     seconds: float
     is_there: bool
 
@@ -113,15 +116,20 @@ def plan(root: Path, order: Order) -> Plan:
     mean = sum(len(draft.prompt) for draft in sample) / len(sample) / _CHARACTERS_PER_TOKEN
     tokens = (round(mean * wanted), _TOKENS_PER_ANSWER * wanted)
     route = prepared.policy.routes[0]
-    model, usd, seconds = site.settings.vllm.model, 0.0, tokens[1] / _LOCAL_TOKENS_PER_S
+    model, usd, budget_usd = site.settings.vllm.model, 0.0, 0.0
+    seconds = _LOCAL_START_S + tokens[1] / _LOCAL_TOKENS_PER_S
     if route is Route.CHATGPT and prepared.gateway:
         model = prepared.policy.cloud.model
         instruction = round(len(prepared.gateway.instruction) / _CHARACTERS_PER_TOKEN)
         tokens = (tokens[0] + instruction * wanted, tokens[1])
         usd = prepared.gateway.models[model].microusd(*tokens) / MICRO
+        cap = prepared.policy.cloud.usd_per_month
+        budget_usd = cap if order.budget_usd is None else min(cap, order.budget_usd)
         seconds = wanted / _fastest(prepared.gateway) * 60
     is_there = find_finished(site, order, prepared) is not None
-    return Plan(order, route, model, wanted, *tokens, _ASSUMED_YIELD, usd, seconds, is_there)
+    return Plan(
+        order, route, model, wanted, *tokens, _ASSUMED_YIELD, usd, budget_usd, seconds, is_there
+    )
 
 
 def prepare(site: Site, order: Order) -> Prepared:
@@ -131,11 +139,7 @@ def prepare(site: Site, order: Order) -> Prepared:
         BadInput: Name, count, sheet, routing policy or prices can't be used.
         Denied: The policy does not allow the route, or not for this sheet.
     """
-    if not _NAME.fullmatch(order.out):
-        raise BadInput(
-            "A corpus's name has letters, digits, dots, dashes and underscores, 64 at most.",
-            "Give another one with --out.",
-        )
+    check_name(order.out, "a corpus", "--out")
     if order.count < 1:
         raise BadInput("At least one example must be asked for.", "Give --count.")
     sheet, vocabulary = load_task(site.paths.labels, order.task)

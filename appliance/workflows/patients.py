@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from appliance.clinical.intake.registry import read_registry
+from appliance.clinical.intake.registry import BIRTH_DATE, read_registry
 from appliance.clinical.intake.rejections import Rejected
 from appliance.errors import BadInput
 from appliance.gate.patients.writing import write_index
@@ -39,6 +39,8 @@ class PatientImport:
         registered: Patients in the vault afterwards; None where nothing was written.
         indexed: Identifiers that the gate now looks for; None where nothing was written.
         refused: Rows that were not taken: the gate does not look for these patients.
+        mixed: Patients of the file under whose id stand several dates of birth: two people, or a
+            correction. The gate looks for all of it.
     """
 
     patients: int
@@ -46,6 +48,7 @@ class PatientImport:
     registered: int | None = None
     indexed: int | None = None
     refused: tuple[RefusedRow, ...] = ()
+    mixed: int = 0
 
 
 def import_patients(
@@ -74,8 +77,10 @@ def import_patients(
             "Mend the export and import it again.",
         )
     if dry_run:
-        return PatientImport(len(patients), _count_kinds(patients), refused=refused)
-    return replace(register(site, patients, progress, refused=len(refused)), refused=refused)
+        done = PatientImport(len(patients), _count_kinds(patients))
+    else:
+        done = register(site, patients, progress, refused=len(refused))
+    return replace(done, refused=refused, mixed=_count_mixed(patients))
 
 
 def register(
@@ -113,6 +118,14 @@ def register(
         },
     )
     return PatientImport(len(patients), _count_kinds(patients), len(known), indexed)
+
+
+def _count_mixed(patients: Sequence[SourcePatient]) -> int:
+    births: dict[str, set[str]] = {}
+    for patient in patients:
+        dates = (item.value for item in patient.identifiers if item.kind == BIRTH_DATE)
+        births.setdefault(patient.source_id, set()).update(dates)
+    return sum(len(dates) > 1 for dates in births.values())
 
 
 def _count_kinds(patients: Sequence[SourcePatient]) -> dict[str, int]:

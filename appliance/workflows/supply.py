@@ -17,6 +17,8 @@ from appliance.workflows.site import Site
 if TYPE_CHECKING:
     from appliance.synthesis.backends.chatgpt.client import GatewayPlace
 
+STAMPS: Final = ".stamps.db"
+"""Stamps that were used at this machine's models: one file in the journal for all that ask them."""
 SOCKET: Final = "gateway.sock"
 OWN_CALLER: Final = "appliance"
 _LOOPBACK_ADDRESS: Final = re.compile(r"http://127\.0\.0\.1:[0-9]{1,5}")

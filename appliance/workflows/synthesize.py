@@ -29,6 +29,7 @@ from appliance.synthesis.curation.variation import Variation
 from appliance.synthesis.journal.lock import run_lock
 from appliance.synthesis.journal.store import Journal
 from appliance.synthesis.prompting.frames import lines
+from appliance.synthesis.prompting.pairs import lines_wanted, pair_lines
 from appliance.synthesis.prompting.stream import drafts
 from appliance.synthesis.routing.breaker import Breaker
 from appliance.synthesis.routing.budget import Budget
@@ -37,11 +38,10 @@ from appliance.workflows.generation import Generation, Rooms, Tally
 from appliance.workflows.orders import Order, Prepared, find_finished, prepare
 from appliance.workflows.scan import open_site_gate
 from appliance.workflows.site import Site, open_site
-from appliance.workflows.supply import EngineSupply, GatewaySupply, Supply
+from appliance.workflows.supply import STAMPS, EngineSupply, GatewaySupply, Supply
 
 RESTARTS: Final = 3
 # No corpus can be called so: its journal lies beside this file.
-STAMPS: Final = ".stamps.db"
 PARAMETERS: Final = SamplingParameters(temperature=0.7, max_tokens=64)
 _TRIES_PER_LINE: Final = 4
 
@@ -115,7 +115,7 @@ def synthesize_with(
         stack.enter_context(run_lock(journal_path))
         journal = stack.enter_context(Journal.open(journal_path))
         curator = Curator(prepared.sheet, prepared.vocabulary)
-        at_once = site.settings.vllm.max_concurrent * site.settings.vllm.replicas
+        at_once = site.settings.vllm.at_once
         rooms = Rooms(curator, at_once)
         traffic = Traffic(
             policy=prepared.policy,
@@ -210,6 +210,9 @@ def enrich(
 
     The same examples, sheet and seed give the same.
     """
+    if prepared.sheet.taught:
+        yield from _compose_pairs(prepared, seed, len(written), curator)
+        return
     composition = prepared.sheet.composition
     variation = Variation(prepared.vocabulary.terms, random.Random(f"variants {seed}"))
     for example in written:
@@ -220,6 +223,15 @@ def enrich(
     wanted = round(composition.lines * len(written))
     composed = map(curator.take, lines(prepared.sheet, prepared.vocabulary, seed))
     # A sheet of few frames has said all it can after a while.
+    tried = islice(composed, _TRIES_PER_LINE * wanted)
+    yield from islice((example for example in tried if example is not None), wanted)
+
+
+def _compose_pairs(
+    prepared: Prepared, seed: int, written: int, curator: Curator
+) -> Iterator[Example]:
+    wanted = round(lines_wanted(prepared.sheet) * written)
+    composed = map(curator.take_pair, pair_lines(prepared.sheet, prepared.vocabulary, seed))
     tried = islice(composed, _TRIES_PER_LINE * wanted)
     yield from islice((example for example in tried if example is not None), wanted)
 
@@ -252,4 +264,5 @@ def _make_card(
         entities=dict(Counter(span.label for example in examples for span in example.spans)),
         without_entity=sum(1 for example in examples if not example.spans),
         made_at=site.clock.now().isoformat(),
+        relations=dict(Counter(pair.label for example in examples for pair in example.relations)),
     )

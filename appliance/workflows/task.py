@@ -4,12 +4,18 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from appliance.artifacts.manifest import digest_file
+from appliance.artifacts.writing import check_absent, check_writable, write_atomically
 from appliance.errors import BadInput
 from appliance.records.identifiers import Digest
 from appliance.records.tasks import LabelSheet, Vocabulary
 from appliance.settings.policies import shipped_policies
 from appliance.settings.site import find_site
 from appliance.settings.tasks import list_tasks, load_sheet_file, load_task
+from appliance.settings.vocabularies.selection import Selection, select_terms, to_tsv
+from appliance.settings.vocabularies.sources import FORMATS, read_concepts
+
+TERMINOLOGIES = tuple(FORMATS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +34,7 @@ class TaskSummary:
         topics: Count of topics for sentences without an entity.
         demonstrations: Count.
         source: Of the vocabulary, with its licence.
+        pair_examples: Relation type to count of example sentences; those that are taught.
     """
 
     name: str
@@ -41,6 +48,7 @@ class TaskSummary:
     topics: int
     demonstrations: int
     source: str
+    pair_examples: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +125,63 @@ def summarise(sheet: LabelSheet, vocabulary: Vocabulary) -> TaskSummary:
         topics=len(sheet.topics),
         demonstrations=len(sheet.demonstrations),
         source=vocabulary.source,
+        pair_examples={
+            relation.name: len(relation.teaching.examples)
+            for relation in sheet.taught
+            if relation.teaching
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class VocabularyFile:
+    """A vocabulary made from a terminology.
+
+    Attributes:
+        file: Where it is, or would be.
+        concepts: Entries of the terminology.
+        terms: Entries of the vocabulary.
+        synonyms: Other names in it.
+        abbreviations: Abbreviations in it.
+        digest: Of the terminology's file, for the sheet's `vocabulary_source`.
+    """
+
+    file: Path
+    concepts: int
+    terms: int
+    synonyms: int
+    abbreviations: int
+    digest: Digest
+
+
+def make_vocabulary(
+    source: Path, form: str, selection: Selection, out: Path, *, dry_run: bool = False
+) -> VocabularyFile:
+    """The selected part of a terminology is at `out`, as a label sheet reads it.
+
+    Args:
+        source: The terminology's file.
+        form: One of `FORMATS`.
+        selection: What of it.
+        out: A .tsv, not there yet.
+        dry_run: Count only.
+
+    Raises:
+        BadInput: `source` is not of that format, nothing is selected, or `out` can't be written.
+    """
+    check_absent(out)
+    check_writable(out)
+    concepts = read_concepts(source, form)
+    terms = select_terms(concepts, selection)
+    if not dry_run:
+        write_atomically(out, to_tsv(terms).encode(), mode=0o644)
+    return VocabularyFile(
+        file=out,
+        concepts=len(concepts),
+        terms=len(terms),
+        synonyms=sum(len(term.synonyms) for term in terms),
+        abbreviations=sum(len(term.abbreviations) for term in terms),
+        digest=digest_file(source),
     )
 
 

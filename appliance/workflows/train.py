@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,14 +16,14 @@ from appliance.errors import BadInput
 from appliance.learning.adapters import read_adapter
 from appliance.learning.basemodels.store import BaseModel, ModelStore
 from appliance.learning.tuning.fit import fit
-from appliance.records.cards import AdapterCard, CorpusCard
+from appliance.records.cards import AdapterCard, CorpusCard, PairTypes
 from appliance.records.identifiers import Digest
 from appliance.records.progress import Progress
+from appliance.settings.names import check_name, is_name
 from appliance.settings.tasks import load_task
 from appliance.synthesis.curation.corpus import KIND, read_card
 from appliance.workflows.site import Site, open_site
 
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _POLL_S: Final = 0.5
 
 
@@ -67,6 +66,7 @@ class _Job:
     corpus_digest: Digest
     base: str
     types: tuple[str, ...]
+    pairs: tuple[PairTypes, ...]
 
 
 def train(
@@ -134,14 +134,10 @@ def plan(root: Path, *, task: str, corpus: str, base: str | None, out: str) -> T
 
 
 def _prepare(site: Site, task: str, corpus: str, base: str | None, out: str) -> _Job:
-    if not _NAME.fullmatch(out):
-        raise BadInput(
-            "An adapter's name is made of letters, digits, dots and dashes, at most 64.",
-            "Give another with --out.",
-        )
+    check_name(out, "an adapter", "--out")
     sheet, _ = load_task(site.paths.labels, task)
     directory = site.paths.corpora / corpus
-    if not _NAME.fullmatch(corpus) or not is_finished(directory):
+    if not is_name(corpus) or not is_finished(directory):
         known = sorted(path.name for path in site.paths.corpora.glob("[!.]*") if is_finished(path))
         raise BadInput(
             f"There is no finished corpus {json.dumps(corpus)}.",
@@ -162,6 +158,7 @@ def _prepare(site: Site, task: str, corpus: str, base: str | None, out: str) -> 
         corpus_digest=read_manifest(directory, KIND, check=False).digest,
         base=model,
         types=tuple(entity.name for entity in sheet.entities),
+        pairs=tuple(PairTypes(one.name, one.head, one.tail) for one in sheet.taught),
     )
 
 
@@ -173,6 +170,7 @@ def _find_finished(site: Site, job: _Job) -> AdapterCard | None:
     learning = site.settings.learning
     same = (
         card.corpus_digest == job.corpus_digest
+        and card.pairs == job.pairs
         and card.base_digest == ModelStore(site.paths.models).digest_of(job.base)
         and card.seed == learning.seed
         and card.epochs == learning.epochs
@@ -230,6 +228,7 @@ def _config(
         "base_name": base.name,
         "base_digest": base.digest,
         "types": list(job.types),
+        "pairs": [dataclasses.asdict(pair) for pair in job.pairs],
         "made_at": site.clock.now().isoformat(timespec="seconds"),
         "metrics": str(metrics),
         "threads": max(1, cluster.cpus // workers),

@@ -15,7 +15,7 @@ from appliance.settings.gateway import load_gateway_policy
 from appliance.synthesis.backends.chatgpt.client import ChatGptBackend, GatewayPlace
 from appliance.synthesis.backends.vllm.client import VllmBackend
 from appliance.synthesis.backends.vllm.engine import VllmEngine
-from appliance.synthesis.prompting.stream import make_draft
+from appliance.synthesis.prompting.drafting import make_draft
 from tests.lib.frozen_clock import FrozenClock
 from tests.lib.provider_server import running_provider
 from tests.lib.running_gateway import MODEL, WordGate, make_site, running_gateway

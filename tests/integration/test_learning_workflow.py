@@ -175,6 +175,22 @@ def test_evaluation_prints_the_free_baseline_beside(site, gold, tmp_path):
     assert printed["baselines"]["dictionary"]["recall"] == pytest.approx(8 / 20)
 
 
+@pytest.mark.usefixtures("trained")
+def test_a_vocabulary_made_from_the_gold_is_refused(site, tmp_path):
+    """The dictionary, and what was generated from it, would be scored on what they were told."""
+    names = [f"madeupitis {letter}" for letter in "abcdefghijklmnopqrstuvwxyz"]
+    rows = [
+        {"id": name, "text": name, "spans": [{"start": 0, "end": len(name), "label": "Disease"}]}
+        for name in names
+    ]
+    gold, vocabulary = tmp_path / "gold.jsonl", tmp_path / "names.tsv"
+    gold.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    vocabulary.write_text("\n".join(["name", *names, "asthma"]))
+
+    with pytest.raises(BadInput, match="26 of the vocabulary's 27 terms"):
+        evaluate(site, adapter="reader", gold=gold, vocabulary=vocabulary, progress=Silent())
+
+
 def test_the_ledger_says_what_was_made_from_what(site, trained, gold):
     card = trained[0]
     evaluate(site, adapter="reader", gold=gold, progress=Silent())
@@ -202,7 +218,10 @@ def test_a_dry_run_changes_nothing(site):
     [
         (["train", "--task", "nothing", "--corpus", "first", "--out", "x"], "no label sheet"),
         (["train", "--task", "disease", "--corpus", "gone", "--out", "x"], "no finished corpus"),
-        (["train", "--task", "disease", "--corpus", "first", "--out", "../x"], "name is made of"),
+        (
+            ["train", "--task", "disease", "--corpus", "first", "--out", "../x"],
+            "no name for an adapter",
+        ),
         (
             ["train", "--task", "disease", "--corpus", "first", "--base", "gone", "--out", "x"],
             "no base model",

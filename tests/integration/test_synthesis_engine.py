@@ -21,7 +21,7 @@ from appliance.settings.clock import SystemClock
 from appliance.synthesis.backends.vllm import processes
 from appliance.synthesis.backends.vllm.client import VllmBackend
 from appliance.synthesis.backends.vllm.engine import VllmEngine
-from appliance.synthesis.prompting.stream import make_draft
+from appliance.synthesis.prompting.drafting import make_draft
 from appliance.workflows import synthesize as workflow
 from appliance.workflows.site import init
 from appliance.workflows.supply import EngineSupply
@@ -189,7 +189,7 @@ def test_a_debug_switch_prints_no_prompt():
         from appliance.synthesis.backends.vllm.client import VllmBackend
         from appliance.synthesis.backends.vllm.engine import Endpoint
         from appliance.records.prompts import DraftKind, SamplingParameters
-        from appliance.synthesis.prompting.stream import make_draft
+        from appliance.synthesis.prompting.drafting import make_draft
         from tests.lib.stamping_gate import StampingGate
         gate = StampingGate(SystemClock(), "3" * 64)
         draft = make_draft("drug", DraftKind.NONE, (), "note", "{CANARY}")

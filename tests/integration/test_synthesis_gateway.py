@@ -28,7 +28,7 @@ from appliance.records.prompts import DraftKind, Route, SamplingParameters
 from appliance.spending.purse import Purse
 from appliance.synthesis.backends.chatgpt.client import continue_opening
 from appliance.synthesis.curation.corpus import read_corpus
-from appliance.synthesis.prompting.stream import make_draft
+from appliance.synthesis.prompting.drafting import make_draft
 from appliance.workflows import gateway as gateway_workflow
 from appliance.workflows import orders
 from appliance.workflows import synthesize as workflow
@@ -337,8 +337,10 @@ def test_a_plan_tells_tokens_cost_and_time(site):
     assert plan.model == MODEL
     assert plan.usd == pytest.approx((plan.prompt_tokens + 4 * plan.completion_tokens) / 1e6)
     assert plan.seconds > 0
+    tight = workflow.Order("disease", 60, "x", "chatgpt", budget_usd=0.000001)
+    assert orders.plan(site.paths.root, tight).budget_usd == 0.000001 < plan.usd
     local = orders.plan(site.paths.root, workflow.Order("disease", 60, "x"))
-    assert (local.usd, local.route) == (0.0, Route.VLLM)
+    assert (local.usd, local.budget_usd, local.route) == (0.0, 0.0, Route.VLLM)
 
 
 @pytest.mark.parametrize(

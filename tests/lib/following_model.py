@@ -4,7 +4,7 @@ import hashlib
 from typing import Any
 
 from appliance.records.prompts import DraftKind
-from appliance.synthesis.prompting.stream import make_draft
+from appliance.synthesis.prompting.drafting import make_draft
 from tests.lib.scripted_backend import tell
 
 

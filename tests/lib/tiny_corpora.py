@@ -32,9 +32,15 @@ def make_examples() -> list[Example]:
 def write_tiny_corpus(directory: Path, task: str = "disease") -> Path:
     """The examples are a finished corpus at `directory`."""
     examples = make_examples()
-    splits = {str(split): sum(one.split is split for one in examples) for split in Split}
-    card = CorpusCard(
-        name=directory.name,
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    write_corpus(directory, make_card(directory.name, task, examples), examples)
+    return directory
+
+
+def make_card(name: str, task: str, examples: list[Example]) -> CorpusCard:
+    """A card that counts the examples, as if a model had written them all."""
+    return CorpusCard(
+        name=name,
         task=task,
         sheet_digest=Digest("0" * 64),
         policy_digest=Digest("0" * 64),
@@ -48,14 +54,11 @@ def write_tiny_corpus(directory: Path, task: str = "disease") -> Path:
         varied=0,
         composed=0,
         dropped={},
-        splits=splits,
+        splits={str(split): sum(one.split is split for one in examples) for split in Split},
         entities={"Disease": sum(bool(one.spans) for one in examples)},
         without_entity=sum(not one.spans for one in examples),
         made_at="2026-11-23T00:00:00+00:00",
     )
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    write_corpus(directory, card, examples)
-    return directory
 
 
 def _example(text: str, start: int, disease: str, number: int) -> Example:

@@ -205,7 +205,7 @@ def test_sizes_in_the_wrong_order_are_said_to_be(call):
 
 
 def test_an_export_proves_itself_and_is_on_record(call, tmp_path):
-    """What leaves is recorded before it does."""
+    """What leaves is recorded before it does; an earlier export is not overwritten."""
     out = tmp_path / "export.json"
     code, _, err = call("export", "--out", str(out), "--from", "2", "--to", "5")
 
@@ -216,6 +216,9 @@ def test_an_export_proves_itself_and_is_on_record(call, tmp_path):
     head, bodies = check_export(content, verifier)
     assert head.size == 11
     assert [json.loads(body)["index"] for body in bodies] == [2, 3, 4]
+    assert call("export", "--out", str(out), "--json")[0] == 2
+    assert out.read_bytes() == content
+    out = tmp_path / "all.json"
     document = json.loads(call("export", "--out", str(out), "--json")[1])
     assert document["entries"] == 11
     assert json.loads(json.loads(out.read_bytes())["entries"][10])["kind"] == "ledger.exported"

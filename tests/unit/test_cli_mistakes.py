@@ -11,6 +11,7 @@ import pytest
 from appliance.cli.main import run
 from appliance.clinical.intake.tables import read_csv
 from appliance.errors import BadInput, IntegrityError, SiteError
+from appliance.ledger.proofs import read_bodies
 from appliance.records.notes import SourceNote
 from appliance.records.progress import Silent
 from appliance.workflows.demo import demo
@@ -74,6 +75,46 @@ def test_a_note_is_found_by_the_hospitals_own_id(tmp_path):
 
     assert show(site.paths.root, shown.note_id, "chart-review", with_text=False) == shown
     assert (shown.kind, shown.characters, shown.text) == ("letter", 11, None)
+
+
+def test_a_few_words_are_a_reason_and_one_missing_note_is_said_plainly(tmp_path, capsys):
+    """The ledger takes no prose, so the words are joined."""
+    site = init(tmp_path / "site", "air-gapped")
+    import_stream(site, [SourceNote("LH-1", "P-1", "letter", "", "Seen today.")], Silent())
+    words = ["--reason", "Chart review", "--site", str(site.paths.root)]
+
+    assert run(["notes", "show", "LH-1", *words]) == 0
+    assert run(["notes", "show", "LH-2", *words]) == 2
+
+    assert "That note is not in the vault" in capsys.readouterr().err
+    bodies = read_bodies(site.paths.ledger, open_site(site.paths.root).ledger.head().size)
+    assert '"reason":"chart-review"' in b"".join(bodies).decode().replace(" ", "")
+
+
+def test_one_id_with_two_birth_dates_is_told(tmp_path, capsys):
+    """Two people under one id would be erased together; a correction looks the same."""
+    site = init(tmp_path / "site", "air-gapped")
+    registry = tmp_path / "registry.csv"
+    registry.write_text(
+        "patient,name,dob\n1,Zebedee Quill,1950-01-02\n1,Ada Invented,1960-03-04\n2,Bo Quill,\n"
+    )
+
+    assert run(["patients", "import", str(registry), "--site", str(site.paths.root)]) == 0
+
+    assert "1 patient id(s) stand with several dates of birth" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("row", ["1,,", "1, ,\t"])
+def test_a_patient_without_identifiers_costs_their_row_only(tmp_path, row):
+    """The gate has nothing to look for; the others are protected all the same."""
+    site = init(tmp_path / "site", "air-gapped")
+    registry = tmp_path / "registry.csv"
+    registry.write_text(f"patient,name,mrn\n{row}\n2,Ada Invented,77\n")
+
+    imported = import_patients(site.paths.root, registry, Silent())
+
+    assert imported.patients == 1
+    assert [(one.line, one.reason) for one in imported.refused] == [(2, "no-identifier")]
 
 
 @pytest.mark.parametrize("dry_run", [[], ["--dry-run"]])

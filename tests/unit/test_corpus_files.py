@@ -132,10 +132,11 @@ def test_jsonl_loses_nothing(site):
 
 
 def test_conll_tags_tokens(site):
-    """IOB2: a token and its tag, an empty line after each text."""
+    """IOB2: a token and its tag, an empty line after each text, a comment above."""
     lines = list(export_corpus(site.paths.root, "first", "conll"))
 
-    assert lines[:9] == [
+    assert lines[0].startswith("# example = {")
+    assert [line for line in lines if not line.startswith("# ")][:9] == [
         "Caf\u00e9\tO",
         "\U0001f9ea\tO",
         "and\tO",
@@ -188,7 +189,7 @@ def test_export_prints_lines(site, tmp_path):
     printed = runner.invoke(corpus, ["export", "first", "--format", "conll", *place])
     dry = runner.invoke(corpus, ["export", "first", "--out", str(target), "--dry-run", *place])
 
-    assert printed.output.startswith("Caf\u00e9\tO\n")
+    assert printed.output.splitlines()[1] == "Caf\u00e9\tO"
     assert dry.exit_code == 0
     assert not target.exists()
     written = runner.invoke(corpus, ["export", "first", "--out", str(target), "--json", *place])
@@ -207,7 +208,7 @@ def test_json_is_json_wherever_the_export_goes(site, tmp_path):
 
     printed = call()
     assert [json.loads(line)["text"] for line in printed["lines"]] == [e.text for e in EXAMPLES]
-    assert call("--format", "conll")["lines"][0] == "Caf\u00e9\tO"
+    assert call("--format", "conll")["lines"][1] == "Caf\u00e9\tO"
     dry = call("--out", str(target), "--dry-run")
     assert (dry["examples"], dry["file"], dry["lines"]) == (3, str(target), None)
     assert not target.exists()

@@ -17,6 +17,7 @@ from appliance.gate.casing import recase
         "Mary-Jane O'Brien takes lisinopril.",
         "Discussed with Okonkwo. No fever.",
         "Noted by Mr. Young, who is well.",
+        "Noted by Mr Young, who is well.",
         "On HTN and COPD.",
     ],
 )

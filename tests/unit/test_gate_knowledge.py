@@ -28,6 +28,9 @@ def lift(text, detector="spacy", entity="PERSON", score=0.6):
         ("eponym", "She has [Wilson's disease] and is well."),
         ("eponym", "She has [Wilson]'s disease and is well."),
         ("eponym", "Known [Wilson]-Graves syndrome, resolved."),
+        ("eponym", "Known Wilson-[Graves] syndrome, resolved."),
+        ("known-words", "Seen today [(with ]Wilson present)."),
+        ("known-words", "Graves[, not seen] today."),
         ("plain-eponym", "No sign of [Kienbock] in the family."),
         ("named-measure", "The [Quuxian] score was 4."),
         ("small-letters", "The [quuxitas] was seen."),
@@ -39,6 +42,9 @@ def lift(text, detector="spacy", entity="PERSON", score=0.6):
         ("spelled-like-a-word", "He had [Overoxygenation] then."),
         ("few-letters", "HE WAS TOLD TO USE THE [QUX] AT NIGHT."),
         ("public-code", "Coded as LOINC [45484-0] today."),
+        ("medical-name", "The [Philadelphia] chromosome was found."),
+        ("medical-name", "SHE TAKES [ST. JOHN'S] WORT."),
+        ("medical-name", "Of the [Garden IV] kind."),
     ],
 )
 def test_the_rule_that_explains_it_lifts_it(rule, text):
@@ -55,6 +61,9 @@ def test_the_rule_that_explains_it_lifts_it(rule, text):
         "The town of [TYSTBERGA] was named.",
         "[Walsh] Wilson's disease.",
         "[Mark Baker] was seen.",
+        "Seen in [Philadelphia] for a chromosome test.",
+        "[Jennifer Philadelphia] chromosome.",
+        "The Philadelphia chromosome of [Jennifer Walsh].",
         "JENNIFER [WALSH] WAS SEEN.",
     ],
 )
@@ -81,6 +90,7 @@ def test_numbers_of_an_address_stand(text, lifted):
     [
         ("LICENSE_NUMBER", "A [BRCA1] variant.", "few-digits"),
         ("LICENSE_NUMBER", "Licence [D4419032].", None),
+        ("LICENSE_NUMBER", "Carries HLA-[B*5801] and is well.", "public-code"),
         ("PHONE_NUMBER", "At [911] now.", None),
     ],
 )
@@ -95,10 +105,24 @@ def test_the_tagger_s_numbers_need_four_digits(entity, text, lifted):
         ("family-name", "Seen by [Graves] today.", None),
         ("town", "From [Kawasaki] today.", None),
         ("town", "Known [Kawasaki] disease.", "eponym"),
+        ("town", "The [Edinburgh] Postnatal Depression Scale.", "medical-name"),
+        ("town", "Seen in [Edinburgh] with depression.", None),
     ],
 )
 def test_a_listed_name_is_lifted_by_its_disease_only(detector, text, lifted):
     assert lift(text, detector) == lifted
+
+
+@pytest.mark.parametrize(
+    ("text", "lifted"),
+    [
+        ("Known Charcot-[Marie]-Tooth disease.", "eponym"),
+        ("Known to [marie.tooth]", None),
+        ("Seen with [Marie] today.", None),
+    ],
+)
+def test_a_url_without_a_mark_of_one_is_judged_as_a_word(text, lifted):
+    assert lift(text, "tagger", "URL", 0.6) == lifted
 
 
 def test_a_house_number_is_read_by_one_who_guesses_no_numbers():
@@ -151,10 +175,20 @@ def _is_strong(text, hit):
         ("at Quuxton Hospital in Big Quuxville now", "Quuxton Hospital in Big Quuxville"),
         ("at Quuxton Hospital in the morning", "Quuxton Hospital"),
         ("lives in Georgia now", "Georgia"),
+        ("Called the Jackson office back.", "Jackson office"),
     ],
 )
 def test_a_place_is_found_with_all_its_words(text, found):
-    assert any(found in text[hit.start : hit.end] for hit in places.find(text))
+    hits = list(places.find(text))
+
+    assert any(found in text[hit.start : hit.end] for hit in hits)
+
+
+def test_a_place_has_no_comma_in_its_name():
+    found = places.find("Seen in Oak, Quuxton Clinic")
+
+    starts = [hit.start for hit in found if hit.detector == "facility"]
+    assert starts == [len("Seen in Oak, ")]
 
 
 @pytest.mark.parametrize(
@@ -173,6 +207,45 @@ def test_a_place_is_found_with_all_its_words(text, found):
 )
 def test_a_person_is_found_with_title_and_initials(text, found):
     assert any(found in text[hit.start : hit.end] for hit in names.find(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "covered"),
+    [
+        ("known EDA since birth", True),
+        ("(EDA) in the family", True),
+        ("known Eda since birth", False),
+        ("KNOWN EDA SINCE BIRTH", False),
+        ("EDA WALSH", False),
+        ("known EDAR since birth", False),
+    ],
+)
+def test_a_short_form_of_the_vocabulary_stands_in_capitals(text, covered):
+    """Amid small letters; anywhere else Eda may be somebody."""
+    start = text.upper().find("EDA")
+
+    assert Terms(["ectodermal dysplasia", "EDA"]).covers(text, start, start + 3) is covered
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Rose\nQuackenbush was seen.", "Rose\nQuackenbush"),
+        ("acute liver failure; ALF\nRegister: letter", "ALF"),
+        ("polycythaemia vera\nRegister: letter", "vera"),
+        ("Seen with Jennifer. Walsh came later.", "Jennifer. Walsh"),
+        ("Seen by Quackenbush, Okonkwo, MD.", "Quackenbush, Okonkwo"),
+    ],
+)
+def test_a_name_ends_with_its_line_sentence_or_comma(text, name):
+    """What follows may be a name as well, but not of the same person."""
+    assert all(name not in text[hit.start : hit.end] for hit in names.find(text))
+
+
+def test_a_family_name_in_capitals_is_left_to_those_who_read():
+    """Amid small letters it may be a short form; "OKONKWO" is for spaCy and the tagger to judge."""
+    assert [hit.detector for hit in names.find("The Okonkwo was seen.")] == ["family-name"]
+    assert not list(names.find("The OKONKWO was seen."))
 
 
 def test_a_word_list_that_is_cut_short_raises(tmp_path, monkeypatch):

@@ -59,6 +59,7 @@ def found(text):
         ("DATE", "20230415"),
         ("DATE", "seen on 3/15"),
         ("DATE", "last Friday"),
+        ("DATE", "before Christmas"),
         ("AGE_OVER_89", "a 93-year-old woman"),
         ("AGE_OVER_89", "aged 101"),
         ("AGE_OVER_89", "92 yo M"),
@@ -67,6 +68,7 @@ def found(text):
         ("LOCATION", "seen at Cedar Crest Clinic"),
         ("LOCATION", "SEEN AT SPRINGDALE CLINIC"),
         ("LOCATION", "admitted to johns hopkins"),
+        ("LOCATION", "sent to Quuxton Laboratory"),
         ("LOCATION", "from Boston"),
         ("LOCATION", "in Dallas, TX"),
         ("LOCATION", "zip 94103"),
@@ -108,6 +110,10 @@ def test_an_identifier_is_found(entity, text):
         "the 2023 update of the ACC/AHA guidelines",
         "the patient's mother has diabetes",
         "Hepatitis B. Vitamin D.",
+        "In group G2P1 the dose was halved.",
+        "Normal laboratory values.",
+        "PU26 mutations in families.",
+        "Christmas disease, that is, lack of factor IX.",
     ],
 )
 def test_medicine_is_not_an_identifier(text):

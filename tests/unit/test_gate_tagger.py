@@ -162,7 +162,8 @@ def test_only_what_could_alarm_is_read_and_only_once():
     skimmer = Skimmer(inner, guesses_numbers=True)
 
     first, second = (
-        skimmer.detect([text])[0] for text in ("Called Anna.\nNo fever.", "No fever.\nCalled Anna.")
+        skimmer.detect([text])[0]
+        for text in ("Called Anna.\nNo fever.", "No fever.\nCalled Anna.\n")
     )
 
     assert inner.read == ["Called Anna."]

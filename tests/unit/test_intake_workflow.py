@@ -215,7 +215,9 @@ def test_erasing_asks_first(site, export, monkeypatch, capfd, answer):
 
     assert run(["notes", "erase", "--patient", SECRET, "--site", str(site.paths.root)]) == 2
 
-    assert "nothing was erased" in capfd.readouterr().err
+    said = capfd.readouterr().err
+    assert "Erase this patient's 2 note(s)" in said
+    assert "nothing was erased" in said
     with opened_vault(open_site(site.paths.root)) as vault:
         assert len(vault.note_ids()) == 3
 

@@ -20,7 +20,7 @@ from appliance.records.prompts import (
 )
 from appliance.settings.gateway import ModelRule
 from appliance.spending.purse import Amount, Cap, Purse
-from appliance.synthesis.prompting.stream import make_draft
+from appliance.synthesis.prompting.drafting import make_draft
 from appliance.synthesis.routing.breaker import Breaker
 from appliance.synthesis.routing.budget import Budget
 from appliance.synthesis.routing.concurrency import Pace

@@ -93,7 +93,7 @@ def test_the_default_settings_are_valid(tmp_path, profile):
     ("content", "complaint"),
     [
         ("profile = ", "not valid TOML"),
-        ("", "profile: Field required"),
+        ("", "profile: missing"),
         ('profile = "open"', "profile"),
         ('profile = "air-gapped"\nversion = 2', "version"),
         ('profile = "air-gapped"\nsecret = "hunter2"', "secret"),

@@ -85,7 +85,7 @@ def test_sheet_and_vocabulary_are_digested_together(labels):
     ("old", "new", "complaint"),
     [
         ("title =", "titel =", "titel"),
-        ('title = "Fruit"', "", "title: Field required"),
+        ('title = "Fruit"', "", "title: missing"),
         ('title = "Fruit"', "title = Fruit", "not valid TOML"),
         ("none = 0.1", "none = 0.2", "must sum to 1"),
         ("none = 0.1", "none = 1.1", "mix.none"),

@@ -16,9 +16,9 @@ from appliance.records.tasks import INVENTED_SLOTS, Composition, Term, Vocabular
 from appliance.settings.tasks import load_sheet_file
 from appliance.synthesis.curation.curator import Curator
 from appliance.synthesis.curation.variation import Variation
+from appliance.synthesis.prompting.drafting import make_draft
 from appliance.synthesis.prompting.frames import lines
 from appliance.synthesis.prompting.slots import Slots
-from appliance.synthesis.prompting.stream import make_draft
 from tests.lib.house import REPOSITORY
 from tests.lib.small_task import small_sheet, small_vocabulary
 

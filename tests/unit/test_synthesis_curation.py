@@ -9,7 +9,7 @@ from appliance.synthesis.curation.answers import read_answer
 from appliance.synthesis.curation.curator import Curator
 from appliance.synthesis.curation.lexicon import Lexicon
 from appliance.synthesis.curation.reasons import Reason
-from appliance.synthesis.prompting.stream import make_draft
+from appliance.synthesis.prompting.drafting import make_draft
 from tests.lib.small_task import small_sheet, small_vocabulary
 
 

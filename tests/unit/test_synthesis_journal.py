@@ -14,7 +14,7 @@ from appliance.errors import IntegrityError
 from appliance.records.prompts import Completion, DraftKind, Route, SamplingParameters
 from appliance.synthesis.journal.keys import request_key
 from appliance.synthesis.journal.store import Journal
-from appliance.synthesis.prompting.stream import make_draft
+from appliance.synthesis.prompting.drafting import make_draft
 
 DRAFT = make_draft("drug", DraftKind.SINGLE, ("aspirin",), "note", "The invented prompt")
 

@@ -1,5 +1,6 @@
 """Drafts: repeatable, in the sheet's shares, the constant part first."""
 
+import random
 import re
 from collections import Counter
 from dataclasses import replace
@@ -7,10 +8,13 @@ from itertools import islice, pairwise
 
 import pytest
 
-from appliance.records.prompts import DraftKind
+from appliance.gate.unwrapping.spelling import unleet
+from appliance.records.prompts import ENTITY_KINDS, DraftKind
 from appliance.records.tasks import DraftMix, Term, Vocabulary
+from appliance.synthesis.prompting.codes import invent_symbol, invent_variant
 from appliance.synthesis.prompting.demonstrations import ROTATION
-from appliance.synthesis.prompting.stream import drafts, make_draft
+from appliance.synthesis.prompting.drafting import make_draft
+from appliance.synthesis.prompting.stream import drafts
 from tests.lib.small_task import small_sheet, small_vocabulary
 
 
@@ -108,7 +112,7 @@ def test_the_smallest_vocabulary_serves(count):
 
     found = take(100, vocabulary=Vocabulary("tests", terms, "2" * 64))
 
-    assert {draft.kind for draft in found} == set(DraftKind) - {DraftKind.ABBREVIATION}
+    assert {draft.kind for draft in found} == set(ENTITY_KINDS) - {DraftKind.ABBREVIATION}
     assert all(len(set(draft.entities)) == len(draft.entities) for draft in found)
 
 
@@ -146,3 +150,12 @@ def test_an_invented_code_is_no_name_of_the_vocabulary():
     names = {surface for term in small_vocabulary().terms for surface in term.surfaces}
 
     assert not names.intersection(codes(take(400, sheet=with_counter_example("BRCA1"))))
+
+
+def test_an_invented_code_is_nobody():
+    """The gate reads no name out of its digits and no room out of its letters."""
+    rng = random.Random(7)
+    made = [invent_symbol(rng, set()) for _ in range(2000)]
+    made += [invent_variant(rng) for _ in range(2000)]
+
+    assert not [code for code in made if unleet(code) or code.startswith("RM")]

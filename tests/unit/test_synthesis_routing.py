@@ -8,7 +8,7 @@ from appliance.errors import ApplianceError, BackendUnavailable, BadInput, Denie
 from appliance.records.prompts import DraftKind, Route
 from appliance.records.tasks import Sensitivity
 from appliance.settings.policies import shipped_policies
-from appliance.synthesis.prompting.stream import make_draft
+from appliance.synthesis.prompting.drafting import make_draft
 from appliance.synthesis.routing.choice import choose, narrow
 from appliance.synthesis.routing.policy import RoutingPolicy, load_routing
 

@@ -23,13 +23,14 @@ from appliance.records.notes import PatientIdentifier, SourcePatient
 _ID: Final = "patient"
 _KIND: Final = re.compile(r"[a-z][a-z0-9-]{0,39}")
 _SEPARATOR: Final = "|"
-_BIRTH_DATE: Final = "birth-date"
+BIRTH_DATE: Final = "birth-date"
+"""The kind under which a date of birth is kept."""
 # What else a registry's columns are called; the gate looks for a kind in the forms of that kind.
 _ALIASES: Final = {
-    "dob": _BIRTH_DATE,
-    "birthdate": _BIRTH_DATE,
-    "date-of-birth": _BIRTH_DATE,
-    "birthday": _BIRTH_DATE,
+    "dob": BIRTH_DATE,
+    "birthdate": BIRTH_DATE,
+    "date-of-birth": BIRTH_DATE,
+    "birthday": BIRTH_DATE,
     "patient-name": "name",
     "full-name": "name",
     "medical-record-number": "mrn",
@@ -79,22 +80,21 @@ def _patients(
     for number, row in rows:
         patient = _patient(row) if row is not None else None
         if patient is None:
-            raise BadInput(f"{path}, line {number}: not a patient with identifiers.", _NEXT)
+            raise BadInput(f"{path}, line {number}: not a patient and identifiers.", _NEXT)
         found = True
-        if _is_born(patient, today):
-            yield patient
-        else:
-            yield Rejected(Reason.BAD_BIRTH_DATE, Place(1, None, number, str(path)))
+        reason = _fault(patient, today)
+        yield patient if reason is None else Rejected(reason, Place(1, None, number, str(path)))
     if not found:
         raise BadInput(f"{path} names no patient.", _HELP)
 
 
-def _is_born(patient: SourcePatient, today: date) -> bool:
-    return all(
-        is_possible_birth_date(item.value, today)
-        for item in patient.identifiers
-        if item.kind == _BIRTH_DATE
-    )
+def _fault(patient: SourcePatient, today: date) -> Reason | None:
+    if not patient.identifiers:
+        return Reason.NO_IDENTIFIER
+    births = (item.value for item in patient.identifiers if item.kind == BIRTH_DATE)
+    if all(is_possible_birth_date(value, today) for value in births):
+        return None
+    return Reason.BAD_BIRTH_DATE
 
 
 def _csv_rows(file: io.TextIOWrapper) -> Iterator[tuple[int, Mapping[str, object] | None]]:
@@ -149,7 +149,7 @@ def _patient(row: Mapping[str, object]) -> SourcePatient | None:
             # An export of notes: its texts must not become what the gate looks for.
             return None
         identifiers += [PatientIdentifier(kind, text) for text in values]
-    return SourcePatient(source_id.strip(), tuple(identifiers)) if identifiers else None
+    return SourcePatient(source_id.strip(), tuple(identifiers))
 
 
 def _values(value: object) -> list[str] | None:

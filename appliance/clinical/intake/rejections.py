@@ -17,6 +17,7 @@ class Reason(StrEnum):
     MISSING_FIELD = "missing-field"
     BAD_DATE = "bad-date"
     BAD_BIRTH_DATE = "impossible-birth-date"
+    NO_IDENTIFIER = "no-identifier"
     EMPTY = "empty"
     NUL_BYTE = "nul-byte"
     TOO_LARGE = "too-large"

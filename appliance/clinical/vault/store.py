@@ -172,8 +172,9 @@ class Vault:
                 found[note.note_id] = note
         missing = sum(note_id not in found for note_id in note_ids)
         if missing:
+            which = "That note is" if len(note_ids) == 1 else f"{missing} of {len(note_ids)} are"
             raise BadInput(
-                f"{missing} of {len(note_ids)} notes are not in the vault.",
+                f"{which} not in the vault.",
                 "Give the id that the export or a finding names.",
             )
         return [found[note_id] for note_id in note_ids]

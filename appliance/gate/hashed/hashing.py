@@ -5,6 +5,7 @@ numpy computes for millions at a time.
 """
 
 import hashlib
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
@@ -38,6 +39,16 @@ class Hasher:
         hasher = self._base.copy()
         hasher.update(tagged.encode("utf-8", "surrogatepass"))
         return int.from_bytes(hasher.digest(), "big")
+
+    def many(self, tagged: Iterable[str]) -> Hashes:
+        """The hashes of words that seldom come again, in order."""
+        copy = self._base.copy
+        digests = []
+        for one in tagged:
+            hasher = copy()
+            hasher.update(one.encode("utf-8", "surrogatepass"))
+            digests.append(hasher.digest())
+        return np.frombuffer(b"".join(digests), ">u8").astype(np.uint64)
 
     def pairs(self, first: Hashes, second: Hashes) -> Hashes:
         """The hashes of pairs of word hashes, order kept.

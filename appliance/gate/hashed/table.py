@@ -74,7 +74,8 @@ def read_table(path: Path, key: bytes, what: str, mending: str, columns: int = 1
     if (magic, width) != (_MAGIC, columns) or size != _HEADER.size + columns * rows * 8:
         raise damaged
     read = [
-        np.memmap(path, _ITEM, "r", offset=_HEADER.size + at * rows * 8, shape=(rows,))
+        # As a plain array: whatever is taken from a memmap is a memmap again, which costs time.
+        np.asarray(np.memmap(path, _ITEM, "r", offset=_HEADER.size + at * rows * 8, shape=(rows,)))
         if rows
         else _none()
         for at in range(columns)

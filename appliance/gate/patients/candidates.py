@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from appliance.gate.patients.codes import canonical, find_streets
-from appliance.gate.patients.dates import find_days
+from appliance.gate.patients.dates import find_at_numbers, find_days, number_starts
 from appliance.gate.patients.names import is_ordinary
 from appliance.gate.patients.views import ROT13, Unit
 
@@ -70,7 +70,8 @@ def find_candidates(text: str, words: list[Unit]) -> Iterator[Candidate]:
     """Every candidate of the text, its words given."""
     yield from _places(words)
     yield from _chunks(text)
-    if not any(map(str.isdecimal, text)):
+    starts = number_starts(text)
+    if not starts:
         return
     yield from _codes(text)
     for start, end, day in find_days(text):
@@ -79,7 +80,7 @@ def find_candidates(text: str, words: list[Unit]) -> Iterator[Candidate]:
         yield Candidate(len(text) - end, len(text) - start, f"d|{day}")
     for start, end, street in find_streets(text):
         yield Candidate(start, end, f"a|{street}")
-    for match in _FIVE.finditer(text):
+    for match in find_at_numbers(_FIVE, text, starts):
         yield Candidate(*match.span(), f"z|{match[1]}")
 
 
@@ -113,39 +114,52 @@ def _chunks(text: str) -> Iterator[Candidate]:
 
 def _codes(text: str) -> Iterator[Candidate]:
     """Runs of digits, with letters before, between and after, forwards and backwards."""
-    atoms = list(_ATOM.finditer(text))
-    is_number = [atom.group().isdecimal() for atom in atoms]
-    for at in range(len(atoms)):
-        if any(is_number[at : at + 2]) or (at + 2 < len(atoms) and is_number[at + 2]):
-            yield from _codes_from(text, atoms, at)
+    atoms = [_Atom(match) for match in _ATOM.finditer(text)]
+    near = {by for at, atom in enumerate(atoms) if atom.is_number for by in (at - 2, at - 1, at)}
+    for at in sorted(near):
+        if at >= 0:
+            yield from _codes_from(text, atoms[at : at + _MAX_ATOMS])
 
 
-def _codes_from(text: str, atoms: "list[re.Match[str]]", at: int) -> Iterator[Candidate]:
-    start = atoms[at].start()
-    end = atoms[at].start()
+class _Atom:
+    """Letters or digits in a row."""
+
+    __slots__ = ("end", "is_long", "is_number", "start", "word")
+
+    def __init__(self, match: re.Match[str]) -> None:
+        self.start, self.end = match.span()
+        self.word = match.group()
+        self.is_number = self.word.isdecimal()
+        self.is_long = (
+            len(self.word) > _LONG_WORD and self.word.isalpha() and not self.word.isupper()
+        )
+
+
+def _codes_from(text: str, atoms: list[_Atom]) -> Iterator[Candidate]:
+    """Every code that begins with the first of the atoms."""
+    start = end = atoms[0].start
     joined = ""
-    for atom in atoms[at : at + _MAX_ATOMS]:
-        word = atom.group()
-        gap = text[end : atom.start()]
-        if joined and (
-            len(gap) > _MAX_GAP
-            or (len(word) > _LONG_WORD and word.isalpha() and not word.isupper() and gap.isspace())
-        ):
+    has_number, has_letter = False, False
+    for atom in atoms:
+        gap = text[end : atom.start]
+        if joined and (len(gap) > _MAX_GAP or (atom.is_long and gap.isspace())):
             return
-        joined += word
-        end = atom.end()
+        joined += atom.word
+        end = atom.end
         if len(joined) > _MAX_JOINED:
             return
+        has_number = has_number or atom.is_number
+        has_letter = has_letter or not atom.is_number
         # Streets too, with blanks in odd places.
-        if joined[0].isdecimal() and not joined.isdecimal():
+        if has_letter and atoms[0].is_number:
             yield Candidate(start, end, f"a|{joined.lower()}")
         if len(joined) == _DATE_DIGITS and _BROKEN_DAY.fullmatch(text, start, end):
             yield from (Candidate(start, end, f"d|{day}") for _, _, day in find_days(joined))
-        form = canonical(joined)
-        if form is not None and any(map(str.isdecimal, joined)):
+        form = canonical(joined) if has_number else None
+        if form is not None:
             yield Candidate(start, end, f"c|{form}")
             yield Candidate(start, end, f"c|{canonical(joined[::-1])}")
-            if not joined.isdecimal():
+            if has_letter:
                 yield Candidate(start, end, f"c|{canonical(joined.translate(ROT13))}")
 
 

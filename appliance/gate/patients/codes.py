@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from appliance.gate.patients.dates import find_at_numbers, number_starts
+
 # A shorter number stands in too many places that have nothing to do with a patient.
 _MIN_DIGITS: Final = 5
 _MIN_LETTERS: Final = 5
@@ -74,7 +76,7 @@ def street_forms(value: str) -> Iterator[str]:
 
 def find_streets(text: str) -> Iterator[tuple[int, int, str]]:
     """Triples (start, end, form) of every number with one to five words after it."""
-    for match in _ADDRESS.finditer(text):
+    for match in find_at_numbers(_ADDRESS, text, number_starts(text)):
         joined = match[1]
         end = match.end()
         for _ in range(_STREET_WORDS):

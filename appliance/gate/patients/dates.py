@@ -30,6 +30,8 @@ _NUMBERS: Final = re.compile(
 )
 _ISO: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _COMPACT: Final = re.compile(r"(?<!\d)(\d{8})(?!\d)")
+_DIGITS: Final = re.compile(r"\d+")
+_BIRTH_CUES: Final = ("dob", "d.o.b", "born", "birth")
 _SHORT_BIRTH: Final = re.compile(
     r"(?:dob|d\.o\.b\.?|born|birth\w*)\W{0,4}(?:date|day|on|of|is)?\W{0,4}(\d{6})(?!\d)",
     re.IGNORECASE,
@@ -45,28 +47,48 @@ def find_days(text: str) -> Iterator[tuple[int, int, str]]:
     if _ISO.fullmatch(text):
         yield from ((0, len(text), day) for day in _days([text[:4]], [text[5:7]], [text[8:]]))
         return
+    starts = number_starts(text)
+    if not starts:
+        return
     lower = text.lower()
     if any(name in lower for name in _NAMES):
-        yield from _find_named(text)
-    for match in _NUMBERS.finditer(text):
+        yield from _find_named(text, starts)
+    for match in find_at_numbers(_NUMBERS, text, starts):
         yield from _spans(match, _of_numbers(match))
-    for match in _COMPACT.finditer(text):
+    for match in find_at_numbers(_COMPACT, text, starts):
         digits = match[1]
         yield from _spans(match, _days([digits[:4]], [digits[4:6]], [digits[6:]]))
         yield from _spans(match, _either(digits[:2], digits[2:4], digits[4:]))
-    for match in _SHORT_BIRTH.finditer(text):
+    for match in _SHORT_BIRTH.finditer(text) if any(cue in lower for cue in _BIRTH_CUES) else ():
         first, second, third = match[1][:2], match[1][2:4], match[1][4:]
         yield from _spans(match, _either(first, second, third))
         yield from _spans(match, _days([first], [second], [third]))
 
 
-def _find_named(text: str) -> Iterator[tuple[int, int, str]]:
+def number_starts(text: str) -> list[int]:
+    """Where numbers begin."""
+    return [match.start() for match in _DIGITS.finditer(text)]
+
+
+def find_at_numbers(
+    pattern: re.Pattern[str], text: str, starts: Iterable[int]
+) -> Iterator[re.Match[str]]:
+    """The matches of a pattern that begins, always, where a number does; several times as fast."""
+    done = 0
+    for start in starts:
+        match = pattern.match(text, start) if start >= done else None
+        if match is not None:
+            yield match
+            done = match.end()
+
+
+def _find_named(text: str, starts: list[int]) -> Iterator[tuple[int, int, str]]:
     """Days whose month has a name."""
-    for match in _DAY_MONTH_YEAR.finditer(text):
+    for match in find_at_numbers(_DAY_MONTH_YEAR, text, starts):
         yield from _spans(match, _days([match[3]], [_month(match[2])], [match[1]]))
     for match in _MONTH_DAY_YEAR.finditer(text):
         yield from _spans(match, _days([match[3]], [_month(match[1])], [match[2]]))
-    for match in _YEAR_MONTH_DAY.finditer(text):
+    for match in find_at_numbers(_YEAR_MONTH_DAY, text, starts):
         yield from _spans(match, _days([match[1]], [_month(match[2])], [match[3]]))
 
 

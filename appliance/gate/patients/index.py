@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from appliance.gate.hashed.hashing import Hasher, to_hashes
+import numpy as np
+
+from appliance.gate.hashed.hashing import Hasher
 from appliance.gate.hashed.table import HashTable, read_table
 from appliance.gate.patients.candidates import find_candidates, is_sure
 from appliance.gate.patients.people import Evidence, People
@@ -69,11 +71,10 @@ class PatientIndex:
     def _evidence(self, text: str, words: list[Unit]) -> set[Evidence]:
         found = set(self._people.find(text, words))
         candidates = list(find_candidates(text, words))
-        hashes = to_hashes([self._hasher.once(candidate.form) for candidate in candidates])
-        for candidate, is_known in zip(candidates, self._table.contains(hashes), strict=True):
-            if is_known:
-                start, end, form = candidate
-                found.add(Evidence(start, end, is_sure(text, candidate), form[0]))
+        is_known = self._table.contains(self._hasher.many(form for _, _, form in candidates))
+        for at in np.flatnonzero(is_known):
+            start, end, form = candidate = candidates[at]
+            found.add(Evidence(start, end, is_sure(text, candidate), form[0]))
         return found
 
 

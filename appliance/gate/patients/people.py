@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -27,6 +27,8 @@ _BEFORE: Final = 24
 _REACH: Final = 3
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _MIN_JOINED: Final = 7
+_REMEMBERED: Final = 1 << 18
+_NEITHER: Final = (False, False)
 
 
 class Evidence(NamedTuple):
@@ -67,14 +69,18 @@ class People:
     def __init__(self, hasher: Hasher, table: HashTable) -> None:
         self._hasher = hasher
         self._table = table
+        self._parts = _Parts(hasher, table)
 
     def find(self, text: str, words: list[Unit]) -> Iterator[Evidence]:
         """Every name of the text, its words given."""
         has_case = any(map(str.islower, text)) and any(map(str.isupper, text))
         joined = list(runs_of(words))
         known_as = [unit._replace(word=root) for unit in words for root in roots(unit.word)]
-        yield from self._pairs(text, [*words, *joined, *known_as], has_case, exact_only=False)
-        for view in disguised(text, words):
+        views = list(disguised(text, words))
+        units = [*words, *joined, *known_as]
+        self._parts.learn({unit.word for view in (units, *views) for unit in view})
+        yield from self._pairs(text, units, has_case, exact_only=False)
+        for view in views:
             yield from self._pairs(text, view, has_case, exact_only=True)
         yield from self._in_one_run("j|", [*words, *joined])
         yield from self._in_one_run("u|", words)
@@ -91,7 +97,7 @@ class People:
     def _pairs(
         self, text: str, units: list[Unit], has_case: bool, *, exact_only: bool
     ) -> Iterator[Evidence]:
-        given, family = self._known("G|", units), self._known("F|", units)
+        given, family = self._parts.choose(units)
         if not given and not family:
             return
         for unit in family:
@@ -118,12 +124,6 @@ class People:
                 start = min(pair.first.start, pair.second.start)
                 end = max(pair.first.end, pair.second.end)
                 yield Evidence(start, end, _is_sure(text, pair, has_case))
-
-    def _known(self, tag: str, units: list[Unit]) -> list[Unit]:
-        word = self._hasher.word
-        units = [unit for unit in units if len(unit.word) > 1]
-        found = self._table.contains(to_hashes([word(tag + unit.word) for unit in units]))
-        return [unit for unit, is_known in zip(units, found, strict=True) if is_known]
 
     def _around(
         self,
@@ -175,6 +175,35 @@ class People:
                 start = min(one.start, two.start)
                 is_sure = not two.is_ordinary or _has_cue(text, start) or _is_signed(text, one, two)
                 yield Evidence(start, max(one.end, two.end), is_sure)
+
+
+class _Parts:
+    """Which words are given and family names of the registry; looked up once for each word."""
+
+    def __init__(self, hasher: Hasher, table: HashTable) -> None:
+        self._hasher = hasher
+        self._table = table
+        self._known: dict[str, tuple[bool, bool]] = {}
+
+    def learn(self, words: Iterable[str]) -> None:
+        """From now on these words can be chosen from."""
+        if len(self._known) > _REMEMBERED:
+            self._known.clear()
+        # A letter alone is no name but an initial.
+        fresh = [word for word in words if len(word) > 1 and word not in self._known]
+        found = self._table.contains(
+            self._hasher.many(tag + word for tag in ("G|", "F|") for word in fresh)
+        ).tolist()
+        both = zip(found[: len(fresh)], found[len(fresh) :], strict=True)
+        self._known.update(zip(fresh, both, strict=True))
+
+    def choose(self, units: list[Unit]) -> tuple[list[Unit], list[Unit]]:
+        """Those units that are given names, and those that are family names."""
+        known = [(unit, self._known.get(unit.word, _NEITHER)) for unit in units]
+        return (
+            [unit for unit, (is_given, _) in known if is_given],
+            [unit for unit, (_, is_family) in known if is_family],
+        )
 
 
 class _Neighbours:

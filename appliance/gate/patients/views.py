@@ -49,18 +49,14 @@ class Unit(NamedTuple):
 
 def words_of(text: str) -> list[Unit]:
     """The words of a text, in order."""
-    return [
-        Unit(
-            place,
-            place,
-            match.start(),
-            match.end(),
-            word := match.group().lower(),
-            is_ordinary(word),
-            not match.group().islower(),
-        )
-        for place, match in enumerate(_WORD.finditer(text))
-    ]
+    words = []
+    for place, match in enumerate(_WORD.finditer(text)):
+        written = match.group()
+        start, end = match.span()
+        word = written.lower()
+        is_capital = not written.islower()
+        words.append(Unit(place, place, start, end, word, is_ordinary(word), is_capital))
+    return words
 
 
 def runs_of(words: list[Unit]) -> Iterator[Unit]:

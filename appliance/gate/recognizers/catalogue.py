@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from appliance.gate.recognizers import contacts, dates, names, numbers, places
-from appliance.gate.recognizers.rules import Finder, Rule, find_all
+from appliance.gate.recognizers.rules import Finder, Rule, RuleSet
 
 
 def finders(site_rules: Sequence[Rule] = ()) -> dict[str, Finder]:
@@ -13,9 +13,9 @@ def finders(site_rules: Sequence[Rule] = ()) -> dict[str, Finder]:
         site_rules: Formats of the site's own numbers.
     """
     return {
-        "hospital-numbers": lambda text: find_all((*numbers.RULES, *site_rules), text),
-        "hospital-contacts": lambda text: find_all(contacts.RULES, text),
-        "hospital-dates": lambda text: find_all(dates.RULES, text),
+        "hospital-numbers": RuleSet((*numbers.RULES, *site_rules)).find,
+        "hospital-contacts": RuleSet(contacts.RULES).find,
+        "hospital-dates": RuleSet(dates.RULES).find,
         "hospital-places": places.find,
         "hospital-names": names.find,
     }

@@ -120,6 +120,12 @@ def is_vin(text: str) -> bool:
 
 
 def is_iban(text: str) -> bool:
-    """Whether the check digits of an IBAN fit (ISO 13616, modulo 97)."""
+    """Whether the check digits of an IBAN fit (ISO 13616, modulo 97), and it is no word.
+
+    >>> is_iban("GB82 WEST 1234 5698 7654 32"), is_iban("PU26 mutations")
+    (True, False)
+    """
     plain = "".join(character for character in text if character.isalnum()).upper()
+    if plain[4:].isalpha():
+        return False
     return int("".join(str(int(c, 36)) for c in plain[4:] + plain[:4])) % 97 == 1

@@ -4,14 +4,16 @@
 Source: 45 CFR 164.514(b)(2)(i)(A).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Final
 
 import regex  # type: ignore[import-untyped]  # ships no types
 
 from appliance.gate import lexicon
-from appliance.gate.recognizers.rules import Rule, find_all, rule
-from appliance.gate.recognizers.words import Word, split_words, uses_capitals
+from appliance.gate.recognizers.rules import Rule, RuleSet, rule
+from appliance.gate.recognizers.sieve import Search
+from appliance.gate.recognizers.words import Word, read_words
 from appliance.records.verdicts import Hit
 
 _TITLES: Final = frozenset("dr doctor mr mrs ms miss mx prof professor sr fr rev reverend sir dame lady capt captain sgt lt col nurse".split())  # fmt: skip
@@ -23,6 +25,7 @@ _SUFFIX: Final = regex.compile(
     r",?\s(?:m\.?d|d\.?o|r\.?n|n\.?p|p\.?a(?:-c)?|ph\.?d|l\.?c\.?s\.?w|d\.?d\.?s|facp|facs|mbbs|frcp|crna|cnm|dnp|aprn|pharm\.?d|psy\.?d|l\.?p\.?n|jr|sr|iii|esq)\b\.?",
     regex.IGNORECASE,
 )
+_SUFFIX_SEARCH: Final = Search(_SUFFIX)
 _CUES: Final = frozenset(
     """named name names called mother father mom dad wife husband son daughter brother sister spouse
     partner aunt uncle niece nephew grandmother grandfather guardian caregiver contact surrogate
@@ -52,22 +55,42 @@ _RULES: Final[tuple[Rule, ...]] = (
     rule("name-field", "PERSON", 0.8, r"\b(?:(?:patient|pt|full|legal|maiden|last|first|family|given|sur|nick|preferred)[\s']{0,2}s?\s?name|name|surname|alias|aka|a\.k\.a\.?)\s?(?:is|was|:|=|-)\s?(?P<id>[a-z][a-z'.-]*(?:,?\s(?!is\b|was\b|and\b|with\b|who\b|has\b|had\b|a\b|the\b|at\b|in\b|on\b|for\b|from\b|dob\b|mrn\b|age\b)[a-z][a-z'.-]*){0,2})"),
     rule("initial-and-name", "PERSON", 0.5, r"(?<![\w.])(?P<id>(?-i:[A-Z]\.\s?(?:[A-Z]\.\s?)?[A-Z][a-z]{2,20}(?:-[A-Z][a-z]+)?))(?!\w)", lambda text: not lexicon.is_known_word(text.split(".")[-1].strip())),
 )  # fmt: skip
+_RULE_SET: Final = RuleSet(_RULES)
 
 
 def find(text: str) -> Iterator[Hit]:
     """People, by title, cue, suffix or lexicon."""
-    yield from find_all(_RULES, text)
-    words = split_words(text)
-    has_capitals = uses_capitals(text)
+    yield from _RULE_SET.find(text)
+    words, has_capitals = read_words(text)
     reader = _NameReader(text, words, has_capitals=has_capitals)
-    for index in range(len(words)):
-        yield from reader.find_at(index)
+    suffixes = frozenset(_SUFFIX_SEARCH.find_places(text))
+    for index, word in enumerate(words):
+        is_before_initial = index + 1 < len(words) and len(words[index + 1].text) == 1
+        if is_before_initial or word.end in suffixes or _is_telling(word.text):
+            yield from reader.find_at(index)
+
+
+@lru_cache(1 << 14)
+def _is_telling(written: str) -> bool:
+    """Whether any way to read a name could begin with this word, whatever stands around it.
+
+    A degree or an initial may follow any other word.
+    """
+    word = Word(0, len(written), written, written.lower())
+    bare = _bare(word)
+    is_listed = any(
+        form in names
+        for form in (bare, word.lower)
+        for names in (lexicon.given_names(), lexicon.family_names())
+    )
+    is_shaped = word.is_capitalised and not lexicon.is_known_word(word.lower)
+    return is_listed or is_shaped or word.lower.rstrip(".") in _TITLES
 
 
 class _NameReader:
     """Reads names out of one text, word by word."""
 
-    def __init__(self, text: str, words: list[Word], *, has_capitals: bool) -> None:
+    def __init__(self, text: str, words: Sequence[Word], *, has_capitals: bool) -> None:
         self._text = text
         self._words = words
         self._has_capitals = has_capitals
@@ -190,12 +213,11 @@ class _NameReader:
             bare in lexicon.family_names().clear
             and len(bare) >= _MIN_FAMILY
             and word.is_capitalised
+            and not word.text.isupper()
             and self._has_capitals
             and bare not in lexicon.eponyms()
             and not lexicon.is_known_word(bare)
         ):
-            if word.text.isupper():
-                return
             yield self._hit(word.start, word.end, 0.45, "family-name")
 
     def _is_followed_by_name(self, index: int) -> bool:
@@ -220,7 +242,7 @@ class _NameReader:
 
     def _is_followed_by_small(self, index: int) -> bool:
         """In small letters amid capitals: "john smith" is a name, "marina" alone a harbour."""
-        if not self._adjoins(index, " "):
+        if not self._adjoins(index, " ") or self._is_label(index + 1):
             return False
         following = _bare(self._words[index + 1])
         return following in lexicon.family_names() and len(following) >= _MIN_FAMILY
@@ -230,10 +252,16 @@ class _NameReader:
         end = index
         while end - index < _MAX_PARTS - 1 and self._adjoins(end, ". "):
             following = self._words[end + 1]
-            if not self._continues_name(following, end):
+            if self._is_label(end + 1) or not self._continues_name(following, end):
                 break
             end += 1
         return end
+
+    def _is_label(self, index: int) -> bool:
+        """A field's label on a line of its own: "Register: letter" goes on with no name."""
+        word = self._words[index]
+        begins_line = self._text.startswith("\n", word.start - 1)
+        return begins_line and self._text.startswith(":", word.end)
 
     def _continues_name(self, word: Word, before: int) -> bool:
         gap = self._text[self._words[before].end : word.start]

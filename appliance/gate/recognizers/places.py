@@ -5,22 +5,23 @@ Source: 45 CFR 164.514(b)(2)(i)(B).
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 import regex  # type: ignore[import-untyped]  # ships no types
 
 from appliance.gate import lexicon
-from appliance.gate.recognizers.rules import Literals, Rule, find_all, rule
-from appliance.gate.recognizers.words import Word, split_words, uses_capitals
+from appliance.gate.recognizers.rules import Literals, Rule, RuleSet, rule
+from appliance.gate.recognizers.sieve import Search
+from appliance.gate.recognizers.words import Word, read_words
 from appliance.records.verdicts import Hit
 
 _STREET: Final = r"(?:street|st|avenue|ave|av|road|rd|drive|dr|lane|ln|boulevard|blvd|court|ct|circle|cir|place|pl|plaza|terrace|ter|trail|trl|parkway|pkwy|highway|hwy|route|rte|way|square|sq|loop|alley|crescent|cres|close|row|pike|turnpike|expressway|freeway|heights|hollow|ridge|run|crossing|xing|point|pt|path|walk|grove|gardens|mews|green)"
 _NO_STREET: Final = r"(?!(?:mg|mcg|ml|g|kg|cm|mm|weeks?|days?|months?|years?|yrs?|yo|hours?|hrs?|min(?:utes)?|times?|of|and|or|in|on|with|to|for|the|at|by|from|patients?|p\.?o|bid|tid|qid|male|female|m|f|x|units?|tablets?|tabs?|capsules?|caps?|puffs?|doses?|percent|degrees?|cc|beats|pounds|lbs?|feet|foot|ft|inch(?:es)?|stents?|vessels?)\b)"
 _UNIT: Final = r"(?:[\s,]{1,3}(?:apt|apartment|unit|suite|ste|floor|fl|room|rm|bldg|building|lot|\#)\.?\s?\#?[\w-]{1,6})"
 _TAIL: Final = rf"(?:{_UNIT})?(?:,?\s+[a-z][a-z.'-]+(?:\s[a-z][a-z.'-]+){{0,2}},\s?[a-z]{{2}}(?:\s+\d{{5}}(?:-\d{{4}})?)?\b)?"
-_HEAD: Final = r"(?:hospitals?|medical\s(?:center|centre|group|clinic|arts|campus)|med\.?\s?(?:center|ctr|group)\.?|medical\sctr\.?|health(?:\s?care)?\s(?:system|center|centre|network|clinic|group|services)|healthcare|health\sdepartment|clinics?|infirmary|hospice|sanatorium|nursing\s(?:home|facility|center)|rehab(?:ilitation)?(?:\s(?:center|hospital|institute|facility))?|(?:cancer|heart|eye|surgery|surgical|dialysis|birth(?:ing)?|trauma|burn|imaging|wellness|community\shealth|urgent\scare|care|treatment|recovery|transplant|stroke|spine|pain|fertility|women's|children's|pediatric|family\shealth|research|veterans?|memorial|regional|general)\s(?:center|centre|ctr\.?|institute|hospital|pavilion|clinic)|polyclinic|pharmacy|laborator(?:y|ies)|dialysis|urgent\scare|assisted\sliving|senior\sliving|family\s(?:practice|medicine)|pediatrics|oncology\sassociates|associates|physicians)"
+_HEAD: Final = r"(?:hospitals?|medical\s(?:center|centre|group|clinic|arts|campus)|med\.?\s?(?:center|ctr|group)\.?|medical\sctr\.?|health(?:\s?care)?\s(?:system|center|centre|network|clinic|group|services)|healthcare|health\sdepartment|clinics?|infirmary|hospice|sanatorium|nursing\s(?:home|facility|center)|rehab(?:ilitation)?(?:\s(?:center|hospital|institute|facility))?|(?:cancer|heart|eye|surgery|surgical|dialysis|birth(?:ing)?|trauma|burn|imaging|wellness|community\shealth|urgent\scare|care|treatment|recovery|transplant|stroke|spine|pain|fertility|women's|children's|pediatric|family\shealth|research|veterans?|memorial|regional|general)\s(?:center|centre|ctr\.?|institute|hospital|pavilion|clinic)|polyclinic|pharmacy|laborator(?:y|ies)(?!\s(?:values?|results?|tests?|testing|findings?|data|studies|parameters?|abnormalit(?:y|ies)|evaluations?|evidence|measurements?|monitoring|reports?|workup)\b)|dialysis|urgent\scare|assisted\sliving|senior\sliving|family\s(?:practice|medicine)|pediatrics|oncology\sassociates|associates|physicians)"
 # What describes a hospital without naming it.
 _GENERIC: Final = frozenset(
     """a an the our this that their his her my your its local community outpatient inpatient general
@@ -86,13 +87,13 @@ _RULES: Final[tuple[Rule, ...]] = (
     rule("ward", "LOCATION", 0.5, r"(?-i:\b[A-Z][a-z]{3,}(?:\s[A-Z][a-z]+)?\s(?:Ward|Wing|Pavilion|Tower))\b", _is_proper_ward),
     rule("county", "LOCATION", 0.6, r"(?-i:\b[A-Z][a-z]+(?:\s[A-Z][a-z]+)?\s(?:County|Township|Parish|Borough|Village|Reservation)\b)"),
 )  # fmt: skip
+_RULE_SET: Final = RuleSet(_RULES)
 
 
 def find(text: str) -> Iterator[Hit]:
     """Addresses, towns, hospitals and their parts."""
-    yield from find_all(_RULES, text)
-    words = split_words(text)
-    has_capitals = uses_capitals(text)
+    yield from _RULE_SET.find(text)
+    words, has_capitals = read_words(text)
     yield from _find_institutions(text, has_capitals=has_capitals)
     yield from _find_facilities(text, words, has_capitals=has_capitals)
     yield from _find_towns(text, words, has_capitals=has_capitals)
@@ -108,11 +109,14 @@ def _institution_literals() -> Literals:
 
 
 @cache
-def _institution_pattern() -> Any:
+def _institution_search() -> Search:
     names = sorted(_institution_names(), key=len, reverse=True)
     joined = "|".join(regex.escape(name) for name in names)
-    return regex.compile(
-        rf"(?<![\w-])(?P<name>{joined})(?:'s)?(?P<head>\s{_HEAD})?(?![\w]|-\w)", regex.IGNORECASE
+    return Search(
+        regex.compile(
+            rf"(?<![\w-])(?P<name>{joined})(?:'s)?(?P<head>\s{_HEAD})?(?![\w]|-\w)",
+            regex.IGNORECASE,
+        )
     )
 
 
@@ -125,7 +129,7 @@ def _find_institutions(text: str, *, has_capitals: bool) -> Iterator[Hit]:
     """Known names; one that is a word as well needs a preposition before it or a head after it."""
     if not _institution_literals().stand_in(text):
         return
-    for match in _institution_pattern().finditer(text, timeout=5.0):
+    for match in _institution_search().find(text, timeout_s=5.0):
         name = match.group("name")
         is_capitalised = name[0].isupper() or not has_capitals
         if name.lower() in lexicon.institutions().doubtful:
@@ -137,15 +141,15 @@ def _find_institutions(text: str, *, has_capitals: bool) -> Iterator[Hit]:
         yield Hit(match.start(), match.end(), "LOCATION", 0.6, "institution")
 
 
-_HEAD_PATTERN: Final = regex.compile(
-    rf"(?<![\w-])(?:{_HEAD})(?![\w])", regex.IGNORECASE | regex.VERBOSE
+_HEAD_SEARCH: Final = Search(
+    regex.compile(rf"(?<![\w-])(?:{_HEAD})(?![\w])", regex.IGNORECASE | regex.VERBOSE)
 )
 
 
-def _find_facilities(text: str, words: list[Word], *, has_capitals: bool) -> Iterator[Hit]:
+def _find_facilities(text: str, words: Sequence[Word], *, has_capitals: bool) -> Iterator[Hit]:
     """A facility word with a name before it: "Cedar Crest Clinic", "Clinic" alone is none."""
     ends = {word.end: index for index, word in enumerate(words)}
-    for match in _HEAD_PATTERN.finditer(text, timeout=5.0):
+    for match in _HEAD_SEARCH.find(text, timeout_s=5.0):
         gap = 2 if text[max(0, match.start() - 2) : match.start()] == ". " else 1
         before = ends.get(match.start() - gap)
         if before is None or text[match.start() - 1] not in " -":
@@ -156,7 +160,9 @@ def _find_facilities(text: str, words: list[Word], *, has_capitals: bool) -> Ite
             yield Hit(start, end, "LOCATION", 0.7, "facility")
 
 
-def _start_of_name(text: str, words: list[Word], last: int, *, has_capitals: bool) -> int | None:
+def _start_of_name(
+    text: str, words: Sequence[Word], last: int, *, has_capitals: bool
+) -> int | None:
     start: int | None = None
     for index in range(last, max(-1, last - 5), -1):
         word = words[index]
@@ -171,7 +177,7 @@ def _start_of_name(text: str, words: list[Word], last: int, *, has_capitals: boo
     return start
 
 
-def _names_a_place(words: list[Word], index: int, *, has_capitals: bool) -> bool:
+def _names_a_place(words: Sequence[Word], index: int, *, has_capitals: bool) -> bool:
     word = words[index]
     if has_capitals:
         is_proud = word.lower not in _GENERIC or word.lower in _PROUD or word.lower == "new"
@@ -202,7 +208,7 @@ _TOWN_WORDS: Final = frozenset(
 )
 
 
-def _end_of_name(text: str, words: list[Word], end: int, *, has_capitals: bool) -> int:
+def _end_of_name(text: str, words: Sequence[Word], end: int, *, has_capitals: bool) -> int:
     """Past "... of Philadelphia" or "... in Detroit" where a name follows the facility word."""
     match = regex.match(r"\s(?:of|at|in)\s(?:the\s)?", text[end : end + 12], regex.IGNORECASE)
     if match is None or not has_capitals:
@@ -230,7 +236,7 @@ def _first_words_of_towns() -> frozenset[str]:
     return frozenset(name.split()[0] for name in names)
 
 
-def _find_towns(text: str, words: list[Word], *, has_capitals: bool) -> Iterator[Hit]:
+def _find_towns(text: str, words: Sequence[Word], *, has_capitals: bool) -> Iterator[Hit]:
     """Cities of the gazetteer; a doubtful one needs a preposition before it."""
     cities, states = lexicon.places("city"), lexicon.places("state")
     for index, word in enumerate(words):

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final
 
 import ahocorasick
 import regex  # type: ignore[import-untyped]  # ships no types
 
 from appliance.errors import DetectorFailed
+from appliance.gate.recognizers.beginnings import read_shape
+from appliance.gate.recognizers.sieve import Sieve, find_at
 from appliance.records.verdicts import Hit
 
 # Presidio skips a pattern that takes too long. Here it denies.
@@ -41,9 +44,27 @@ class Rule:
         Raises:
             DetectorFailed: The search took too long.
         """
+        return self._take(self._everywhere(text))
+
+    def find_at(self, text: str, places: Sequence[int]) -> Iterator[Hit]:
+        """Every find in `text`, of which is known where a match can begin.
+
+        Args:
+            text: The text.
+            places: Ascending; a match begins nowhere else.
+
+        Raises:
+            DetectorFailed: The search took too long.
+        """
+        return self._take(find_at(self.pattern, text, places, _TIMEOUT_S))
+
+    def _everywhere(self, text: str) -> Iterator[Any]:
+        yield from self.pattern.finditer(text, timeout=_TIMEOUT_S)
+
+    def _take(self, matches: Iterator[Any]) -> Iterator[Hit]:
+        group = "id" if "id" in self.pattern.groupindex else 0
         try:
-            for match in self.pattern.finditer(text, timeout=_TIMEOUT_S):
-                group = "id" if "id" in self.pattern.groupindex else 0
+            for match in matches:
                 start, end = match.span(group)
                 if start < end and (self.check is None or self.check(match.group(group))):
                     yield Hit(start, end, self.entity, self.score, self.name)
@@ -86,6 +107,26 @@ class Literals:
     def stand_in(self, text: str) -> bool:
         """Whether one of them does, in letters of any case, within a longer word or not."""
         return next(self._automaton.iter(text.lower()), None) is not None
+
+
+class RuleSet:
+    """Rules that are tried only where they could find something.
+
+    Args:
+        rules: The rules.
+    """
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._rules = tuple(rules)
+
+    @cached_property
+    def _sieve(self) -> Sieve:
+        return Sieve([read_shape(one.pattern.pattern, one.pattern.flags) for one in self._rules])
+
+    def find(self, text: str) -> Iterator[Hit]:
+        """What `find_all` finds, in the same order."""
+        for number, places in self._sieve.find_places(text):
+            yield from self._rules[number].find_at(text, places)
 
 
 def find_all(rules: Sequence[Rule], text: str) -> Iterator[Hit]:

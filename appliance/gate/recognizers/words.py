@@ -1,17 +1,17 @@
 """Words of a text, and whether its writer used capitals to any purpose."""
 
 import re
-from dataclasses import dataclass, field
-from typing import Final
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 _WORD: Final = re.compile(r"[A-Za-z]+(?:['.-]?[A-Za-z]+)*")
 _MIN_MIXED: Final = 0.02
 _MAX_MIXED: Final = 0.55
+_BATCH: Final = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
-    """One word.
+class Word(NamedTuple):
+    """One word; a tuple, for there are hundreds in a text.
 
     Attributes:
         start: First code point.
@@ -22,8 +22,12 @@ class Word:
 
     start: int
     end: int
-    text: str = field(repr=False)
-    lower: str = field(repr=False)
+    text: str
+    lower: str
+
+    def __repr__(self) -> str:
+        """Where it stands; never what it says."""
+        return f"Word({self.start}, {self.end})"
 
     @property
     def is_capitalised(self) -> bool:
@@ -37,6 +41,13 @@ def split_words(text: str) -> list[Word]:
         Word(match.start(), match.end(), match.group(), match.group().lower())
         for match in _WORD.finditer(text)
     ]
+
+
+# Names and places are read out of the texts of a batch, one kind after the other.
+@lru_cache(_BATCH)
+def read_words(text: str) -> tuple[tuple[Word, ...], bool]:
+    """The words of `text`, and whether its writer used capitals."""
+    return tuple(split_words(text)), uses_capitals(text)
 
 
 def uses_capitals(text: str) -> bool:

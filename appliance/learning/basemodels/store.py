@@ -8,7 +8,6 @@ models/.import-*             a copy in the making; swept away by the next import
 import fcntl
 import json
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -28,11 +27,11 @@ from appliance.errors import BadInput, ManifestMismatch
 from appliance.learning.basemodels.checking import check_model
 from appliance.learning.basemodels.embedded import EMBEDDED
 from appliance.records.identifiers import Digest
+from appliance.settings.names import check_name
 
 _KIND: Final = "model"
 _INDEX: Final = "index.json"
 _PREFIX: Final = 16
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _FICLONE: Final = 0x40049409
 
 
@@ -121,11 +120,7 @@ class ModelStore:
         return tuple(self._open(name, digest) for name, digest in sorted(self._names().items()))
 
     def _check(self, source: Path, name: str) -> tuple[Path, ...]:
-        if not _NAME.fullmatch(name):
-            raise BadInput(
-                f"The model's name has {len(name)} characters, or some that may not be used.",
-                "Use up to 64 letters, digits, dots, dashes and underscores.",
-            )
+        check_name(name, "a model", "--name")
         if name in EMBEDDED:
             raise BadInput(f"{name!r} is the name of an embedded model.", "Choose another name.")
         return check_model(source)

@@ -16,6 +16,8 @@ from appliance.records.spans import Span
 
 _CONLL: Final = frozenset({".tsv", ".conll", ".iob", ".iob2", ".bio"})
 _JSONL: Final = frozenset({".jsonl", ".ndjson"})
+# As in CoNLL-U; no token and tag look like this.
+_COMMENT: Final = re.compile(r"# \w+ = ")
 _TAG: Final = re.compile(r"O|[BI]-\S+")
 # As a broken JSON escape leaves behind; no tokenizer takes it.
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
@@ -27,8 +29,9 @@ def read_gold(path: Path, labels: Sequence[str]) -> tuple[GoldDocument, ...]:
 
     CoNLL/IOB2: one token per line, the tag in the last column, columns split by TAB (or by
     spaces where there is no TAB), an empty line after each document; the text is the tokens
-    joined by single spaces. JSONL: `{"id", "text", "spans": [{"start", "end", "label"}]}`,
-    offsets in code points, end exclusive.
+    joined by single spaces; comments `# key = value` are skipped.
+    JSONL: `{"id", "text", "spans": [{"start", "end", "label"}]}`, offsets in code points, end
+    exclusive.
 
     Args:
         path: The file; its suffix tells the format.
@@ -38,13 +41,13 @@ def read_gold(path: Path, labels: Sequence[str]) -> tuple[GoldDocument, ...]:
         BadInput: Unreadable, an unknown format, malformed, empty, or a label that is none of the
             task's; names the line.
     """
+    text = _read(path)
     suffix = path.suffix.lower()
     if suffix not in _CONLL | _JSONL:
         raise BadInput(
             f"{path.name} has no suffix of a gold format.",
             f"Name it {', '.join(sorted(_CONLL | _JSONL))}.",
         )
-    text = _read(path)
     spelling = {label.casefold(): label for label in labels}
     read = _conll if suffix in _CONLL else _jsonl
     documents = tuple(read(path, text, spelling))
@@ -78,7 +81,7 @@ def _conll(path: Path, text: str, spelling: dict[str, str]) -> Iterator[GoldDocu
     for number, line in enumerate([*text.split("\n"), ""], start=1):
         row = line.rstrip("\r")
         if row.strip():
-            if row.startswith("-DOCSTART-"):
+            if row.startswith("-DOCSTART-") or _COMMENT.match(row):
                 continue
             token, tag = _columns(path, number, row)
             tags.append(_tag(path, number, tag, tags[-1] if tags else "O", spelling))

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from appliance.artifacts.manifest import is_finished, read_manifest
 from appliance.errors import ManifestMismatch
-from appliance.learning.adapters import read_adapter
+from appliance.learning.adapters import read_adapter, require_kind
 from appliance.learning.device import choose_device, mixed_precision
 from appliance.learning.tokens.batches import plan_batches
 from appliance.learning.tokens.bio import decode_words, entity_types
 from appliance.learning.tokens.collating import collate
 from appliance.learning.tokens.encoding import UNCOVERED, Encoded, Encoder
 from appliance.learning.tokens.windows import Window, cut_windows
+from appliance.records.cards import AdapterCard, HeadKind
 from appliance.records.spans import ScoredSpan
 
 # Texts encoded and labelled together: bounds memory, and is plenty for even buckets.
@@ -78,14 +79,7 @@ class AdapterLabeller:
                 trained on another base model.
         """
         card, _ = read_adapter(adapter)
-        if (
-            is_finished(base)
-            and read_manifest(base, "model", check=False).digest != card.base_digest
-        ):
-            raise ManifestMismatch(
-                f"Adapter {adapter.name!r} was trained on another base model than {base.name}.",
-                f"Use the one its card names: {card.base!r}, {card.base_digest[:16]}.",
-            )
+        check_base(card, adapter.name, base, HeadKind.ENTITIES)
         place = choose_device(device)
         from appliance.learning.lora import load_adapted
 
@@ -167,3 +161,18 @@ class AdapterLabeller:
         begins = text.inherits & (word_tags % 2 == 1)
         word_tags = np.where(begins, word_tags + 1, word_tags)
         return decode_words(text.words, word_tags, scores[text.first], self._types)
+
+
+def check_base(card: AdapterCard, name: str, base: Path, wanted: HeadKind) -> None:
+    """The adapter decides what is wanted, and was trained on this base model.
+
+    Raises:
+        BadInput: It decides something else.
+        ManifestMismatch: It was trained on another base model.
+    """
+    require_kind(card, wanted)
+    if is_finished(base) and read_manifest(base, "model", check=False).digest != card.base_digest:
+        raise ManifestMismatch(
+            f"Adapter {name!r} was trained on another base model than {base.name}.",
+            f"Use the one its card names: {card.base!r}, {card.base_digest[:16]}.",
+        )

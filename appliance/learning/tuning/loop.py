@@ -3,20 +3,17 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from appliance.learning.device import mixed_precision
 from appliance.learning.tokens.batches import padding_waste, plan_batches
-from appliance.learning.tokens.collating import collate
 from appliance.learning.tokens.encoding import Encoder
+from appliance.learning.tuning.losses import Loss
 from appliance.learning.tuning.recipe import Recipe
-from appliance.learning.tuning.rows import IGNORED, Row
+from appliance.learning.tuning.rows import Row
 from appliance.learning.tuning.worker import TrainingWorker
-
-_OUTSIDE: Final = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +23,7 @@ class Epoch:
     Attributes:
         number: From 1.
         loss: Mean training loss.
-        dev_f1: Strict entity F1 on dev, 0 to 1.
+        dev_f1: On dev, 0 to 1: strict entity F1, or macro-F1 of relations.
         seconds: Training only, without dev.
         examples_per_s: Rows of this worker over `seconds`.
         padding: Share of computed tokens that were padding, 0 to 1.
@@ -46,6 +43,7 @@ def train(
     encoder: Encoder,
     recipe: Recipe,
     worker: TrainingWorker,
+    loss: Loss,
     evaluate: Callable[[Any], float],
     report: Callable[[Epoch], None],
 ) -> Epoch:
@@ -57,7 +55,8 @@ def train(
         encoder: The base model's tokenizer.
         recipe: Choices.
         worker: Where this runs.
-        evaluate: Strict F1 on dev of the model given, 0 to 1.
+        loss: Of one batch.
+        evaluate: F1 on dev of the model given, 0 to 1.
         report: Told every epoch.
 
     Returns:
@@ -74,7 +73,7 @@ def train(
         if not recipe.base_dropout:
             _silence_dropout(model)
         losses = [
-            _step(wrapped, [rows[row] for row in batch], encoder, recipe, optimizer, done)
+            _step(wrapped, [rows[row] for row in batch], encoder, recipe, optimizer, loss, done)
             for batch, done in _with_progress(batches, number, recipe.epochs)
         ]
         seconds = time.perf_counter() - started
@@ -113,48 +112,27 @@ def _with_progress(
 
 
 def _step(
-    model: Any, rows: Sequence[Row], encoder: Encoder, recipe: Recipe, optimizer: Any, done: float
+    model: Any,
+    rows: Sequence[Row],
+    encoder: Encoder,
+    recipe: Recipe,
+    optimizer: Any,
+    loss: Loss,
+    done: float,
 ) -> float:
     """One update; returns the batch's mean loss. `done` is the share of all steps, 0 to 1."""
     import torch
 
     for group in optimizer.param_groups:
         group["lr"] = recipe.learning_rate * _schedule(done, recipe.warm_up)
-    loss = _loss(model, rows, encoder, recipe)
-    loss.backward()
+    mean = loss(model, rows, encoder, recipe)
+    mean.backward()
     torch.nn.utils.clip_grad_norm_(
         [p for group in optimizer.param_groups for p in group["params"]], recipe.clip
     )
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
-    return float(loss.detach())
-
-
-def _loss(model: Any, rows: Sequence[Row], encoder: Encoder, recipe: Recipe) -> Any:
-    """Cross-entropy over the words of the batch, weighted by row and class."""
-    import torch
-
-    device = next(model.parameters()).device
-    block = collate(encoder, [row.ids for row in rows])
-    targets = np.full(block.ids.shape, IGNORED, dtype=np.int64)
-    for number, row in enumerate(rows):
-        targets[number, block.offset : block.offset + len(row.targets)] = row.targets
-    weights = np.array([[row.weight] for row in rows], dtype=np.float32)
-    weights = np.where(targets == _OUTSIDE, weights * recipe.outside_weight, weights)
-    weights = np.where(targets == IGNORED, 0.0, weights).astype(np.float32)
-    with mixed_precision(device, recipe.dtype):
-        logits = model(
-            input_ids=torch.from_numpy(block.ids).to(device),
-            attention_mask=torch.from_numpy(block.mask).to(device),
-        ).logits
-    losses = torch.nn.functional.cross_entropy(
-        logits.float().flatten(0, 1),
-        torch.from_numpy(targets).to(device).flatten(),
-        ignore_index=IGNORED,
-        reduction="none",
-    )
-    scale = torch.from_numpy(weights).to(device).flatten()
-    return (losses * scale).sum() / scale.sum().clamp(min=1e-6)
+    return float(mean.detach())
 
 
 def _schedule(done: float, warm_up: float) -> float:

@@ -10,8 +10,9 @@ from appliance.synthesis.curation.reasons import Reason
 from appliance.synthesis.curation.words import split_words
 
 MIN_WORDS: Final = 5
-# Beyond the opening that was given.
+# Beyond the opening that was given. That of a pair says all but the end.
 MIN_OWN_WORDS: Final = 3
+MIN_OWN_WORDS_OF_PAIR: Final = 1
 MAX_WORDS: Final = 90
 # Accents, degree signs and Greek letters are ordinary in medicine, other scripts are not.
 MAX_FOREIGN_SHARE: Final = 0.04
@@ -28,7 +29,8 @@ _SPACES: Final = re.compile(r"\s+")
 
 def read_answer(draft: Draft, completion: Completion) -> str | Reason:
     """The answer as one clean text, the draft's opening included."""
-    if len(split_words(completion.text)) < MIN_OWN_WORDS:
+    least = MIN_OWN_WORDS_OF_PAIR if draft.relation and draft.opening else MIN_OWN_WORDS
+    if len(split_words(completion.text)) < least:
         return Reason.LENGTH
     text = _SPACES.sub(" ", draft.opening + completion.text).strip().strip('"').strip()
     if completion.finish_reason != "stop":

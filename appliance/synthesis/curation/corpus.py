@@ -6,14 +6,12 @@ relations list<struct<head, tail, label>>, draft_id str, model str, weight float
 
 import dataclasses
 import json
-import os
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from appliance.artifacts.manifest import read_manifest, write_manifest
-from appliance.artifacts.writing import disk_errors, sync_directory, write_atomically
+from appliance.artifacts.writing import folder_atomically, write_atomically
 from appliance.errors import BadInput, ManifestMismatch
 from appliance.records.cards import CorpusCard
 from appliance.records.examples import Example, Origin, Split
@@ -38,23 +36,13 @@ def write_corpus(directory: Path, card: CorpusCard, examples: Sequence[Example])
         raise BadInput(
             f"There is a corpus {directory.name} already.", "Name another one with --out."
         )
-    draft = directory.with_name(f".{directory.name}.{os.getpid()}.part")
-    with disk_errors(directory):
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir(mode=0o700)
-        try:
-            for split in Split:
-                members = [example for example in examples if example.split is split]
-                _write_split(draft / f"{split}.parquet", members)
-            card_text = json.dumps(dataclasses.asdict(card), indent=1, sort_keys=True)
-            write_atomically(draft / CARD, f"{card_text}\n".encode())
-            digest = write_manifest(draft, KIND).digest
-            draft.rename(directory)
-            sync_directory(directory.parent)
-        except BaseException:
-            shutil.rmtree(draft, ignore_errors=True)
-            raise
-    return digest
+    with folder_atomically(directory, 0o700) as draft:
+        for split in Split:
+            members = [example for example in examples if example.split is split]
+            _write_split(draft / f"{split}.parquet", members)
+        card_text = json.dumps(dataclasses.asdict(card), indent=1, sort_keys=True)
+        write_atomically(draft / CARD, f"{card_text}\n".encode())
+        return write_manifest(draft, KIND).digest
 
 
 def read_card(directory: Path) -> CorpusCard:
@@ -123,8 +111,6 @@ def _write_split(path: Path, examples: Sequence[Example]) -> None:
     ]
     pq.write_table(pa.Table.from_pylist(rows, schema=_schema()), path)
     path.chmod(0o600)
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
 
 
 def _read_split(path: Path, split: Split) -> list[Example]:

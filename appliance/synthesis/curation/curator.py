@@ -4,14 +4,16 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
-from appliance.records.examples import Example, Line, Origin, Split
+from appliance.records.examples import Example, Line, Origin, PairLine, Split
 from appliance.records.identifiers import DraftId, ExampleId
 from appliance.records.prompts import Completion, Draft
-from appliance.records.spans import Span
-from appliance.records.tasks import LabelSheet, Vocabulary
+from appliance.records.spans import Relation, Span
+from appliance.records.tasks import LabelSheet, PairKind, Vocabulary
 from appliance.synthesis.curation.answers import read_answer
+from appliance.synthesis.curation.grounding import find_grounds
 from appliance.synthesis.curation.lexicon import Lexicon, Match
 from appliance.synthesis.curation.reasons import Reason
 from appliance.synthesis.curation.similarity import MAX_SHARED, Demonstrated, Seen, mask
@@ -36,11 +38,13 @@ class Curator:
         self._suspects = Suspects(sheet, vocabulary)
         self._demonstrated = Demonstrated(sheet, self._lexicon)
         self._seen = Seen()
+        self._relations = {relation.name: relation for relation in sheet.taught}
         self.dropped: Counter[Reason] = Counter()
 
     def consider(self, draft: Draft, completion: Completion) -> Example | None:
         """The example, or None and one more under `dropped`."""
-        outcome = self._judge(draft, completion)
+        judge = self._judge_pair if draft.relation else self._judge
+        outcome = judge(draft, completion)
         if isinstance(outcome, Reason):
             self.dropped[outcome] += 1
             return None
@@ -53,12 +57,26 @@ class Curator:
             return None
         return self._to_example(line.text, matches, origin=Origin.COMPOSED)
 
+    def take_pair(self, line: PairLine) -> Example | None:
+        """A composed text about a pair as an example; None where it is there already.
+
+        The names of a pair are hidden from whoever learns from it: what must not stand on both
+        sides of the split is the frame, not the name.
+        """
+        found = self._ground_pair(line.text, line.head, line.tail)
+        if found is None or not self._seen.add_exact(normalise(line.text)):
+            return None
+        matches, pair = found
+        relation = Relation(*pair, line.label)
+        return self._to_pair(line.text, matches, relation, _choose_split(line.frame))
+
     def vary(self, example: Example, variation: Variation) -> Example | None:
         """The example with other names in it; None where that gives nothing new.
 
-        An example for dev is not varied, and no name that is kept for dev gets into training.
+        An example for dev is not varied, and no name that is kept for dev gets into training. Nor
+        is one about a pair: whoever learns from it does not see the pair's names.
         """
-        if example.split is Split.DEV or not example.spans:
+        if example.split is Split.DEV or not example.spans or example.relations:
             return None
         line = variation.vary(example.text, example.spans)
         if line is None:
@@ -74,7 +92,9 @@ class Curator:
     def _ground(self, line: Line) -> Sequence[Match]:
         """Where the vocabulary's names stand in the text; empty where one is not to be found."""
         matches = self._lexicon.find(line.text, line.entities)
-        is_grounded = all(self._is_grounded(one, line.text, matches) for one in line.entities)
+        is_grounded = all(
+            find_grounds(one, line.text, matches, self._lexicon) for one in line.entities
+        )
         is_sure = not any(match.is_doubtful for match in matches)
         return matches if is_grounded and is_sure else ()
 
@@ -88,38 +108,69 @@ class Curator:
         if isinstance(text, Reason):
             return text
         matches = self._lexicon.find(text, draft.entities)
-        spans = tuple(match.span for match in matches)
         fault = self._check_labels(draft, text, matches)
         if fault is not None:
             return fault
-        masked, normalised = mask(text, spans), normalise(text)
-        if self._demonstrated.share(masked) > MAX_SHARED:
-            return Reason.PARROTED
-        fault = self._seen.find_fault(masked, normalised)
+        fault = self._find_repetition(text, matches)
         if fault is not None:
             return fault
-        self._seen.add(masked, normalised)
         return self._to_example(text, matches, draft.draft_id, completion.model)
 
+    def _find_repetition(
+        self, text: str, matches: Sequence[Match], *, is_opened: bool = False
+    ) -> Reason | None:
+        """What it repeats, or None; then it is known from now on."""
+        masked, normalised = mask(text, [match.span for match in matches]), normalise(text)
+        if self._demonstrated.share(masked) > MAX_SHARED:
+            return Reason.PARROTED
+        fault = self._seen.find_fault(masked, normalised, is_opened=is_opened)
+        if fault is None:
+            self._seen.add(masked, normalised)
+        return fault
+
     def _check_labels(self, draft: Draft, text: str, matches: Sequence[Match]) -> Reason | None:
-        if not all(self._is_grounded(surface, text, matches) for surface in draft.entities):
+        grounds = (find_grounds(one, text, matches, self._lexicon) for one in draft.entities)
+        if not all(grounds):
             return Reason.UNGROUNDED
         if any(match.is_doubtful for match in matches):
             return Reason.DOUBTFUL
         spans = [match.span for match in matches]
         return Reason.SUSPECT if self._suspects.count(split_words(text), spans) else None
 
-    def _is_grounded(self, surface: str, text: str, matches: Sequence[Match]) -> bool:
-        wanted = f" {normalise(surface)} "
-        # A longer name around it counts: asked for "lymphoma", given "Hodgkin lymphoma".
-        return any(
-            wanted in f" {normalise(text[match.span.start : match.span.end])} "
-            or (
-                match.concept == self._lexicon.concept_of(surface)
-                and _is_plural(text, match, surface)
-            )
-            for match in matches
+    def _judge_pair(self, draft: Draft, completion: Completion) -> Example | Reason:
+        """Both ends of the pair in the text; the label is that of the kind that was asked for."""
+        text = read_answer(draft, completion)
+        if isinstance(text, Reason):
+            return text
+        head, tail = draft.entities
+        found = self._ground_pair(text, head, tail)
+        if found is None:
+            return Reason.UNGROUNDED
+        matches, pair = found
+        fault = self._find_repetition(text, matches, is_opened=bool(draft.opening))
+        if fault is not None:
+            return fault
+        label = self._relations[draft.relation].label_of(PairKind(draft.kind.value))
+        masked = " ".join(mask(text, [match.span for match in matches]))
+        return self._to_pair(
+            text,
+            matches,
+            Relation(*pair, label),
+            _choose_split(masked),
+            draft.draft_id,
+            completion.model,
         )
+
+    def _ground_pair(
+        self, text: str, head: str, tail: str
+    ) -> tuple[Sequence[Match], tuple[int, int]] | None:
+        """Matches that are sure, and which of them are head and tail; never one for both."""
+        matches = [one for one in self._lexicon.find(text, (head, tail)) if not one.is_doubtful]
+        heads = find_grounds(head, text, matches, self._lexicon)
+        tails = [
+            at for at in find_grounds(tail, text, matches, self._lexicon) if at != (*heads, -1)[0]
+        ]
+        return (matches, (heads[0], tails[0])) if heads and tails else None
 
     def _to_example(
         self,
@@ -139,17 +190,30 @@ class Curator:
             relations=(),
             draft_id=draft_id or DraftId(f"c-{digest[2:]}"),
             model=model,
-            split=self._choose_split(text, matches),
+            split=self._split_by_concept(text, matches),
             origin=origin,
         )
 
-    def _choose_split(self, text: str, matches: Sequence[Match]) -> Split:
+    def _to_pair(
+        self,
+        text: str,
+        matches: Sequence[Match],
+        relation: Relation,
+        split: Split,
+        draft_id: DraftId | None = None,
+        model: str = "",
+    ) -> Example:
+        example = self._to_example(
+            text, matches, draft_id, model, origin=Origin.WRITTEN if model else Origin.COMPOSED
+        )
+        return replace(example, relations=(relation,), split=split)
+
+    def _split_by_concept(self, text: str, matches: Sequence[Match]) -> Split:
         """Dev where it names a concept that is kept for dev: training never sees that one."""
         if not matches:
-            is_dev = _bucket(normalise(text), DEV_PLAIN) == 0
-        else:
-            names = (self._vocabulary.terms[match.concept].name for match in matches)
-            is_dev = any(_bucket(name, DEV_CONCEPTS) == 0 for name in names)
+            return _choose_split(normalise(text))
+        names = (self._vocabulary.terms[match.concept].name for match in matches)
+        is_dev = any(_bucket(name, DEV_CONCEPTS) == 0 for name in names)
         return Split.DEV if is_dev else Split.TRAIN
 
 
@@ -159,10 +223,8 @@ def example_id(text: str, spans: Sequence[Span]) -> ExampleId:
     return ExampleId(f"x-{hashlib.sha256(fields.encode()).hexdigest()[:24]}")
 
 
-def _is_plural(text: str, match: Match, surface: str) -> bool:
-    written = normalise(text[match.span.start : match.span.end])
-    stem = normalise(surface)[:-2]
-    return bool(stem) and written.startswith(stem)
+def _choose_split(text: str) -> Split:
+    return Split.DEV if _bucket(text, DEV_PLAIN) == 0 else Split.TRAIN
 
 
 def _bucket(name: str, buckets: int) -> int:

@@ -4,11 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from appliance.records.spans import Span
-from appliance.records.tasks import Vocabulary
+from appliance.records.tasks import Vocabulary, is_short_form
 from appliance.synthesis.curation.words import (
     Word,
     are_joined,
-    is_short_form,
     singulars,
     split_words,
 )

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from appliance.records.spans import Span
-from appliance.records.tasks import LabelSheet
+from appliance.records.tasks import LabelSheet, PairExample, RelationType
 from appliance.synthesis.curation.lexicon import Lexicon
 from appliance.synthesis.curation.reasons import Reason
 from appliance.synthesis.curation.words import split_words
@@ -46,14 +46,20 @@ class Demonstrated:
 
     def __init__(self, sheet: LabelSheet, lexicon: Lexicon) -> None:
         self._grams: Grams = set()
-        for shown in sheet.demonstrations:
-            spans = [match.span for match in lexicon.find(shown.text, shown.entities)]
-            self._grams |= _grams(mask(shown.text, spans), _GRAM)
+        pairs = [one for relation in sheet.taught for one in _examples(relation)]
+        shown = [(one.text, one.entities) for one in sheet.demonstrations]
+        for text, entities in [*shown, *((one.text, (one.head, one.tail)) for one in pairs)]:
+            spans = [match.span for match in lexicon.find(text, entities)]
+            self._grams |= _grams(mask(text, spans), _GRAM)
 
     def share(self, masked: Sequence[str]) -> float:
         """Share of the text's runs of four words that a demonstration holds too, 0 to 1."""
         grams = _grams(masked, _GRAM)
         return len(grams & self._grams) / len(grams) if grams else 0.0
+
+
+def _examples(relation: RelationType) -> tuple[PairExample, ...]:
+    return relation.teaching.examples if relation.teaching else ()
 
 
 class Seen:
@@ -70,12 +76,22 @@ class Seen:
         self._near = MinHashLSH(threshold=NEAR, num_perm=_PERMUTATIONS)
         self._beginnings: Counter[tuple[str, ...]] = Counter()
 
-    def find_fault(self, masked: Sequence[str], normalised: str) -> Reason | None:
-        """What speaks against taking it, or None."""
+    def find_fault(
+        self, masked: Sequence[str], normalised: str, *, is_opened: bool = False
+    ) -> Reason | None:
+        """What speaks against taking it, or None.
+
+        Args:
+            masked: Its words, each entity as one mark.
+            normalised: Its words.
+            is_opened: Whether its beginning was given, and says nothing of what was written.
+        """
         if normalised in self._exact:
             return Reason.DUPLICATE
         if self._near.query(_minhash(masked)):
             return Reason.NEAR_DUPLICATE
+        if is_opened:
+            return None
         allowed = _SAME_BEGINNING + len(self._exact) // _PER_EXAMPLES
         if self._beginnings[tuple(masked[:_BEGINNING])] >= allowed:
             return Reason.MONOTONOUS

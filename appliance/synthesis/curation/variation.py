@@ -12,8 +12,7 @@ from typing import Final
 
 from appliance.records.examples import Line
 from appliance.records.spans import Span
-from appliance.records.tasks import Term
-from appliance.synthesis.curation.words import is_short_form
+from appliance.records.tasks import Term, is_short_form
 
 _SYNONYM_SHARE: Final = 0.4
 _BRACKET: Final = "("

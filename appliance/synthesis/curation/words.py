@@ -7,7 +7,6 @@ from typing import Final
 _WORD: Final = re.compile(r"[^\W_]+")
 # What may stand between two words of one name: "beta-thalassemia", "Wilson's disease".
 _JOINTS: Final = frozenset({" ", "-", "'", "\N{RIGHT SINGLE QUOTATION MARK}", "/", "\N{EN DASH}"})
-_SHORT_FORM_LETTERS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +53,6 @@ def singulars(folded: str) -> tuple[str, ...]:
         if folded.endswith("ies"):
             forms[-1] = f"{folded[:-3]}y"
     return tuple(forms)
-
-
-def is_short_form(surface: str) -> bool:
-    """Whether a surface is an abbreviation, whose capitals matter: "ALL" is not "all"."""
-    capitals = sum(letter.isupper() for letter in surface)
-    return capitals > 1 and " " not in surface and len(surface) <= _SHORT_FORM_LETTERS
 
 
 def normalise(text: str) -> str:

@@ -4,7 +4,7 @@ import random
 from collections.abc import Sequence
 from typing import Generic, TypeVar
 
-from appliance.records.prompts import DraftKind
+from appliance.records.prompts import ENTITY_KINDS, DraftKind
 from appliance.records.tasks import DraftMix
 
 T = TypeVar("T")
@@ -51,4 +51,4 @@ def kind_deck(mix: DraftMix, rng: random.Random) -> Deck[DraftKind]:
         DraftKind.NONE: mix.none,
     }
     cards = [kind for kind, share in shares.items() for _ in range(round(share * _CARDS))]
-    return Deck(cards or list(DraftKind), rng)
+    return Deck(cards or list(ENTITY_KINDS), rng)

@@ -10,7 +10,7 @@ import random
 from typing import Final
 
 from appliance.records.prompts import DraftKind
-from appliance.records.tasks import Demonstration, LabelSheet
+from appliance.records.tasks import Demonstration, LabelSheet, is_short_form
 from appliance.synthesis.prompting.template import render_demonstration, render_task
 
 SHOWN: Final = 5
@@ -59,8 +59,3 @@ def kind_of(shown: Demonstration) -> DraftKind:
     if any(is_short_form(entity) for entity in shown.entities):
         return DraftKind.ABBREVIATION
     return DraftKind.SINGLE if len(shown.entities) == 1 else DraftKind.SEVERAL
-
-
-def is_short_form(surface: str) -> bool:
-    """Whether a surface looks like an abbreviation: one word, two capitals or more."""
-    return " " not in surface and sum(letter.isupper() for letter in surface) > 1

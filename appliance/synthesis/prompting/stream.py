@@ -1,25 +1,23 @@
 """The endless stream of drafts: the same sheet, vocabulary and seed give the same drafts."""
 
-import hashlib
-import json
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from appliance.records.identifiers import DraftId
-from appliance.records.prompts import Draft, DraftKind
-from appliance.records.tasks import LabelSheet, Sensitivity, Term, Vocabulary
+from appliance.records.prompts import ENTITY_KINDS, Draft, DraftKind
+from appliance.records.tasks import LabelSheet, Term, Vocabulary
 from appliance.synthesis.prompting.decks import Deck, kind_deck
 from appliance.synthesis.prompting.demonstrations import ConstantPart
+from appliance.synthesis.prompting.drafting import make_draft
 from appliance.synthesis.prompting.lookalikes import LookAlikes
 from appliance.synthesis.prompting.openings import choose_opening, choose_topic_opening
+from appliance.synthesis.prompting.pairs import pair_drafts
 from appliance.synthesis.prompting.template import render_request
 
 _SYNONYM_SHARE: Final = 0.4
 _THREE_SHARE: Final = 0.25
 _SHORT_ALONE_SHARE: Final = 0.4
-_ID_DIGITS: Final = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +35,15 @@ def drafts(sheet: LabelSheet, vocabulary: Vocabulary, seed: int) -> Iterator[Dra
     """Drafts without end, in the shares of the sheet's mix.
 
     Every term is asked for once before any is asked for again. A kind that the vocabulary cannot
-    serve (abbreviations, where no term has one) is replaced by a single entity.
+    serve (abbreviations, where no term has one) is replaced by a single entity. Of a sheet that
+    teaches a relation all drafts are about pairs.
     """
+    if sheet.taught:
+        yield from pair_drafts(sheet, vocabulary, seed)
     rng = random.Random(seed)
     decks = _shuffle(sheet, vocabulary, rng)
     look_alikes = LookAlikes(sheet, vocabulary, rng)
-    constants = {kind: ConstantPart(sheet, kind, rng) for kind in DraftKind}
+    constants = {kind: ConstantPart(sheet, kind, rng) for kind in ENTITY_KINDS}
     while True:
         kind = decks.kinds.deal()
         if kind is DraftKind.ABBREVIATION and decks.shortened is None:
@@ -58,23 +59,6 @@ def drafts(sheet: LabelSheet, vocabulary: Vocabulary, seed: int) -> Iterator[Dra
         )
         prompt = constants[kind].next() + request + (f" {opening}" if opening else "")
         yield make_draft(sheet.name, kind, entities, register, prompt, opening, sheet.sensitivity)
-
-
-def make_draft(
-    task: str,
-    kind: DraftKind,
-    entities: tuple[str, ...],
-    register: str,
-    prompt: str,
-    opening: str = "",
-    sensitivity: Sensitivity = Sensitivity.INTERNAL,
-) -> Draft:
-    """The draft with its id, the digest of all its other fields."""
-    given = [task, kind, entities, register, prompt, opening, sensitivity]
-    fields = json.dumps(given, ensure_ascii=True)
-    digest = hashlib.sha256(fields.encode()).hexdigest()[:_ID_DIGITS]
-    draft_id = DraftId(f"d-{digest}")
-    return Draft(draft_id, task, kind, entities, register, prompt, opening, sensitivity)
 
 
 def _shuffle(sheet: LabelSheet, vocabulary: Vocabulary, rng: random.Random) -> _Decks:

@@ -2,12 +2,17 @@
 
 from typing import Final
 
-from appliance.records.tasks import Demonstration
+from appliance.records.tasks import Demonstration, PairExample, PairKind, RelationType
 
 # Enters every journal key: with other words, old answers are answers to something else.
 VERSION: Final = "completion-3"
 ANSWER: Final = "Sentence:"
 NO_ENTITY: Final = "none"
+_SAID: Final = {
+    PairKind.STATED: "stated",
+    PairKind.DENIED: "denied",
+    PairKind.UNRELATED: "not spoken of",
+}
 
 
 def render_task(title: str) -> str:
@@ -25,3 +30,17 @@ def render_request(entities: tuple[str, ...], register: str, topic: str = "") ->
 def render_demonstration(shown: Demonstration) -> str:
     """A request with its answer."""
     return f"{render_request(shown.entities, shown.register)} {shown.text}\n\n"
+
+
+def render_pair_request(
+    relation: RelationType, kind: PairKind, head: str, tail: str, register: str
+) -> str:
+    """The lines before an answer about a pair."""
+    names = f"{relation.head}: {head}\n{relation.tail}: {tail}\n"
+    return f"{names}Relation: {_SAID[kind]}\nRegister: {register}\n{ANSWER}"
+
+
+def render_pair_demonstration(relation: RelationType, shown: PairExample) -> str:
+    """A request about a pair with its answer."""
+    request = render_pair_request(relation, shown.kind, shown.head, shown.tail, shown.register)
+    return f"{request} {shown.text}\n\n"

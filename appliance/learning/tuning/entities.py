@@ -1,0 +1,65 @@
+"""The objective of entities: a label for every word, strict F1 on dev."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from appliance.learning.evaluation.score import count_matches, f1_score
+from appliance.learning.inference.labeller import AdapterLabeller, Limits
+from appliance.learning.tokens.bio import bio_labels
+from appliance.learning.tokens.encoding import Encoder
+from appliance.learning.tuning.data import LabelledText, read_split
+from appliance.learning.tuning.losses import word_loss
+from appliance.learning.tuning.objective import Objective
+from appliance.learning.tuning.recipe import Recipe
+from appliance.learning.tuning.rows import make_rows
+from appliance.records.cards import HeadKind
+from appliance.records.gold import GoldDocument
+
+
+def entity_objective(
+    corpus: Path, types: tuple[str, ...], encoder: Encoder, recipe: Recipe
+) -> Objective:
+    """To find the spans of a corpus.
+
+    Args:
+        corpus: Its directory.
+        types: Entity types of the task.
+        encoder: Of the base model.
+        recipe: Choices.
+
+    Raises:
+        BadInput: See `read_split`.
+    """
+    examples = read_split(corpus / "train.parquet", types)
+    dev = read_split(corpus / "dev.parquet", types)
+    labels = bio_labels(types)
+    return Objective(
+        kind=HeadKind.ENTITIES,
+        labels=labels,
+        rows=make_rows(examples, encoder, types, recipe.max_tokens),
+        examples=len(examples),
+        loss=word_loss,
+        score=_scorer(dev, encoder, labels, recipe),
+    )
+
+
+def _scorer(
+    dev: Sequence[LabelledText], encoder: Encoder, labels: tuple[str, ...], recipe: Recipe
+) -> Callable[[Any], float]:
+    gold = [GoldDocument(str(number), item.text, item.spans) for number, item in enumerate(dev)]
+    texts = [item.text for item in dev]
+    # Scored in the precision it was trained in, in windows as long as it was trained on.
+    limits = Limits(
+        recipe.max_tokens, recipe.max_tokens // 4, 4 * recipe.batch_tokens, recipe.dtype
+    )
+
+    def score(model: Any) -> float:
+        if not gold:
+            return 0.0
+        model.eval()
+        found = AdapterLabeller(model, encoder, labels, limits).label(texts)
+        spans = [[scored.span for scored in document] for document in found]
+        return float(f1_score(count_matches(gold, spans).sum(axis=0)))
+
+    return score

@@ -1,0 +1,134 @@
+"""What a corpus looks like beside a reference, and what mix of drafts would bring them nearer."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from appliance.errors import BadInput
+from appliance.records.examples import Example, Origin
+from appliance.records.tasks import DraftMix
+from appliance.settings.site import find_site
+from appliance.settings.tasks import load_task
+from appliance.synthesis.curation.corpus import read_corpus
+from appliance.synthesis.curation.profiling import Gap, TextProfile, compare, profile
+from appliance.workflows.corpus import find_corpus
+
+_TABLES: Final = frozenset({".tsv", ".conll", ".iob", ".iob2", ".bio"})
+_JSONL: Final = frozenset({".jsonl", ".ndjson"})
+# A sheet needs some of every kind.
+_LEAST: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusReport:
+    """A corpus in numbers.
+
+    Attributes:
+        corpus: Its name.
+        profile: All of it.
+        origins: The same of the texts that were written, varied and composed, by origin.
+        gap: How far it is from the reference; None where none was given.
+        mix: What the label sheet's `[mix]` would be for texts like the reference; None likewise.
+    """
+
+    corpus: str
+    profile: TextProfile
+    origins: dict[str, TextProfile]
+    gap: Gap | None
+    mix: DraftMix | None
+
+
+def report_corpus(root: Path, name: str, reference: Path | None = None) -> CorpusReport:
+    """The corpus in numbers, beside a reference where one is given.
+
+    Args:
+        root: The site.
+        name: The corpus.
+        reference: Texts of the kind that the adapter is to read: .txt (one a line), .jsonl (field
+            `text`) or IOB2 (labels are not looked at).
+
+    Raises:
+        BadInput: No such corpus or label sheet, or the reference can't be read or holds no word.
+        ManifestMismatch: The corpus is not what was written.
+    """
+    site = find_site(root)
+    card, examples = read_corpus(find_corpus(site, name))
+    sheet, vocabulary = load_task(site.labels, card.task)
+    origins = {
+        origin.value: profile(_texts(members), vocabulary)
+        for origin in Origin
+        if (members := [one for one in examples if one.origin is origin])
+    }
+    whole = profile(_texts(examples), vocabulary)
+    if reference is None:
+        return CorpusReport(name, whole, origins, None, None)
+    try:
+        gap = compare(_texts(examples), list(_read(reference)), vocabulary)
+    except ValueError:
+        raise BadInput(f"{reference} holds no word.", "Name a file with texts in it.") from None
+    return CorpusReport(name, whole, origins, gap, _mix(sheet.mix, gap.reference))
+
+
+def _texts(examples: list[Example] | tuple[Example, ...]) -> list[str]:
+    return [example.text for example in examples]
+
+
+def _mix(mix: DraftMix, wanted: TextProfile) -> DraftMix:
+    """The reference's shares; between one name and one abbreviation the sheet's own proportion."""
+    none, several = wanted.without_mention, wanted.several_mentions
+    rest = max(0.0, 1 - none - several)
+    short = mix.abbreviation / (mix.single + mix.abbreviation or 1)
+    shares = [max(_LEAST, share) for share in (rest * (1 - short), several, rest * short, none)]
+    _, several, abbreviation, none = (round(share / sum(shares), 2) for share in shares)
+    return DraftMix(round(1 - several - abbreviation - none, 2), several, abbreviation, none)
+
+
+def _read(path: Path) -> Iterator[str]:
+    suffix = path.suffix.lower()
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except UnicodeDecodeError:
+        raise BadInput(f"{path} is not UTF-8.", "Save it as UTF-8.") from None
+    except OSError as error:
+        raise BadInput(
+            f"{path} can't be read: {error.strerror or 'I/O error'}.",
+            "Name a file that this user may read.",
+        ) from None
+    if suffix in _TABLES:
+        yield from _sentences(lines)
+    elif suffix in _JSONL:
+        yield from (_field(path, number, line) for number, line in _filled(lines))
+    elif suffix == ".txt":
+        yield from (line for _, line in _filled(lines))
+    else:
+        raise BadInput(
+            f"{path.name} has no suffix of texts.",
+            f"Name it .txt, {', '.join(sorted(_JSONL | _TABLES))}.",
+        )
+
+
+def _filled(lines: list[str]) -> Iterator[tuple[int, str]]:
+    return ((number, line) for number, line in enumerate(lines, start=1) if line.strip())
+
+
+def _sentences(lines: list[str]) -> Iterator[str]:
+    words: list[str] = []
+    for line in [*lines, ""]:
+        columns = line.split()
+        if columns and not line.startswith(("# ", "-DOCSTART-")):
+            words.append(columns[0])
+        elif not columns and words:
+            yield " ".join(words)
+            words = []
+
+
+def _field(path: Path, number: int, line: str) -> str:
+    try:
+        text = json.loads(line)["text"]
+    except (ValueError, KeyError, TypeError):
+        text = None
+    if not isinstance(text, str):
+        raise BadInput(f"{path.name}, line {number}: no object with a text.", "Mend that line.")
+    return text

@@ -1,0 +1,242 @@
+"""What each part of a corpus is worth: `python -m tests.benchmarks.bench_quality CORPUS GOLD`.
+
+CORPUS is a finished corpus of a site (`SITE/corpora/NAME`), GOLD a test file that no training sees.
+Adapters are trained on parts of the corpus, three seeds each; the model of the best epoch on the
+corpus's own dev split is kept, and the gold's labels are read once, when all are trained. Prints
+strict F1 with mean and 95 % interval over seeds (Student's t), and the dictionary beside it.
+
+Options: `--seeds N`; `--arms NAME,...` (see ARMS); `--unlabelled FILE` adds two arms learning from
+real text of that kind too, labelled by the adapter of "all" (the file's own labels are not looked
+at); `--work DIR` keeps what was trained and goes on there.
+"""
+
+import argparse
+import hashlib
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from statistics import fmean, stdev
+
+from scipy.stats import t as student  # type: ignore[import-untyped]
+
+from appliance.artifacts.manifest import is_finished
+from appliance.learning.basemodels.store import ModelStore
+from appliance.learning.evaluation.dictionary import DictionaryLabeller
+from appliance.learning.evaluation.gold import read_gold
+from appliance.learning.evaluation.score import score
+from appliance.learning.inference.labeller import AdapterLabeller
+from appliance.learning.tuning.fit import fit
+from appliance.learning.tuning.worker import InProcessWorker
+from appliance.records.cards import CorpusCard
+from appliance.records.examples import Example, Origin, Split
+from appliance.records.spans import Span
+from appliance.settings.policies import shipped_policies
+from appliance.settings.tasks import load_task
+from appliance.synthesis.curation.corpus import read_corpus, write_corpus
+from appliance.synthesis.curation.curator import example_id
+
+Arm = Callable[[Sequence[Example]], list[Example]]
+
+
+def only(*origins: Origin) -> Arm:
+    """The dev split stays whole, so that every arm stops by the same measure."""
+    return lambda examples: [one for one in examples if one.origin in origins or is_dev(one)]
+
+
+def share(part: float) -> Arm:
+    """So much of each origin's training examples, the same ones for every seed."""
+
+    def take(examples: Sequence[Example]) -> list[Example]:
+        return [one for one in examples if is_dev(one) or _place(one) < part]
+
+    return take
+
+
+def is_dev(example: Example) -> bool:
+    """Whether it is held out."""
+    return example.split is Split.DEV
+
+
+def _place(example: Example) -> float:
+    return int(hashlib.sha256(example.example_id.encode()).hexdigest()[:8], 16) / 2**32
+
+
+ARMS: dict[str, Arm] = {
+    "all": list,
+    "without composed lines": only(Origin.WRITTEN, Origin.VARIED),
+    "without varied copies": only(Origin.WRITTEN, Origin.COMPOSED),
+    "written alone": only(Origin.WRITTEN),
+    "composed alone": only(Origin.COMPOSED),
+    "without weights": lambda examples: [replace(one, weight=1.0) for one in examples],
+    "half": share(0.5),
+    "quarter": share(0.25),
+    "eighth": share(0.125),
+}
+
+
+class Bench:
+    """Trains and labels, once for each arm and seed.
+
+    Args:
+        corpus: The whole corpus.
+        work: Where corpora, adapters and findings are kept.
+        types: Entity types.
+    """
+
+    def __init__(self, corpus: Path, work: Path, types: tuple[str, ...]) -> None:
+        self.card, self.examples = read_corpus(corpus)
+        self._work, self._types = work, types
+        self._base = ModelStore(work / "models").resolve("embedded-encoder")
+
+    def find(self, arm: str, seed: int, chosen: Sequence[Example], texts: Sequence[str]) -> Path:
+        """A file with the spans that the arm's adapter finds in `texts`."""
+        name = f"{arm.replace(' ', '-')}-{seed}"
+        found = self._work / f"{name}.json"
+        if not found.exists():
+            labeller = self.labeller(name, seed, chosen)
+            spans = [
+                [(one.span.start, one.span.end, one.span.label) for one in document]
+                for document in labeller.label(texts)
+            ]
+            found.write_text(json.dumps(spans))
+            say(f"{arm}, seed {seed}: {count(chosen)} examples")
+        return found
+
+    def labeller(self, name: str, seed: int, chosen: Sequence[Example]) -> AdapterLabeller:
+        """The adapter of that name, trained where it is not there yet."""
+        corpus, out = self._work / f"corpus-{name}", self._work / f"adapter-{name}"
+        if not is_finished(out):
+            if not is_finished(corpus):
+                write_corpus(corpus, _card(self.card, name), chosen)
+            fit(self._config(name, corpus, out, seed), InProcessWorker())
+        return AdapterLabeller.load(
+            out,
+            self._base.path,
+            device="cpu",
+            max_tokens=128,
+            stride_tokens=32,
+            batch_tokens=8192,
+            dtype="float32",
+        )
+
+    def _config(self, name: str, corpus: Path, out: Path, seed: int) -> dict[str, object]:
+        return {
+            "corpus": str(corpus),
+            "base": str(self._base.path),
+            "out": str(out),
+            "name": name,
+            "task": self.card.task,
+            "corpus_name": name,
+            "base_name": self._base.name,
+            "base_digest": self._base.digest,
+            "types": list(self._types),
+            "made_at": self.card.made_at,
+            "seed": seed,
+        }
+
+
+def self_labelled(labeller: AdapterLabeller, texts: Sequence[str], least: float) -> list[Example]:
+    """Texts as the adapter labels them, those left out of which it is less sure than `least`."""
+    examples = []
+    for text, found in zip(texts, labeller.label(texts), strict=True):
+        if all(one.score >= least for one in found):
+            spans = tuple(one.span for one in found)
+            identity = example_id(text, spans)
+            examples.append(Example(identity, text, spans, (), identity, "", Split.TRAIN))
+    return list({one.text: one for one in examples}.values())
+
+
+def main(arguments: Sequence[str]) -> int:
+    """One line per arm."""
+    options = _parse(arguments)
+    work = options.work or Path(tempfile.mkdtemp())
+    work.mkdir(parents=True, exist_ok=True)
+    name = read_corpus(options.corpus)[0].task
+    sheet, vocabulary = load_task(shipped_policies() / "labels", name)
+    types = tuple(entity.name for entity in sheet.entities)
+    bench = Bench(options.corpus, work, types)
+    texts = [document.text for document in read_gold(options.gold, types)]
+    seeds = range(options.seeds)
+    arms = {arm: ARMS[arm](bench.examples) for arm in options.arms.split(",") if arm}
+    found = {
+        arm: [bench.find(arm, seed, chosen, texts) for seed in seeds]
+        for arm, chosen in arms.items()
+    }
+    if options.unlabelled:
+        found |= _self_training(bench, options.unlabelled, types, seeds, texts)
+    gold = read_gold(options.gold, types)
+    say("\narm | precision | recall | F1 | 95 % over seeds")
+    for arm, paths in found.items():
+        say(_line(arm, [score(gold, _spans(path)) for path in paths]))
+    looked_up = DictionaryLabeller(vocabulary).label(texts)
+    say(_line("dictionary", [score(gold, [[one.span for one in each] for each in looked_up])]))
+    return 0
+
+
+def _self_training(
+    bench: Bench, unlabelled: Path, types: tuple[str, ...], seeds: range, texts: Sequence[str]
+) -> dict[str, list[Path]]:
+    real = [document.text for document in read_gold(unlabelled, types)]
+    whole = list(bench.examples)
+    found: dict[str, list[Path]] = {}
+    for arm, least in (("all, and real text", 0.0), ("all, and real text if sure", 0.8)):
+        found[arm] = [
+            bench.find(
+                arm,
+                seed,
+                [*whole, *self_labelled(bench.labeller(f"all-{seed}", seed, whole), real, least)],
+                texts,
+            )
+            for seed in seeds
+        ]
+    return found
+
+
+def _line(arm: str, results: Sequence[object]) -> str:
+    columns = [
+        [100 * getattr(result, field) for result in results]
+        for field in ("precision", "recall", "f1")
+    ]
+    means = " | ".join(f"{fmean(column):.1f}" for column in columns)
+    scores = columns[-1]
+    if len(scores) < 2:
+        return f"{arm} | {means} |"
+    half = float(student.ppf(0.975, len(scores) - 1)) * stdev(scores) / len(scores) ** 0.5
+    return f"{arm} | {means} | {fmean(scores) - half:.1f} to {fmean(scores) + half:.1f}"
+
+
+def _spans(path: Path) -> list[list[Span]]:
+    return [[Span(*span) for span in document] for document in json.loads(path.read_text())]
+
+
+def _card(card: CorpusCard, name: str) -> CorpusCard:
+    return replace(card, name=name)
+
+
+def count(examples: Sequence[Example]) -> int:
+    """Training examples."""
+    return sum(not is_dev(one) for one in examples)
+
+
+def say(line: str) -> None:
+    """At once, for whoever watches."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("corpus", type=Path)
+    parser.add_argument("gold", type=Path)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--arms", default=",".join(ARMS))
+    parser.add_argument("--unlabelled", type=Path)
+    parser.add_argument("--work", type=Path)
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

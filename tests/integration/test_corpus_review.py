@@ -1,0 +1,287 @@
+"""People go over a corpus: on the page in a browser, or with another tool; what they did counts."""
+
+import json
+import time
+from dataclasses import replace
+
+import pytest
+from click.testing import CliRunner
+
+from appliance.cli.corpus import corpus as command
+from appliance.errors import BadInput
+from appliance.ledger.proofs import read_bodies
+from appliance.records.cards import CorpusCard
+from appliance.records.examples import Example, Origin, Split
+from appliance.records.spans import Span
+from appliance.synthesis.curation.corpus import read_corpus, write_corpus
+from appliance.synthesis.curation.curator import example_id
+from appliance.workflows.corpus import export_corpus
+from appliance.workflows.ledger import verify
+from appliance.workflows.review import apply_decisions, import_corpus, write_review
+from appliance.workflows.site import init
+from tests.lib.browser import opened
+from tests.lib.frozen_clock import FrozenClock
+
+
+def example(text, surfaces, origin=Origin.WRITTEN, split=Split.TRAIN):
+    spans = [Span(text.index(one), text.index(one) + len(one), "Disease") for one in surfaces]
+    model = "m@1" if origin is Origin.WRITTEN else ""
+    identity = example_id(text, spans)
+    return Example(identity, text, tuple(spans), (), "d-1", model, split, 0.5, origin)
+
+
+EXAMPLES = (
+    example("Asthma \U0001f9ea and </script><b>gout</b> were seen.", ["Asthma", "gout"]),
+    example("Nothing was seen.", []),
+    example("COPD: stable", ["COPD"], Origin.COMPOSED, Split.DEV),
+)
+
+
+@pytest.fixture
+def site(tmp_path):
+    opened_site = init(tmp_path / "site", "air-gapped", FrozenClock())
+    card = CorpusCard(
+        name="first",
+        task="disease",
+        sheet_digest="1" * 64,
+        policy_digest="2" * 64,
+        vocabulary_source="invented for tests",
+        models={"m@1": 2},
+        routes={"vllm": 5},
+        drafts=6,
+        denied=1,
+        completions=5,
+        accepted=2,
+        varied=0,
+        composed=1,
+        dropped={"length": 2},
+        splits={"train": 2, "dev": 1},
+        entities={"Disease": 3},
+        without_entity=1,
+        made_at="2026-03-01T06:00:00+00:00",
+    )
+    write_corpus(opened_site.paths.corpora / "first", card, EXAMPLES)
+    return opened_site
+
+
+def _card_of(browser, example):
+    from selenium.webdriver.common.by import By
+
+    return browser.find_element(By.ID, example.example_id)
+
+
+def _saved(downloads):
+    for _ in range(100):
+        if found := list(downloads.glob("*.json")):
+            return found[0]
+        time.sleep(0.1)
+    pytest.fail("the page saved nothing")
+
+
+@pytest.mark.slow
+def test_decisions_made_in_a_browser_make_a_corpus(site, tmp_path):
+    """Shown as it is labelled, decided by click and key, filtered, saved, taken back."""
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.ui import Select
+
+    page, downloads = tmp_path / "page.html", tmp_path / "saved"
+    downloads.mkdir()
+    write_review(site.paths.root, "first", page)
+
+    with opened(page, downloads) as browser:
+        marks = _card_of(browser, EXAMPLES[0]).find_elements(By.TAG_NAME, "mark")
+        assert [mark.text.removesuffix("Disease").strip() for mark in marks] == ["Asthma", "gout"]
+        assert EXAMPLES[0].text.split(" were")[0][-4:] == "</b>"
+        assert "</script><b>" in _card_of(browser, EXAMPLES[0]).text
+
+        _card_of(browser, EXAMPLES[0]).find_elements(By.TAG_NAME, "button")[0].click()
+        last = _card_of(browser, EXAMPLES[2])
+        browser.execute_script("arguments[0].focus()", last)
+        last.send_keys("r")
+        assert "reject" in last.get_attribute("class")
+        counts = browser.find_element(By.ID, "counts")
+        assert counts.text == "3 match; 1 accepted, 1 rejected, 1 open"
+
+        Select(browser.find_element(By.ID, "decision")).select_by_value("open")
+        [card] = browser.find_elements(By.TAG_NAME, "article")
+        assert card.get_attribute("id") == EXAMPLES[1].example_id
+        Select(browser.find_element(By.ID, "decision")).select_by_value("")
+        browser.find_element(By.ID, "words").send_keys("ASTHMA")
+        assert len(browser.find_elements(By.TAG_NAME, "article")) == 1
+        browser.find_element(By.ID, "save").click()
+        decisions = _saved(downloads)
+        assert browser.get_log("browser") == []
+
+        browser.refresh()
+        assert "1 accepted, 1 rejected" in browser.find_element(By.ID, "counts").text
+
+    revision = apply_decisions(site.paths.root, "first", decisions, "second")
+    assert (revision.kept, revision.relabelled, revision.left_out) == (2, 0, 1)
+    card, kept = read_corpus(site.paths.corpora / "second")
+    assert kept == EXAMPLES[:2]
+    assert card.revision == {"kept": 2, "relabelled": 0, "left_out": 1}
+
+
+def _decide(site, tmp_path, decisions, digest=None):
+    page = tmp_path / "page.html"
+    page.unlink(missing_ok=True)
+    write_review(site.paths.root, "first", page)
+    of = page.read_text().split('"digest": "')[1][:64]
+    path = tmp_path / "decisions.json"
+    path.write_text(json.dumps({"digest": digest or of, "decisions": decisions}))
+    return path
+
+
+def test_the_card_says_what_people_did_and_the_ledger_too(site, tmp_path):
+    """How the texts were made is the parent's; counts of examples are its own."""
+    path = _decide(site, tmp_path, {EXAMPLES[0].example_id: "reject"})
+
+    revision = apply_decisions(site.paths.root, "first", path, "second")
+
+    card, examples = read_corpus(site.paths.corpora / "second")
+    assert examples == EXAMPLES[1:]
+    parent, _ = read_corpus(site.paths.corpora / "first")
+    assert (card.drafts, card.dropped, card.routes) == (
+        parent.drafts,
+        parent.dropped,
+        parent.routes,
+    )
+    assert (card.accepted, card.composed, card.models) == (1, 1, {"m@1": 1})
+    assert (card.entities, card.without_entity) == ({"Disease": 1}, 1)
+    assert card.parent.startswith("first@")
+    last = json.loads(list(read_bodies(site.paths.ledger, site.ledger.head().size))[-1])
+    assert last["kind"] == "corpus.revised"
+    assert last["facts"]["digest"] == revision.digest
+    assert not verify(site.paths.root).faults
+
+
+def test_without_a_decision_an_example_stays_or_goes(site, tmp_path):
+    """As the one who hands the decisions in says."""
+    path = _decide(site, tmp_path, {EXAMPLES[0].example_id: "accept"})
+
+    kept = apply_decisions(site.paths.root, "first", path, "all", dry_run=True)
+    dropped = apply_decisions(
+        site.paths.root, "first", path, "one", keep_undecided=False, dry_run=True
+    )
+
+    assert (kept.kept, dropped.kept) == (3, 1)
+    assert not (site.paths.corpora / "one").exists()
+
+
+@pytest.mark.parametrize(
+    ("decisions", "digest", "complaint"),
+    [
+        ({"x-none": "reject"}, None, "not in this corpus"),
+        ({}, "0" * 64, "another corpus"),
+        ({EXAMPLES[0].example_id: "maybe"}, None, "no decisions"),
+        ({one.example_id: "reject" for one in EXAMPLES}, None, "No example is left"),
+    ],
+)
+def test_decisions_that_do_not_fit_are_refused(site, tmp_path, decisions, digest, complaint):
+    path = _decide(site, tmp_path, decisions, digest)
+
+    with pytest.raises(BadInput, match=complaint):
+        apply_decisions(site.paths.root, "first", path, "second")
+
+    assert not (site.paths.corpora / "second").exists()
+
+
+@pytest.mark.parametrize("form", ["jsonl", "conll", "label-studio", "gliner"])
+def test_an_export_comes_back_as_a_corpus(site, tmp_path, form):
+    """Nothing was changed, so every example is kept with its id, weight and origin."""
+    target = tmp_path / "export"
+    assert not list(export_corpus(site.paths.root, "first", form, target))
+
+    revision = import_corpus(site.paths.root, target, form, "first", "second")
+
+    assert (revision.kept, revision.relabelled, revision.left_out) == (3, 0, 0)
+    assert read_corpus(site.paths.corpora / "second")[1] == EXAMPLES
+
+
+def _changed(tmp_path, site, change):
+    lines = [json.loads(line) for line in export_corpus(site.paths.root, "first", "jsonl")]
+    path = tmp_path / "changed.jsonl"
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in change(lines)))
+    return path
+
+
+def test_what_a_person_labelled_anew_is_trusted(site, tmp_path):
+    """One entity less, one example less: weight 1, a new id, the rest as it was."""
+
+    def change(lines):
+        lines[0]["spans"].pop()
+        return lines[:2]
+
+    path = _changed(tmp_path, site, change)
+
+    revision = import_corpus(site.paths.root, path, "jsonl", "first", "second")
+
+    assert (revision.kept, revision.relabelled, revision.left_out) == (1, 1, 1)
+    [anew, same] = read_corpus(site.paths.corpora / "second")[1]
+    spans = EXAMPLES[0].spans[:1]
+    identity = example_id(EXAMPLES[0].text, spans)
+    assert anew == replace(EXAMPLES[0], spans=spans, weight=1.0, example_id=identity)
+    assert same == EXAMPLES[1]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "complaint"),
+    [
+        (
+            "text",
+            "Mr Smith of Ward 7 has asthma and gout, as seen in the clinic.",
+            "Change labels only",
+        ),
+        ("spans", [{"start": 0, "end": 6, "label": "Person"}], "label that the task"),
+        ("relations", [{"head": 0, "tail": 1, "label": "causes"}], "label that the task"),
+        ("spans", [{"start": 0, "end": 999, "label": "Disease"}], "beyond the text"),
+        ("split", "test", "came from"),
+    ],
+)
+def test_what_can_not_be_accounted_for_is_refused(site, tmp_path, field, value, complaint):
+    """No text comes in this way, and no label that the task does not have; none is quoted."""
+
+    def change(lines):
+        lines[0][field] = value
+        return lines
+
+    path = _changed(tmp_path, site, change)
+
+    with pytest.raises(BadInput) as refusal:
+        import_corpus(site.paths.root, path, "jsonl", "first", "second")
+
+    assert complaint in str(refusal.value)
+    assert "Smith" not in str(refusal.value)
+    assert not (site.paths.corpora / "second").exists()
+
+
+def test_a_text_twice_is_refused(site, tmp_path):
+    path = _changed(tmp_path, site, lambda lines: [*lines, lines[0]])
+
+    with pytest.raises(BadInput, match="Example 4 has the text of one before"):
+        import_corpus(site.paths.root, path, "jsonl", "first", "second")
+
+
+def test_the_commands_say_what_they_did(site, tmp_path):
+    """Page, decisions, export and import, each as JSON; a wrong pair of options is told."""
+    runner = CliRunner()
+    place = ["--site", str(site.paths.root), "--json"]
+    page, target = tmp_path / "page.html", tmp_path / "tasks.json"
+
+    def call(*words):
+        result = runner.invoke(command, [*words, *place])
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+    assert call("review", "first", "--page", str(page), "--dry-run")["examples"] == 3
+    assert not page.exists()
+    call("review", "first", "--page", str(page))
+    exported = call("export", "first", "--format", "label-studio", "--out", str(target))
+    assert exported["setup"].startswith("<View>")
+    words = ["import", str(target), "--format", "label-studio", "--of", "first", "--out", "second"]
+    assert call(*words)["kept"] == 3
+    decisions = _decide(site, tmp_path, {EXAMPLES[0].example_id: "accept"})
+    words = ["review", "first", "--decisions", str(decisions), "--out", "third"]
+    assert call(*words, "--undecided", "drop")["kept"] == 1
+    assert runner.invoke(command, ["review", "first", *place]).exit_code == 2
+    assert runner.invoke(command, [*words[:4], *place]).exit_code == 2
