@@ -28,6 +28,7 @@ from appliance.gateway.quarantine import Quarantine
 from appliance.gateway.quotas import Quotas
 from appliance.gateway.recording import Recording
 from appliance.records.prompts import Route
+from appliance.settings.clock import SystemClock
 from appliance.settings.gateway import OWN_USER, GatewayPolicy, load_gateway_policy
 from appliance.settings.keys import Purpose
 from appliance.settings.secrets import read_provider_key
@@ -190,14 +191,14 @@ def _quarantine_of(site: Site) -> Quarantine:
 class _Lasting:
     """What outlives a change of the policies."""
 
-    purse: Purse
+    quotas: Quotas
     spent: SpentFile
 
 
 def _open_lasting(paths: SitePaths, stack: ExitStack) -> _Lasting:
     purse = stack.enter_context(closing(Purse.open(paths.gateway / "spending.db")))
     # A file of the gateway's own: the site's journal is out of its reach.
-    return _Lasting(purse, SpentFile(paths.gateway / "stamps.db"))
+    return _Lasting(Quotas(purse, SystemClock()), SpentFile(paths.gateway / "stamps.db"))
 
 
 def _make_front(
@@ -254,7 +255,7 @@ def _fit(
         policy=policy,
         clearing=Clearing(checker, open_seal_key(site.keys), policy.instruction),
         inspection=Inspection(gate),
-        quotas=Quotas(lasting.purse, site.clock),
+        quotas=lasting.quotas,
         recording=Recording(site.ledger, counts),
         quarantine=_quarantine_of(site),
         meters=Meters(policy.callers, policy.models),

@@ -97,6 +97,18 @@ def test_a_changed_policy_is_in_force_when_it_is_open_again(site):
     assert len(set(digests[-1:] + digests[:1])) == 2
 
 
+def test_requests_of_the_minute_are_counted_on(tmp_path, provider):
+    """A change does not give a caller its minute back."""
+    provider.answer = None
+    site = make_site(tmp_path / "few", provider.origin, requests_per_minute=2)
+    with running_gateway(site, WordGate()) as gateway:
+        assert [ask(gateway) for _ in range(3)] == ["answered", "answered", "busy"]
+        (site.paths.vault / "patients.index").write_text("new")
+        assert wait_until(lambda: is_ready(gateway) and "gateway.renewed" in kinds(site))
+
+        assert ask(gateway) == "busy"
+
+
 @pytest.mark.parametrize("harm", ["gate", "policy"])
 def test_what_can_not_be_loaded_keeps_the_door_shut(site, provider, harm):
     """It is told once, by the error's name; mended, the door opens by itself."""
