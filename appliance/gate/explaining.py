@@ -40,9 +40,10 @@ def _is_explained(stretch: str, has_capitals: bool) -> bool:
     if any(map(_has_proud_word, {stretch, shown})):
         return False
     words = [match.group() for match in matches]
+    parts = _PART.findall(stretch)
     return not (
         _has_pair_of_names(words, has_capitals=has_capitals)
-        or _has_pair_of_names(_PART.findall(stretch), has_capitals=has_capitals)
+        or (parts != words and _has_pair_of_names(parts, has_capitals=has_capitals))
     )
 
 
@@ -61,13 +62,15 @@ def _is_plain(word: str) -> bool:
 
 def _has_proud_word(stretch: str) -> bool:
     """A word written as a family name, in any place but the first."""
-    forms = (
-        form
-        for match in medicine.TOKEN.finditer(stretch)
-        if match.start() > 0
-        for form in (medicine.bare(match.group()), *_PART.findall(match.group()))
+    return any(
+        match.start() > 0 and _is_proud(match.group()) for match in medicine.TOKEN.finditer(stretch)
     )
-    return any(map(medicine.is_proud, forms))
+
+
+@lru_cache(1 << 14)
+def _is_proud(word: str) -> bool:
+    """As a whole or in one of its parts."""
+    return any(map(medicine.is_proud, (medicine.bare(word), *_PART.findall(word))))
 
 
 def _are_small(stretch: str, strange: list[re.Match[str]]) -> bool:

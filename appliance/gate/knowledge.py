@@ -286,7 +286,11 @@ def _ends_like_a_drug(case: _Case) -> bool:
 
 def _is_symbol(case: _Case) -> bool:
     """Short forms in capitals and gene symbols, in a text that has small letters."""
-    surface = case.text[case.hit.start : case.hit.end]
+    # Of a word that the hit has a part of, the whole counts: the "s" of "BRCA1's".
+    whole = _whole_words(case.text, case.hit)
+    start = min([case.hit.start, *(match.start() for match in whole)])
+    end = max([case.hit.end, *(match.end() for match in whole)])
+    surface = case.text[start:end]
     if not case.has_capitals:
         return bool(case.words) and all(map(medicine.is_level, case.words))
     parts = re.split(r"[\s/]+", surface)
@@ -309,6 +313,15 @@ def _is_citation(case: _Case) -> bool:
     return bool(medicine.ET_AL.search(case.text[case.hit.start : case.hit.end + 8]))
 
 
+def _is_region(case: _Case) -> bool:
+    """A part of the world, and what leads to one before it."""
+    if case.hit.entity == "PERSON" or len(case.words) != 1:
+        return False
+    before = case.text[max(0, case.start - 16) : case.start]
+    is_led_to = bool(medicine.TOWARDS_REGION.search(before))
+    return case.words[0] in medicine.REGIONS and is_led_to
+
+
 _RULES: Final[tuple[tuple[str, Callable[[_Case], bool]], ...]] = (
     ("known-words", _is_known),
     ("eponym", _is_eponym),
@@ -318,6 +331,7 @@ _RULES: Final[tuple[tuple[str, Callable[[_Case], bool]], ...]] = (
     ("dose", _has_dose),
     ("symbol", _is_symbol),
     ("citation", _is_citation),
+    ("larger-than-a-state", _is_region),
 )
 # These are weak: another detector's alarm at the same place keeps the hit standing.
 _RULES_ALONE: Final[tuple[tuple[str, Callable[[_Case], bool]], ...]] = (

@@ -41,7 +41,7 @@ _HEADS: Final = (
     r"degeneration|dystrophies|cirrhosis|insufficiency|crisis|coma|psychosis|amnesia|delusion|hand|"
     r"fasciae?|reservoirs?|dilators?|dissectors?|scissors|elevators?|rongeurs?|curett?es?|speculums?|"
     r"trocars?|cannulas?|blades?|dynamomet(?:er|ry)|pickups|recipe|solution|projection|gene|"
-    r"risk|factor|antigen|antibod(?:y|ies)|protein|gene|mutation|phenotype|variant|inhibitors?)"
+    r"polyps?|dysfunction|hallucinations?|strictures?|webs?|risk|factor|antigen|antibod(?:y|ies)|protein|gene|mutation|phenotype|variant|inhibitors?)"
 )
 _SUFFIXED: Final = (
     r"\w+(?:itis|osis|asis|oma|omas|[aeiou]emia|pathy|pathies|plasia|dactyly|trophy|trophies|uria|"
@@ -93,6 +93,17 @@ CODE: Final = re.compile(
 # Room for the name of a code system before its code.
 CODE_NAME: Final = 16
 LETTERS: Final = 4
+# Parts of the world larger than a state: 45 CFR 164.514(b)(2)(i)(B) names smaller ones only.
+REGIONS: Final = frozenset(
+    "asia africa europe america americas oceania australasia eurasia caribbean scandinavia balkans "
+    "polynesia melanesia micronesia sahara sahel levant maghreb".split()
+)
+# "From Asia", "Southeast Asia"; "Asia" alone may be somebody.
+TOWARDS_REGION: Final = re.compile(
+    r"\b(?:(?:from|in|to|of|across|throughout|north|south|east|west|central|latin)|(?:north|south)-?"
+    r"(?:east|west)|sub-?saharan|(?:north|south|east|west)ern)\s(?:the\s)?$",
+    re.IGNORECASE,
+)
 CONNECTORS: Final = frozenset("and of the von de la van den du des".split())
 
 

@@ -176,11 +176,13 @@ class PaperTable:
     Attributes:
         entities: Named entity recognition.
         relations: Relation extraction.
-        seed: Of the sample of texts, where not all were scored.
+        shots: Answered questions that the language model was shown before each.
+        seed: Of the sample of texts, where not all were scored, and of these.
         published: What the paper reports, in per cent: task to direct and trained.
     """
 
     entities: PaperEntities | None
     relations: PaperRelations | None
+    shots: int
     seed: int
     published: dict[str, tuple[float, float]]

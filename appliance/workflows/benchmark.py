@@ -25,12 +25,7 @@ from appliance.records.scores import DirectArm, PaperEntities, PaperRelations, P
 from appliance.records.spans import UNRELATED, Relation, Span
 from appliance.records.tasks import LabelSheet, RelationType
 from appliance.settings.tasks import load_task
-from appliance.synthesis.prompting.questions import (
-    ask_entities,
-    ask_relation,
-    read_names,
-    read_yes,
-)
+from appliance.synthesis.prompting.questions import Questions, read_names, read_yes
 from appliance.workflows.asking import Answers, ask_locally
 from appliance.workflows.evaluate import DICTIONARY, evaluate_documents, find_adapter
 from appliance.workflows.evaluate_relations import (
@@ -55,6 +50,21 @@ class Arm:
 
 
 @dataclass(frozen=True, slots=True)
+class Draw:
+    """What chance decides.
+
+    Attributes:
+        limit: Texts of each file that are scored; None scores all.
+        shots: Answered questions about the sheet's own sentences before each question.
+        seed: Of both.
+    """
+
+    limit: int | None = None
+    shots: int = 0
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class _Prepared:
     """A row whose parts are all there."""
 
@@ -72,8 +82,7 @@ def paper(
     *,
     entities: Arm | None,
     relations: Arm | None,
-    limit: int | None = None,
-    seed: int = 0,
+    draw: Draw | None = None,
     progress: Progress,
 ) -> PaperTable:
     """Both ways, side by side, on the same texts.
@@ -82,8 +91,7 @@ def paper(
         root: The site.
         entities: Gold spans with an adapter of entities; None leaves the row out.
         relations: Gold pairs with an adapter of relations; None leaves the row out.
-        limit: Texts of each file that are scored, drawn by the seed; None scores all.
-        seed: Of the draw.
+        draw: Which texts are scored, and what the model is shown; None scores all, shows nothing.
         progress: Told of the engine's start and of every step.
 
     Raises:
@@ -98,8 +106,9 @@ def paper(
         )
     site = open_site(root)
     # What can't be used is told before an engine is started.
-    spans = _prepare_entities(site, entities, limit, seed) if entities else None
-    pairs = _prepare_relations(site, relations, limit, seed) if relations else None
+    draw = draw or Draw()
+    spans = _prepare_entities(site, entities, draw) if entities else None
+    pairs = _prepare_relations(site, relations, draw) if relations else None
     wanted = [row for row in (spans, pairs) if row is not None]
     answers = ask_locally(site, [one for row in wanted for one in row.questions], progress)
     at, end = len(spans.questions) if spans else 0, len(answers.texts)
@@ -108,36 +117,39 @@ def paper(
         relations=(
             _score_relations(site, pairs, answers.part(at, end), progress) if pairs else None
         ),
-        seed=seed,
+        shots=draw.shots,
+        seed=draw.seed,
         published=dict(PUBLISHED),
     )
     _record(site, table, spans, pairs)
     return table
 
 
-def _prepare_entities(site: Site, arm: Arm, limit: int | None, seed: int) -> _Prepared:
+def _prepare_entities(site: Site, arm: Arm, draw: Draw) -> _Prepared:
     directory = find_adapter(site, arm.adapter)
     card, _ = read_adapter(directory)
     require_kind(card, HeadKind.ENTITIES)
-    sheet, _ = load_task(site.paths.labels, card.task)
+    sheet, vocabulary = load_task(site.paths.labels, card.task)
     whole = read_gold(arm.gold, entity_types(card.labels))
-    documents = _draw(whole, limit, seed)
+    documents = _draw(whole, draw.limit, draw.seed)
+    ask = Questions(sheet, vocabulary, draw.shots, draw.seed)
     questions = tuple(
-        ask_entities(card.task, entity, document.text)
+        ask.ask_entities(entity, document.text)
         for document in documents
         for entity in sheet.entities
     )
     return _Prepared(directory, card, sheet, arm.gold.name, documents, len(whole), questions)
 
 
-def _prepare_relations(site: Site, arm: Arm, limit: int | None, seed: int) -> _Prepared:
+def _prepare_relations(site: Site, arm: Arm, draw: Draw) -> _Prepared:
     directory = find_adapter(site, arm.adapter)
     card, _ = read_adapter(directory)
     whole = read_gold_of(card, arm.gold)
-    sheet, _ = load_task(site.paths.labels, card.task)
-    documents = _draw(whole, limit, seed)
+    sheet, vocabulary = load_task(site.paths.labels, card.task)
+    documents = _draw(whole, draw.limit, draw.seed)
+    ask = Questions(sheet, vocabulary, draw.shots, draw.seed)
     questions = tuple(
-        ask_relation(card.task, relation, *_names(document, pair), document.text)
+        ask.ask_relation(relation, *_names(document, pair), document.text)
         for document in documents
         for pair in document.relations
         for relation in _fitting(sheet, document, pair)
@@ -230,7 +242,7 @@ def _arm(answers: Answers) -> DirectArm:
 def _record(
     site: Site, table: PaperTable, spans: _Prepared | None, pairs: _Prepared | None
 ) -> None:
-    facts: dict[str, Fact] = {"seed": table.seed}
+    facts: dict[str, Fact] = {"seed": table.seed, "shots": table.shots}
     if spans and table.entities:
         facts["entities_gold"] = digest_of(spans.documents)
         facts["entities_direct_f1"] = round(table.entities.direct.f1, 4)

@@ -36,13 +36,13 @@ def test_a_question_about_nobody_passes(gate, case):
         for query, verdict in zip(QUERIES, verdicts, strict=True)
         if verdict.decision is Decision.DENY
     ]
-    assert len(QUERIES) > 300
+    assert len(QUERIES) > 500
     assert len(denied) <= AT_MOST * len(QUERIES), denied
 
 
 @pytest.mark.parametrize("case", [str, str.upper, str.lower], ids=["as-written", "upper", "lower"])
 def test_the_same_question_about_somebody_is_denied(gate, case):
     """Nothing that explains its words explains the name beside them."""
-    texts = [case(f"{query} She is Jennifer Walsh.") for query in QUERIES]
+    texts = [case(f"{query} She is Jennifer Walsh.") for query in QUERIES[::5]]
 
     assert {one.decision for one in gate.inspect_many(texts)} == {Decision.DENY}

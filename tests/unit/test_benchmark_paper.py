@@ -12,12 +12,7 @@ from appliance.records.spans import Span
 from appliance.records.tasks import Sensitivity
 from appliance.settings.clock import SystemClock
 from appliance.settings.tasks import load_task
-from appliance.synthesis.prompting.questions import (
-    ask_entities,
-    ask_relation,
-    read_names,
-    read_yes,
-)
+from appliance.synthesis.prompting.questions import Questions, read_names, read_yes
 from appliance.synthesis.routing.choice import choose
 from appliance.synthesis.routing.policy import load_routing
 from appliance.workflows import benchmark
@@ -30,12 +25,13 @@ from tests.lib.scripted_backend import ScriptedBackend
 from tests.lib.stamping_gate import StampingGate
 
 LABELS = REPOSITORY / "policies" / "labels"
-SHEET, _ = load_task(LABELS, "gene-disease")
+SHEET, VOCABULARY = load_task(LABELS, "gene-disease")
 TEXTS = ["asthma is here", "DENY asthma", "TOO-LONG asthma", "no gout now"]
 
 
 def questions():
-    return [ask_entities("gene-disease", SHEET.entities[1], text) for text in TEXTS]
+    ask = Questions(SHEET, VOCABULARY)
+    return [ask.ask_entities(SHEET.entities[1], text) for text in TEXTS]
 
 
 def script(draft):
@@ -77,13 +73,30 @@ def test_gold_is_never_public(tmp_path):
     """Whatever the sheet's class: no policy that ships lets a question out to a provider."""
     site = init(tmp_path / "site", "cloud-allowed", FrozenClock())
     policy = load_routing(site.paths.policies / "routing.toml", "cloud-allowed")
-    pair = ask_relation("gene-disease", SHEET.taught[0], "@GENE$", "@DISEASE$", "text")
+    ask = Questions(SHEET, VOCABULARY, shots=2)
+    pair = ask.ask_relation(SHEET.taught[0], "@GENE$", "@DISEASE$", "text")
 
     for draft in (*questions(), pair):
         assert (draft.kind, draft.sensitivity) == (DraftKind.QUESTION, Sensitivity.INTERNAL)
         assert not policy.allows(Route.CHATGPT, draft.sensitivity)
         with pytest.raises(Denied):
             choose(draft, type(policy)(policy.profile, (Route.CHATGPT,), cloud=policy.cloud))
+
+
+def test_shots_are_answered_by_the_sheet():
+    """The constant part comes first and is the same for every text; the text comes last."""
+    ask = Questions(SHEET, VOCABULARY, shots=4)
+    one, two = (ask.ask_relation(SHEET.taught[0], "A", "B", text).prompt for text in "XY")
+    bare = Questions(SHEET, VOCABULARY).ask_relation(SHEET.taught[0], "A", "B", "X").prompt
+
+    assert one.count("Answer: yes\n") == one.count("Answer: no\n") == 2
+    assert one.rpartition("Sentence: ")[0] == two.rpartition("Sentence: ")[0]
+    assert one.endswith(bare.partition("\n\n")[2])
+    genes = Questions(SHEET, VOCABULARY, shots=3).ask_entities(SHEET.entities[0], "X").prompt
+    assert "Gene: factor V\n" in genes
+    assert "Gene: none\n" in genes
+    # A name that the vocabulary does not know could be of either type.
+    assert "pancreatic cancer" not in genes
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,7 @@ def lift(text, detector="spacy", entity="PERSON", score=0.6):
         ("dose", "Given [Quuxavil] 50 mg daily."),
         ("symbol", "A mutation in [NRXN1] was seen."),
         ("symbol", "The [QTXR] was 17."),
+        ("symbol", "It was qA'[s] turn."),
         ("citation", "As shown by [Quuxberg] et al in a study."),
         ("drug-ending", "He takes [Quuxapril] now."),
         ("spelled-like-a-word", "He had [Overoxygenation] then."),
@@ -111,6 +112,21 @@ def test_the_tagger_s_numbers_need_four_digits(entity, text, lifted):
 )
 def test_a_listed_name_is_lifted_by_its_disease_only(detector, text, lifted):
     assert lift(text, detector) == lifted
+
+
+@pytest.mark.parametrize(
+    ("entity", "text", "lifted"),
+    [
+        ("LOCATION", "A family from [Southeast Asia].", "larger-than-a-state"),
+        ("LOCATION", "back from [Asia] today", "larger-than-a-state"),
+        ("LOCATION", "[Asia] was seen today.", None),
+        ("PERSON", "A call from [Asia] today.", None),
+        ("LOCATION", "from [Quuxton Asia] today", None),
+    ],
+)
+def test_a_part_of_the_world_is_no_address(entity, text, lifted):
+    """45 CFR 164.514(b)(2)(i)(B): what is smaller than a state is one."""
+    assert lift(text, "spacy", entity) == lifted
 
 
 @pytest.mark.parametrize(

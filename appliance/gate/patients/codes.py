@@ -90,4 +90,4 @@ def find_streets(text: str) -> Iterator[tuple[int, int, str]]:
 
 
 def _plain_word(word: str) -> str:
-    return "".join(_ALNUM.findall(word)).lower()
+    return (word if word.isalnum() else "".join(_ALNUM.findall(word))).lower()

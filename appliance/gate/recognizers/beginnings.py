@@ -13,7 +13,7 @@ same.
 import math
 import re
 from collections.abc import Iterable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final, NamedTuple
 
 OTHER: Final = 128
@@ -110,6 +110,7 @@ _Part = _One | _Seam | _Either | _Repeat | _Blur
 _Row = tuple[_Part, ...]
 
 
+@lru_cache
 def read_shape(pattern: str, flags: int) -> Shape:
     r"""What every match of a pattern has.
 
@@ -282,9 +283,11 @@ def _first(one: Beginning) -> int:
 
 def _find_within(row: _Row) -> Iterator[Beginnings]:
     """The two rarest things that must stand somewhere in a match."""
-    flat = tuple(_flatten(row))
-    found = [_begin(flat[at:]) for at in range(len(flat))]
-    for part in flat:
+    found: list[Beginnings] = []
+    rest = _EMPTY
+    for part in reversed(tuple(_flatten(row))):
+        rest = _join(_begin_part(part), rest)
+        found.append(rest)
         if isinstance(part, _Either):
             rarest = [next(_find_within(way), _UNKNOWN) for way in part.ways]
             found.append(frozenset(one for each in rarest for one in each))

@@ -44,7 +44,7 @@ RULES: Final[tuple[Rule, ...]] = (
     rule("weekday-date", "DATE", 0.6, rf"(?<!\w){_WEEKDAY}(?:the\s)?{_DAY}(?:st|nd|rd|th)(?!\w)"),
     rule("weekday-relative", "DATE", 0.5, r"\b(?:last|this|next|past)\s(?:mon|tues|wednes|thurs|fri|satur|sun)day\b"),
     rule("month-alone", "DATE", 0.5, rf"\b(?:in|since|last|this|until|till|early|late|mid|next|during|by|of)[\s-](?P<id>{_CLEAR_MONTH}|(?-i:March|May))\b(?!\s?\d)"),
-    rule("holiday", "DATE", 0.5, rf"\b(?:christmas(?!\s(?:disease|factor)\b)(?:\s(?:day|eve))?|thanksgiving|new\syear'?s(?:\s(?:day|eve))?|easter(?:\s(?:sunday|monday))?|labor\sday|memorial\sday|independence\sday|halloween|valentine'?s(?:\sday)?|juneteenth|ramadan|diwali|hanukkah)(?:\s(?:of\s)?{_YYYY})?\b"),
+    rule("holiday", "DATE", 0.5, rf"\b(?:christmas(?!\s(?:disease|factor)\b)(?:\s(?:day|eve))?|thanksgiving|new\syear'?s(?:\s(?:day|eve))?|easter(?:\s(?:sunday|monday))?|labor\sday|memorial\sday|independence\sday|halloween|valentine'?s(?:\sday)?|juneteenth|ramadan(?!\sfasting\b)|diwali|hanukkah)(?:\s(?:of\s)?{_YYYY})?\b"),
     rule("season-year", "DATE", 0.4, rf"\b(?:spring|summer|fall|autumn|winter)\s(?:of\s)?{_YYYY}\b"),
     rule("time-stamp", "DATE", 0.4, r"\b(?:at|@)\s?(?P<id>(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?\s?(?:[ap]\.?m\.?|hrs?|hours)?)\b(?=.{0,20}\bon\b)"),
     rule("age-over-89", "AGE_OVER_89", 0.8, rf"(?<![\w./-]){_AGE}{_YEARS}"),
