@@ -22,10 +22,23 @@ def gate() -> None:
 @click.option(
     "--quick", is_flag=True, help="Decide only: the first finding that denies ends an input."
 )
+@click.option(
+    "--actors",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Processes that inspect; more than one pays from some thousand inputs on.",
+)
 @site_option
 @json_option
 def scan(
-    files: tuple[Path, ...], jsonl: bool, check: bool, quick: bool, site: Path, as_json: bool
+    files: tuple[Path, ...],
+    jsonl: bool,
+    check: bool,
+    quick: bool,
+    actors: int,
+    site: Path,
+    as_json: bool,
 ) -> None:
     """Print one JSON verdict per input: id, decision, findings (offsets in code points).
 
@@ -37,7 +50,15 @@ def scan(
 
     del as_json
     denied = 0
-    rows = inspect(site, files, sys.stdin.buffer, render.Bars(), jsonl=jsonl, only_decide=quick)
+    rows = inspect(
+        site,
+        files,
+        sys.stdin.buffer,
+        render.Bars(),
+        jsonl=jsonl,
+        only_decide=quick,
+        actors=actors,
+    )
     for row in rows:
         denied += row.is_denied
         render.emit_json_line(row.to_plain())

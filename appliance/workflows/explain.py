@@ -18,7 +18,9 @@ from appliance.ledger.proofs import read_bodies
 from appliance.records.events import Event
 from appliance.settings.tasks import list_tasks, load_task
 from appliance.synthesis.prompting.stream import drafts
-from appliance.workflows.scan import content_id, read_inputs, text_id
+from appliance.workflows.inputs import read_inputs
+from appliance.workflows.scan import text_id
+from appliance.workflows.scan_actors import content_id
 from appliance.workflows.site import Site, open_site
 
 _KINDS: Final = {"prompt.denied": "draft", "text.denied": "text"}
@@ -172,5 +174,5 @@ def _drawn(site: Site, draft_id: str, words: Words) -> Iterator[str]:
 def _scanned(site: Site, input_id: str, content: str, words: Words) -> Iterator[str]:
     if words.sources:
         for one in read_inputs(words.sources, io.BytesIO(), jsonl=words.jsonl):
-            if one.id == input_id and content_id(site, one.text) == content:
+            if one.id == input_id and content_id(site.keys, one.text) == content:
                 yield one.text

@@ -1,8 +1,9 @@
 """Inspecting texts with the site's gate: one verdict per input, in order."""
 
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -13,19 +14,12 @@ from appliance.gate.opening import open_gate
 from appliance.records.progress import Progress
 from appliance.records.verdicts import Decision, Verdict
 from appliance.settings.keys import Purpose, pseudonym
+from appliance.workflows.inputs import STDIN, InputText, Place, locate_inputs, read_inputs
+from appliance.workflows.scan_actors import content_id, make_inspector, rule_in_actors
 from appliance.workflows.site import Site, check_kept, open_site
 
-STDIN: Final = Path("-")
 INDEX: Final = "patients.index"
 _BATCH: Final = 64
-
-
-@dataclass(frozen=True, slots=True)
-class InputText:
-    """One text to inspect."""
-
-    id: str
-    text: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +66,17 @@ def open_site_gate(site: Site) -> Gate:
         IntegrityError: The index of its patients is gone.
         DetectorFailed: A detector does not load.
     """
+    _check_index(site)
     index = site.paths.vault / INDEX
+    return open_gate(site.paths.policies, index, site.keys, site.clock, site.ledger)
+
+
+def _check_index(site: Site) -> None:
     try:
-        check_kept(site, index, "patients.imported", "patients")
+        check_kept(site, site.paths.vault / INDEX, "patients.imported", "patients")
     except IntegrityError as error:
         site.ledger.record("gate.closed", {"error": type(error).__name__})
         raise
-    return open_gate(site.paths.policies, index, site.keys, site.clock, site.ledger)
 
 
 def scan(
@@ -89,6 +87,7 @@ def scan(
     *,
     jsonl: bool,
     only_decide: bool = False,
+    actors: int = 1,
 ) -> Iterator[ScanRow]:
     """Each input's verdict, as soon as its batch is done and the ledger has its denials.
 
@@ -99,20 +98,23 @@ def scan(
         progress: Where to report.
         jsonl: Each line of each source is one input with "id" and "text"; else each source is one.
         only_decide: End the work on an input with the first finding that denies it.
+        actors: How many of Ray's actors inspect; with one, this process does. The verdicts are the
+            same.
 
     Raises:
         BadInput: A source can't be read, is not UTF-8, or has a malformed line; what was ruled
-            before is out already.
+            before is out already. Or actors are to read standard input.
         DetectorFailed: A detector does not load.
+        IntegrityError: A source changed while actors read it.
+        ApplianceError: An actor failed.
     """
     site = open_site(root)
-    inputs = read_inputs(sources, stdin, jsonl=jsonl)
-    gate = open_site_gate(site)
+    job = _Job(site, sources, stdin, jsonl, only_decide)
+    rulings = _rule_here(job) if actors == 1 else _rule_in_actors(job, actors)
     counts = {Decision.ALLOW: 0, Decision.DENY: 0}
     progress.begin("inspecting")
     try:
-        for batch in _batches(inputs):
-            verdicts = gate.inspect_many([one.text for one in batch], only_decide=only_decide)
+        for batch, verdicts in rulings:
             _record_denials(site, batch, verdicts)
             for one, verdict in zip(batch, verdicts, strict=True):
                 counts[verdict.decision] += 1
@@ -126,21 +128,83 @@ def scan(
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Job:
+    site: Site
+    sources: Sequence[Path]
+    stdin: BinaryIO
+    jsonl: bool
+    only_decide: bool
+
+    def batches(self) -> Iterator[list[InputText]]:
+        return _batches(read_inputs(self.sources, self.stdin, jsonl=self.jsonl))
+
+
+_Rulings = Iterator[tuple[list[InputText], list[Verdict]]]
+
+
+def _rule_here(job: _Job) -> _Rulings:
+    gate = open_site_gate(job.site)
+    return (
+        (batch, gate.inspect_many([one.text for one in batch], only_decide=job.only_decide))
+        for batch in job.batches()
+    )
+
+
+def _rule_in_actors(job: _Job, actors: int) -> _Rulings:
+    if STDIN in (job.sources or (STDIN,)):
+        raise BadInput(
+            "Actors read the inputs where they lie, and standard input lies nowhere.",
+            "Name files, or leave --actors out.",
+        )
+    _check_index(job.site)
+    return _follow_actors(job, actors)
+
+
+def _follow_actors(job: _Job, actors: int) -> _Rulings:
+    """This process reads the same inputs once more, and takes a verdict for what it reads only."""
+    site, blocks = job.site, _find_blocks(job)
+    sources = [source.resolve() for source in job.sources]
+    make_worker = partial(
+        make_inspector,
+        site.paths.root,
+        INDEX,
+        sources,
+        jsonl=job.jsonl,
+        only_decide=job.only_decide,
+    )
+    answers = rule_in_actors(site.paths, site.settings.ray, blocks, make_worker, actors=actors)
+    with closing(answers):
+        for batch in job.batches():
+            ruled = next(answers, [])
+            expected = [(content_id(site.keys, one.text), site.policy_digest) for one in batch]
+            if [(content, verdict.policy_digest) for content, verdict in ruled] != expected:
+                raise IntegrityError(
+                    "An input or a policy changed while it was inspected.",
+                    "Scan again when nobody writes to it.",
+                )
+            yield batch, [verdict for _, verdict in ruled]
+
+
+def _find_blocks(job: _Job) -> list[list[Place]]:
+    """Places of the inputs, a batch each; up to a bad one, of which the next reading complains."""
+    places: list[Place] = []
+    with suppress(BadInput):
+        for place, _ in locate_inputs(job.sources, job.stdin, jsonl=job.jsonl):
+            places.append(place)
+    return [places[at : at + _BATCH] for at in range(0, len(places), _BATCH)]
+
+
 def text_id(site: Site, input_id: str) -> str:
     """What the ledger knows an input by: ids and names of files may name a patient."""
     return f"t-{pseudonym(site.keys.key(Purpose.PSEUDONYM), 'text', input_id)}"
-
-
-def content_id(site: Site, text: str) -> str:
-    """What tells, with the site's key, whether a text is still the one that was ruled on."""
-    return pseudonym(site.keys.key(Purpose.PSEUDONYM), "content", text)
 
 
 def _record_denials(site: Site, batch: Sequence[InputText], verdicts: Sequence[Verdict]) -> None:
     site.ledger.record_many(
         (
             "text.denied",
-            {"text": text_id(site, one.id), "content": content_id(site, one.text)}
+            {"text": text_id(site, one.id), "content": content_id(site.keys, one.text)}
             | denial_facts(verdict),
         )
         for one, verdict in zip(batch, verdicts, strict=True)
@@ -163,78 +227,3 @@ def _batches(inputs: Iterator[InputText]) -> Iterator[list[InputText]]:
         raise
     if batch:
         yield batch
-
-
-def read_inputs(sources: Sequence[Path], stdin: BinaryIO, *, jsonl: bool) -> Iterator[InputText]:
-    """The inputs of all sources, in order; see `scan`.
-
-    Raises:
-        BadInput: A source can't be read, is not UTF-8, or has a malformed line.
-    """
-    for source in sources or (STDIN,):
-        if jsonl:
-            yield from _read_lines(source, stdin)
-        else:
-            name = str(source) if source == STDIN else source.name
-            yield InputText(name, _decode(_read_bytes(source, stdin), source))
-
-
-def _read_lines(source: Path, stdin: BinaryIO) -> Iterator[InputText]:
-    lines = stdin if source == STDIN else _open(source)
-    try:
-        for number, line in enumerate(lines, start=1):
-            text = _decode(line, source, number)
-            if text.strip():
-                yield _parse_line(text, source, number)
-    except OSError as error:
-        raise _unreadable(source, error) from None
-    finally:
-        if source != STDIN:
-            lines.close()
-
-
-def _parse_line(line: str, source: Path, number: int) -> InputText:
-    try:
-        row = json.loads(line)
-        return InputText(str(row["id"]), _as_text(row["text"]))
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise BadInput(
-            f'{source}, line {number}: not a JSON object with "id" and "text".',
-            "Mend that line; what came before it was inspected.",
-        ) from None
-
-
-def _as_text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError
-    return value
-
-
-def _decode(content: bytes, source: Path, number: int = 0) -> str:
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError:
-        where = f", line {number}" if number else ""
-        raise BadInput(
-            f"{source}{where} is not UTF-8.", "Convert it, e.g. with iconv, and scan it again."
-        ) from None
-
-
-def _read_bytes(source: Path, stdin: BinaryIO) -> bytes:
-    if source == STDIN:
-        return stdin.read()
-    with _open(source) as file:
-        return file.read()
-
-
-def _unreadable(source: Path, error: OSError) -> BadInput:
-    return BadInput(
-        f"{source} can't be read: {error.strerror}.", "Name a file that this user may read."
-    )
-
-
-def _open(source: Path) -> BinaryIO:
-    try:
-        return source.open("rb")
-    except OSError as error:
-        raise _unreadable(source, error) from None

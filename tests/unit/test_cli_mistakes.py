@@ -16,9 +16,10 @@ from appliance.records.notes import SourceNote
 from appliance.records.progress import Silent
 from appliance.workflows.demo import demo
 from appliance.workflows.ingest import import_stream, opened_vault
+from appliance.workflows.inputs import InputText
 from appliance.workflows.notes import erase, show
 from appliance.workflows.patients import INDEX, import_patients
-from appliance.workflows.scan import InputText, _batches, open_site_gate
+from appliance.workflows.scan import _batches, open_site_gate
 from appliance.workflows.site import check_kept, init, open_site
 
 

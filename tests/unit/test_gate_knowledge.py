@@ -156,6 +156,8 @@ def test_what_could_be_somebody_s_is_read(stretch):
     "text",
     [
         "Nurse practitioner was here.",
+        "Seen on MR cholangiography.",
+        "SEEN ON MR CHOLANGIOGRAPHY",
         "Dr. and patient talked.",
         "THE PATIENT HAS TANNER STAGE III DISEASE.",
         "Chloride 104. A normal value.",
@@ -211,6 +213,7 @@ def test_a_place_has_no_comma_in_its_name():
     ("text", "found"),
     [
         ("seen by nurse okonkwo today", "nurse okonkwo"),
+        ("Mr. Scan was seen", "Mr. Scan"),
         ("Ms. Quuxberg was seen", "Ms. Quuxberg"),
         ("seen by A. Quuxberg, MD", "A. Quuxberg"),
         ("Rose B. was seen", "Rose B."),

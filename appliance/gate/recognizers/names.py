@@ -21,6 +21,10 @@ _TITLES: Final = frozenset("dr doctor mr mrs ms miss mx prof professor sr fr rev
 _WEAK_TITLES: Final = frozenset(
     "ms miss sr fr sir lady lt col doctor nurse professor captain".split()
 )
+# "MR angiography": magnetic resonance, and nobody's title.
+_IMAGING: Final = regex.compile(
+    r"[a-z]*(?:graphy|grams?|scopy)|imaging|scans?|spectroscopy|sequences?|guided|guidance"
+)
 _SUFFIX: Final = regex.compile(
     r",?\s(?:m\.?d|d\.?o|r\.?n|n\.?p|p\.?a(?:-c)?|ph\.?d|l\.?c\.?s\.?w|d\.?d\.?s|facp|facs|mbbs|frcp|crna|cnm|dnp|aprn|pharm\.?d|psy\.?d|l\.?p\.?n|jr|sr|iii|esq)\b\.?",
     regex.IGNORECASE,
@@ -111,6 +115,8 @@ class _NameReader:
             return
         first = self._words[index + 1]
         has_stop = self._text[title.end : first.start].startswith(".")
+        if bare == "mr" and not has_stop and _IMAGING.fullmatch(first.lower):
+            return
         if bare in _WEAK_TITLES and not (has_stop and bare == "ms"):
             looks = self._is_unknown(first) or _bare(first) in lexicon.given_names().clear
             is_cased = title.is_capitalised and first.is_capitalised
