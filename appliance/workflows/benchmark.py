@@ -6,6 +6,7 @@ only, through the gate like every other prompt.
 """
 
 import random
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -39,6 +40,8 @@ from appliance.workflows.site import Site, open_site
 
 # Tang et al. 2023, arXiv 2303.04360, abstract: averages over its own test sets, other models.
 PUBLISHED: Final = {"entities": (23.37, 63.99), "relations": (75.86, 83.59)}
+# How corpora mask a name.
+_MASK: Final = re.compile(r"@([A-Za-z][A-Za-z0-9_]*)\$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +152,7 @@ def _prepare_relations(site: Site, arm: Arm, draw: Draw) -> _Prepared:
     documents = _draw(whole, draw.limit, draw.seed)
     ask = Questions(sheet, vocabulary, draw.shots, draw.seed)
     questions = tuple(
-        ask.ask_relation(relation, *_names(document, pair), document.text)
+        ask.ask_relation(relation, *_ask_about(document, pair))
         for document in documents
         for pair in document.relations
         for relation in _fitting(sheet, document, pair)
@@ -228,9 +231,15 @@ def _fitting(sheet: LabelSheet, document: GoldDocument, pair: Relation) -> tuple
     return tuple(one for one in sheet.taught if (one.head, one.tail) == ends)
 
 
-def _names(document: GoldDocument, pair: Relation) -> tuple[str, str]:
-    one, two = document.spans[pair.head], document.spans[pair.tail]
-    return document.text[one.start : one.end], document.text[two.start : two.end]
+def _ask_about(document: GoldDocument, pair: Relation) -> tuple[str, str, str]:
+    """Head, tail and text, as a question holds them.
+
+    "@GENE$" is written as GENE: to the gate a mask is somebody's handle, and rightly so.
+    """
+    text = document.text
+    one, two = (document.spans[at] for at in (pair.head, pair.tail))
+    head, tail = text[one.start : one.end], text[two.start : two.end]
+    return _MASK.sub(r"\1", head), _MASK.sub(r"\1", tail), _MASK.sub(r"\1", text)
 
 
 def _arm(answers: Answers) -> DirectArm:

@@ -6,9 +6,10 @@ import pytest
 
 from appliance.errors import BackendRefused, BadInput, Denied
 from appliance.learning.evaluation.naming import find_names
+from appliance.records.gold import GoldDocument
 from appliance.records.progress import Silent
 from appliance.records.prompts import DraftKind, Route
-from appliance.records.spans import Span
+from appliance.records.spans import Relation, Span
 from appliance.records.tasks import Sensitivity
 from appliance.settings.clock import SystemClock
 from appliance.settings.tasks import load_task
@@ -146,6 +147,16 @@ def test_a_draw_keeps_the_order_and_the_seed_decides():
     assert first == benchmark._draw(documents, 10, 0)
     assert first != benchmark._draw(documents, 10, 1)
     assert benchmark._draw(documents, None, 0) == benchmark._draw(documents, 500, 0) == documents
+
+
+def test_a_mask_is_written_so_that_the_gate_takes_it_for_no_handle():
+    text = "@DISEASE$ without @GENE$."
+    spans = (Span(0, 9, "Disease"), Span(18, 24, "Gene"))
+    document = GoldDocument("g", text, spans, (Relation(1, 0, "none"),))
+
+    asked = benchmark._ask_about(document, document.relations[0])
+
+    assert asked == ("GENE", "DISEASE", "DISEASE without GENE.")
 
 
 def test_nothing_to_measure_is_told_before_anything_is_started(tmp_path):
