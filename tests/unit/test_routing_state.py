@@ -210,3 +210,19 @@ def test_four_workers_never_pass_the_cap(tmp_path):
 
     assert [worker.exitcode for worker in workers] == [0] * 4
     assert 8_000 < spent.value <= 10_000
+
+
+def test_answers_that_come_after_the_first_refusals_set_the_pace():
+    """A no comes at once, an answer takes seconds: the first refusals knew of no answer yet."""
+    pace = Pace()
+    for _ in range(13):
+        pace.refused(0.2, 1.0)
+    slowest = pace.rate
+    for _ in range(3):
+        pace.succeeded(1, 1.5)
+
+    assert slowest < 1 < pace.rate
+    pace.refused(0.2, 3.0)
+    known = pace.rate
+    pace.succeeded(1, 3.1)
+    assert pace.rate == known

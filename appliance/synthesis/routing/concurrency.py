@@ -71,6 +71,10 @@ class Pace:
         self._let_through += units
         while self._done and now - self._done[0][0] > _MEASURED_OVER_S:
             self._let_through -= self._done.popleft()[1]
+        if self._is_starting and self.rate is not None:
+            # A no comes at once and an answer takes its time: the first refusals were judged
+            # before anything could have been let through.
+            self.rate = max(self.rate, self._measure(now) * _DECREASE)
 
     def refused(self, retry_after_s: float | None, now: float) -> None:
         """Too fast: the rate falls, and nothing starts before the server said."""
