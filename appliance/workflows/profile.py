@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from appliance.artifacts.reading import read_utf8
 from appliance.errors import BadInput
 from appliance.records.examples import Example, Origin
 from appliance.records.tasks import DraftMix
@@ -87,15 +88,7 @@ def _mix(mix: DraftMix, wanted: TextProfile) -> DraftMix:
 
 def _read(path: Path) -> Iterator[str]:
     suffix = path.suffix.lower()
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except UnicodeDecodeError:
-        raise BadInput(f"{path} is not UTF-8.", "Save it as UTF-8.") from None
-    except OSError as error:
-        raise BadInput(
-            f"{path} can't be read: {error.strerror or 'I/O error'}.",
-            "Name a file that this user may read.",
-        ) from None
+    lines = read_utf8(path).split("\n")
     if suffix in _TABLES:
         yield from _sentences(lines)
     elif suffix in _JSONL:

@@ -10,7 +10,6 @@ from click.testing import CliRunner
 from appliance.cli.corpus import corpus as command
 from appliance.errors import BadInput
 from appliance.ledger.proofs import read_bodies
-from appliance.records.cards import CorpusCard
 from appliance.records.examples import Example, Origin, Split
 from appliance.records.spans import Span
 from appliance.synthesis.curation.corpus import read_corpus, write_corpus
@@ -21,6 +20,7 @@ from appliance.workflows.review import apply_decisions, import_corpus, write_rev
 from appliance.workflows.site import init
 from tests.lib.browser import opened
 from tests.lib.frozen_clock import FrozenClock
+from tests.lib.tiny_corpora import make_card
 
 
 def example(text, surfaces, origin=Origin.WRITTEN, split=Split.TRAIN):
@@ -40,26 +40,8 @@ EXAMPLES = (
 @pytest.fixture
 def site(tmp_path):
     opened_site = init(tmp_path / "site", "air-gapped", FrozenClock())
-    card = CorpusCard(
-        name="first",
-        task="disease",
-        sheet_digest="1" * 64,
-        policy_digest="2" * 64,
-        vocabulary_source="invented for tests",
-        models={"m@1": 2},
-        routes={"vllm": 5},
-        drafts=6,
-        denied=1,
-        completions=5,
-        accepted=2,
-        varied=0,
-        composed=1,
-        dropped={"length": 2},
-        splits={"train": 2, "dev": 1},
-        entities={"Disease": 3},
-        without_entity=1,
-        made_at="2026-03-01T06:00:00+00:00",
-    )
+    made = make_card("first", "disease", list(EXAMPLES))
+    card = replace(made, routes={"vllm": 5}, drafts=6, denied=1, dropped={"length": 2})
     write_corpus(opened_site.paths.corpora / "first", card, EXAMPLES)
     return opened_site
 

@@ -7,7 +7,6 @@ from click.testing import CliRunner
 
 from appliance.cli.corpus import corpus as command
 from appliance.errors import BadInput
-from appliance.records.cards import CorpusCard
 from appliance.records.examples import Example, Origin, Split
 from appliance.records.spans import Span
 from appliance.synthesis.curation.corpus import write_corpus
@@ -15,6 +14,7 @@ from appliance.synthesis.curation.curator import example_id
 from appliance.workflows.profile import report_corpus
 from appliance.workflows.site import init
 from tests.lib.frozen_clock import FrozenClock
+from tests.lib.tiny_corpora import make_card
 
 IOB2 = "# text = x\nAsthma\tB-Disease\nand\tO\ngout\tB-Disease\n\nNothing\tO\nhere\tO\n\n"
 
@@ -33,24 +33,7 @@ def site(tmp_path):
         _example("Gout was seen.", ["Gout"], Origin.WRITTEN),
         _example("PMH: gout, asthma", ["gout", "asthma"], Origin.COMPOSED),
     ]
-    counts = {"varied": 0, "composed": 1, "without_entity": 0, "accepted": 2}
-    card = CorpusCard(
-        name="first",
-        task="disease",
-        sheet_digest="1" * 64,
-        policy_digest="2" * 64,
-        vocabulary_source="invented for tests",
-        models={"m@1": 2},
-        routes={"vllm": 2},
-        drafts=2,
-        denied=0,
-        completions=2,
-        dropped={},
-        splits={"train": 3},
-        entities={"Disease": 4},
-        made_at="2026-03-01T06:00:00+00:00",
-        **counts,
-    )
+    card = make_card("first", "disease", examples)
     write_corpus(opened.paths.corpora / "first", card, examples)
     return opened
 

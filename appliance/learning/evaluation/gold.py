@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from appliance.artifacts.reading import read_utf8
 from appliance.errors import BadInput
 from appliance.records.gold import GoldDocument
 from appliance.records.spans import Span
@@ -41,7 +42,7 @@ def read_gold(path: Path, labels: Sequence[str]) -> tuple[GoldDocument, ...]:
         BadInput: Unreadable, an unknown format, malformed, empty, or a label that is none of the
             task's; names the line.
     """
-    text = _read(path)
+    text = read_utf8(path)
     suffix = path.suffix.lower()
     if suffix not in _CONLL | _JSONL:
         raise BadInput(
@@ -60,17 +61,6 @@ def read_gold(path: Path, labels: Sequence[str]) -> tuple[GoldDocument, ...]:
             "Give every document an id of its own.",
         )
     return documents
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise BadInput(f"{path.name} is not UTF-8.", "Save it as UTF-8.") from None
-    except OSError as error:
-        raise BadInput(
-            f"{path} can't be read: {error.strerror}.", "Name a file that this user may read."
-        ) from None
 
 
 def _conll(path: Path, text: str, spelling: dict[str, str]) -> Iterator[GoldDocument]:

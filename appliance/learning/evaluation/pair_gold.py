@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from appliance.artifacts.reading import read_utf8
 from appliance.errors import BadInput
 from appliance.learning.evaluation.gold import read_gold
 from appliance.records.cards import PairTypes
@@ -55,24 +56,13 @@ def read_pair_gold(path: Path, pairs: Sequence[PairTypes]) -> tuple[GoldDocument
             f"{path.name} has no suffix of a format of gold pairs.",
             f"Name it {', '.join(sorted(_JSON | _TABLE))}.",
         )
-    text = _read(path)
+    text = read_utf8(path)
     rows = list(_table(path, text) if suffix in _TABLE else _objects(path, text))
     if not rows:
         raise BadInput(f"{path.name} holds no pair.", "Name a file with annotated pairs.")
     if "spans" in rows[0][1]:
         return _with_spans(path, rows, pairs)
     return tuple(_masked(path, number, row, pairs) for number, row in rows)
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise BadInput(f"{path.name} is not UTF-8.", "Save it as UTF-8.") from None
-    except OSError as error:
-        raise BadInput(
-            f"{path} can't be read: {error.strerror}.", "Name a file that this user may read."
-        ) from None
 
 
 def _objects(path: Path, text: str) -> Iterator[_Row]:

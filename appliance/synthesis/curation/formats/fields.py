@@ -1,6 +1,7 @@
 """An example as plain values, under the names that the line formats share."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -104,6 +105,41 @@ def in_order(
     except KeyError:
         raise Unreadable("a relation is between entities that are not there") from None
     return [named[name] for name in names], relations
+
+
+def array_lines(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """One JSON array, a row a line."""
+    lines = [json.dumps(row, ensure_ascii=False) for row in rows]
+    yield "["
+    yield from (f"{line}," for line in lines[:-1])
+    yield from lines[-1:]
+    yield "]"
+
+
+def read_array(
+    lines: Sequence[str], take: Callable[[Any], Example], word: str
+) -> Iterator[Example]:
+    """The examples that `take` makes of the rows of one JSON array.
+
+    Args:
+        lines: Of the file.
+        take: From a row to its example.
+        word: What a row is called where one is complained of, by number.
+
+    Raises:
+        Unreadable: It is no array, or `take` could not read a row.
+    """
+    try:
+        rows = json.loads("\n".join(lines))
+    except ValueError:
+        raise Unreadable("it is not JSON") from None
+    if not isinstance(rows, list):
+        raise Unreadable("it is no JSON array")
+    for number, row in enumerate(rows, start=1):
+        try:
+            yield take(row)
+        except Unreadable as error:
+            raise Unreadable(f"{word} {number}: {error}") from None
 
 
 def _check(text: str, spans: Sequence[Span], relations: Sequence[Relation]) -> None:

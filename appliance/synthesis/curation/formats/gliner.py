@@ -1,6 +1,5 @@
 """The JSON that GLiNER is trained on: tokens, and entities as first and last token, inclusive."""
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -8,7 +7,9 @@ from appliance.records.examples import Example
 from appliance.records.spans import Span
 from appliance.synthesis.curation.formats.fields import (
     Unreadable,
+    array_lines,
     provenance,
+    read_array,
     rebuild,
     relation_of,
     relations_of,
@@ -21,11 +22,7 @@ def to_lines(examples: Sequence[Example]) -> Iterator[str]:
 
     GLiNER reads these two keys; the others bring text and provenance back.
     """
-    yield "["
-    for number, example in enumerate(examples, start=1):
-        comma = "," if number < len(examples) else ""
-        yield json.dumps(_fields(example), ensure_ascii=False) + comma
-    yield "]"
+    return array_lines(map(_fields, examples))
 
 
 def from_lines(lines: Sequence[str]) -> Iterator[Example]:
@@ -34,17 +31,7 @@ def from_lines(lines: Sequence[str]) -> Iterator[Example]:
     Raises:
         Unreadable: Names the example by number.
     """
-    try:
-        rows = json.loads("\n".join(lines))
-    except ValueError:
-        raise Unreadable("it is not JSON") from None
-    if not isinstance(rows, list):
-        raise Unreadable("it is no JSON array")
-    for number, fields in enumerate(rows, start=1):
-        try:
-            yield _example(fields)
-        except Unreadable as error:
-            raise Unreadable(f"example {number}: {error}") from None
+    return read_array(lines, _example, "example")
 
 
 def _fields(example: Example) -> dict[str, Any]:

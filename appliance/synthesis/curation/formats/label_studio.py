@@ -4,14 +4,20 @@ Its offsets are code points since release 1.5; what was annotated with an older 
 surface that stands beside them.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 from xml.sax.saxutils import quoteattr
 
 from appliance.records.examples import Example
 from appliance.records.spans import Span
-from appliance.synthesis.curation.formats.fields import Unreadable, in_order, provenance, rebuild
+from appliance.synthesis.curation.formats.fields import (
+    Unreadable,
+    array_lines,
+    in_order,
+    provenance,
+    read_array,
+    rebuild,
+)
 
 _LABELS: Final = "label"
 _TEXT: Final = "text"
@@ -28,11 +34,7 @@ def labelling_config(labels: Sequence[str]) -> str:
 
 def to_lines(examples: Sequence[Example]) -> Iterator[str]:
     """One JSON array, a task a line."""
-    yield "["
-    for number, example in enumerate(examples, start=1):
-        comma = "," if number < len(examples) else ""
-        yield json.dumps(_task(example), ensure_ascii=False) + comma
-    yield "]"
+    return array_lines(map(_task, examples))
 
 
 def from_lines(lines: Sequence[str]) -> Iterator[Example]:
@@ -41,17 +43,7 @@ def from_lines(lines: Sequence[str]) -> Iterator[Example]:
     Raises:
         Unreadable: Names the task by number.
     """
-    try:
-        tasks = json.loads("\n".join(lines))
-    except ValueError:
-        raise Unreadable("it is not JSON") from None
-    if not isinstance(tasks, list):
-        raise Unreadable("it is no JSON array")
-    for number, task in enumerate(tasks, start=1):
-        try:
-            yield _example(task)
-        except Unreadable as error:
-            raise Unreadable(f"task {number}: {error}") from None
+    return read_array(lines, _example, "task")
 
 
 def _task(example: Example) -> dict[str, Any]:
