@@ -17,6 +17,8 @@ from appliance.gateway.provider import Provider
 from appliance.gateway.readiness import Readiness
 from appliance.gateway.refusals import Refused, Rule, to_response
 from appliance.gateway.replies import to_completion, to_events
+from appliance.gateway.responses import to_chat, to_response_events
+from appliance.gateway.responses import to_response as to_response_object
 from appliance.records.clock import Clock
 from appliance.records.egress import HEADER
 from appliance.records.events import Recorder
@@ -55,6 +57,13 @@ def make_application(now: Callable[[], Front]) -> Starlette:
         passed = await front.door.ask(caller, raw, headers.get(HEADER, ""))
         return _answer(passed, int(front.clock.now().timestamp()))
 
+    async def respond(request: Request) -> Response:
+        front = now()
+        caller, headers = _admit(front, request)
+        chat = to_chat(await _read_body(front, request))
+        passed = await front.door.ask(caller, chat, headers.get(HEADER, ""))
+        return _answer_response(passed, int(front.clock.now().timestamp()))
+
     async def models(request: Request) -> Response:
         front = now()
         _admit(front, request)
@@ -90,6 +99,7 @@ def make_application(now: Callable[[], Front]) -> Starlette:
     guard = _Guard(now)
     routes = [
         Route("/v1/chat/completions", guard(complete), methods=["POST"]),
+        Route("/v1/responses", guard(respond), methods=["POST"]),
         Route("/v1/models", guard(models), methods=["GET"]),
         Route("/livez", guard(livez), methods=["GET"]),
         Route("/readyz", guard(readyz), methods=["GET"]),
@@ -155,6 +165,13 @@ def _answer(passed: Passed, created: int) -> Response:
         told, passed.request_id, model, created, include_usage=passed.asked.include_usage
     )
     return StreamingResponse(_in_pieces(events), media_type="text/event-stream")
+
+
+def _answer_response(passed: Passed, created: int) -> Response:
+    parts = passed.told, passed.request_id, passed.asked.model.name, created
+    if not passed.asked.stream:
+        return JSONResponse(to_response_object(*parts))
+    return StreamingResponse(_in_pieces(to_response_events(*parts)), media_type="text/event-stream")
 
 
 async def _in_pieces(events: Iterator[bytes]) -> AsyncIterator[bytes]:

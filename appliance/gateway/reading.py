@@ -6,7 +6,7 @@ understood, so that a key that two parsers read differently can't slip through.
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal
 
@@ -177,7 +177,7 @@ def _validate(document: dict[str, Any]) -> _Body:
     try:
         return _Body.model_validate(document)
     except ValidationError as error:
-        complaint = _explain(error)
+        complaint = explain(error, _KNOWN)
     # Outside the block, so that pydantic's error, which quotes the sender, does not go along.
     raise complaint
 
@@ -250,9 +250,9 @@ def _rewrite(document: Mapping[str, Any], parsed: _Body, most: int) -> bytes:
     return json.dumps(sent, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _explain(error: ValidationError) -> Refused:
+def explain(error: ValidationError, known: Container[str]) -> Refused:
     """The first complaint; a field that is not ours is never named, for it is the sender's word."""
     first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-    place = [str(part) for part in first["loc"] if isinstance(part, int) or part in _KNOWN]
+    place = [str(part) for part in first["loc"] if isinstance(part, int) or part in known]
     rule = Rule.FIELD if first["type"] == "extra_forbidden" else Rule.VALUE
     return Refused(rule, ".".join(place))

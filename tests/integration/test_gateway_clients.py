@@ -180,7 +180,7 @@ def test_a_key_of_the_callers_own_is_refused(gateway, provider):
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("POST", "/v1/responses"),
+        ("GET", "/v1/responses"),
         ("POST", "/v1/embeddings"),
         ("POST", "/v1/files"),
         ("POST", "/v1/batches"),

@@ -72,10 +72,10 @@ class ProviderServer:
         return special or completion(self.script(json.loads(raw)), len(raw) // 5)
 
 
-def completion(text: str, prompt_tokens: int = 20) -> Response:
+def completion(text: str, prompt_tokens: int = 20, finish_reason: str = "stop") -> Response:
     """A chat completion that says `text`."""
     message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None}
-    choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
+    choice = {"index": 0, "message": message, "finish_reason": finish_reason, "logprobs": None}
     tokens = len(text.split())
     usage = {"prompt_tokens": prompt_tokens, "completion_tokens": tokens}
     usage["total_tokens"] = prompt_tokens + tokens
