@@ -33,6 +33,7 @@ class CompletionServer:
         self.dies_at = 0
         self._script = script
         self._in_hand = 0
+        self._is_dead = False
         self._writers: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
         self._server: asyncio.Server | None = None
@@ -58,12 +59,17 @@ class CompletionServer:
         self._loop.call_soon_threadsafe(self._die)
 
     def _die(self) -> None:
+        self._is_dead = True
         if self._server is not None:
             self._server.close()
         for writer in self._writers:
             writer.transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._is_dead:
+            # Accepted before, and served only now.
+            writer.transport.abort()
+            return
         self._writers.add(writer)
         try:
             while True:
