@@ -82,6 +82,7 @@ def _open_at_once(kind, path, barrier, answers):
         answers.put(type(error).__name__)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["stamps", "purse"])
 def test_processes_that_make_the_file_at_once_wait_for_each_other(tmp_path, kind):
     """None is refused because another one was a moment earlier."""

@@ -12,6 +12,8 @@ from appliance.ledger.files import ENTRIES
 from tests.lib.provider_server import running_provider
 from tests.lib.running_gateway import MODEL, WordGate, make_site, running_gateway
 
+pytestmark = pytest.mark.slow
+
 HELLO = [{"role": "user", "content": "Write about a walk."}]
 NEWCOMER = "Zyxwvutia"
 ABOUT_HER = [{"role": "user", "content": f"Write about {NEWCOMER}."}]

@@ -20,6 +20,8 @@ from tests.lib.completion_server import running_completions
 from tests.lib.following_model import follow
 from tests.lib.stamping_gate import StampingGate
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def servers():
