@@ -1,5 +1,6 @@
 """A corpus's Parquet files as texts with spans and weights."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -36,18 +37,28 @@ def read_split(path: Path, labels: tuple[str, ...]) -> list[LabelledText]:
         BadInput: Missing or unreadable, a column is missing, a label is not the task's, or a
             span does not lie in its text; names the row by number.
     """
+    rows = read_rows(path, _COLUMNS)
+    return [_example(path, number, row, labels) for number, row in enumerate(rows)]
+
+
+def read_rows(path: Path, columns: Sequence[str]) -> list[dict[str, Any]]:
+    """The rows of one split, with those columns.
+
+    Raises:
+        BadInput: Missing or unreadable, or a column is missing.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        rows = pq.read_table(path, columns=_COLUMNS).to_pylist()
+        rows: list[dict[str, Any]] = pq.read_table(path, columns=list(columns)).to_pylist()
     except (OSError, pa.ArrowException):
         raise BadInput(
             f"{path.name} of corpus {path.parent.name!r} can't be read, or lacks one of "
-            f"{', '.join(_COLUMNS)}.",
+            f"{', '.join(columns)}.",
             "Make the corpus again with `appliance synthesize`.",
         ) from None
-    return [_example(path, number, row, labels) for number, row in enumerate(rows)]
+    return rows
 
 
 def _example(path: Path, number: int, row: dict[str, Any], labels: tuple[str, ...]) -> LabelledText:

@@ -12,6 +12,7 @@ from appliance.learning.evaluation.pairs import macro_f1
 from appliance.learning.inference.classifier import PairClassifier
 from appliance.learning.tokens.encoding import Encoder
 from appliance.learning.tokens.marking import MarkedText, focus, mark
+from appliance.learning.tuning.data import read_rows
 from appliance.learning.tuning.losses import text_loss
 from appliance.learning.tuning.objective import Objective
 from appliance.learning.tuning.recipe import Recipe
@@ -80,19 +81,8 @@ def read_pairs(path: Path, labels: tuple[str, ...]) -> list[LabelledPair]:
         BadInput: Missing or unreadable, or a pair that is not of its text or its task; names the
             row by number.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        rows = pq.read_table(path, columns=_COLUMNS).to_pylist()
-    except (OSError, pa.ArrowException):
-        raise BadInput(
-            f"{path.name} of corpus {path.parent.name!r} can't be read, or lacks one of "
-            f"{', '.join(_COLUMNS)}.",
-            "Make the corpus again with `appliance synthesize`.",
-        ) from None
     pairs: list[LabelledPair] = []
-    for number, row in enumerate(rows):
+    for number, row in enumerate(read_rows(path, _COLUMNS)):
         try:
             pairs += _pairs_of(row, labels)
         except (TypeError, ValueError, KeyError, IndexError, AssertionError):
