@@ -15,6 +15,7 @@ from appliance.gate.hashed.table import HashTable, distinct, write_table
 from appliance.gate.normalisation import normalise
 from appliance.gate.patients.codes import code_forms, phone_forms, street_forms
 from appliance.gate.patients.dates import find_days
+from appliance.gate.patients.hashing import Identifier, hash_patients
 from appliance.gate.patients.names import (
     family_forms,
     given_forms,
@@ -55,18 +56,22 @@ def write_index(path: Path, patients: Iterable[Sequence[PatientIdentifier]], key
 
     Raises:
         NoSpace: The disk is full; the index is as it was.
+        DetectorFailed: A process that helped with a large registry was ended; as it was, too.
     """
-    entries = _Entries(Hasher(key, USE))
-    count = sum(entries.add_patient(identifiers) for identifiers in patients)
-    write_table(path, HashTable(distinct(entries.finish())), key)
-    return count
+    counts, parts = zip(*hash_patients(patients, key, Entries), strict=True)
+    write_table(path, HashTable(distinct(np.concatenate(parts))), key)
+    return sum(counts)
 
 
-class _Entries:
-    """Hashes of words and of pairs of words, gathered and computed by the million."""
+class Entries:
+    """Hashes of words and of pairs of words, gathered and computed by the million.
 
-    def __init__(self, hasher: Hasher) -> None:
-        self._hasher = hasher
+    Args:
+        key: 32 bytes.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        self._hasher = Hasher(key, USE)
         self._words = array("Q")
         self._forms: list[str] = []
         self._initials: set[str] = set()
@@ -82,14 +87,14 @@ class _Entries:
         self._second = array("Q")
         self._done: list[Hashes] = []
 
-    def add_patient(self, identifiers: Sequence[PatientIdentifier]) -> int:
+    def add_patient(self, identifiers: Sequence[Identifier]) -> int:
         """One patient's identifiers are in; how many gave an entry."""
-        given = [_plain(item.value) for item in identifiers if item.kind in _GIVEN]
-        family = [_plain(item.value) for item in identifiers if item.kind in _FAMILY]
+        given = [_plain(value) for kind, value in identifiers if kind in _GIVEN]
+        family = [_plain(value) for kind, value in identifiers if kind in _FAMILY]
         for first in given:
             for last in family:
                 self._add_name(f"{first} {last}")
-        count = sum(self._add(item.kind, _plain(item.value)) for item in identifiers)
+        count = sum(self._add(kind, _plain(value)) for kind, value in identifiers)
         if len(self._forms) > _FORMS:
             self._hash_forms()
         if len(self._given) > _NAMES or len(self._words) > _CHUNK:
@@ -97,7 +102,7 @@ class _Entries:
         return count
 
     def finish(self) -> Hashes:
-        """All hashes, unsorted."""
+        """All hashes since the last time, unsorted."""
         self._flush()
         done, self._done = self._done, []
         return np.concatenate(done)
