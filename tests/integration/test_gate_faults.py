@@ -30,13 +30,13 @@ PATIENT = (
     PatientIdentifier("email", "zeb.q@example.org"),
 )
 DETECTORS = [
-    "patient-index",
-    "note-overlap",
     "hospital-numbers",
     "hospital-contacts",
     "hospital-dates",
     "hospital-places",
     "hospital-names",
+    "patient-index",
+    "note-overlap",
     "spacy",
     "tagger",
 ]
