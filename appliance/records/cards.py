@@ -95,7 +95,8 @@ class AdapterCard:
         seed: Of initialisation and order.
         max_tokens: Window length in tokens.
         examples: Training examples seen per epoch.
-        final_loss: Mean training loss of the last epoch.
+        final_loss: Mean training loss of the last epoch; 0 under differential privacy, which the
+            loss would break.
         dev_f1: On the corpus's own dev split, 0 to 1: strict entity F1, or macro-F1 of relations.
         made_at: ISO 8601, UTC.
         kind: What the head decides.
@@ -105,6 +106,8 @@ class AdapterCard:
         site_only: True when derived from real notes: never leaves the site.
         epsilon: Of (epsilon, delta) differential privacy towards the training rows; None where it
             was trained without.
+        delta: Of it.
+        switches: Choices of training that are not the usual ones, by name.
     """
 
     name: str
@@ -129,3 +132,5 @@ class AdapterCard:
     markers: dict[str, str] = field(default_factory=dict)
     site_only: bool = False
     epsilon: float | None = None
+    delta: float | None = None
+    switches: dict[str, str] = field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from appliance.errors import BadInput
 from appliance.learning.adapters import read_adapter
 from appliance.learning.basemodels.store import BaseModel, ModelStore
 from appliance.learning.tuning.fit import fit
+from appliance.learning.tuning.recipe import Recipe
 from appliance.records.cards import AdapterCard, CorpusCard, PairTypes
 from appliance.records.identifiers import Digest
 from appliance.records.progress import Progress
@@ -67,10 +69,18 @@ class _Job:
     base: str
     types: tuple[str, ...]
     pairs: tuple[PairTypes, ...]
+    epsilon: float
 
 
 def train(
-    root: Path, *, task: str, corpus: str, base: str | None, out: str, progress: Progress
+    root: Path,
+    *,
+    task: str,
+    corpus: str,
+    base: str | None,
+    out: str,
+    epsilon: float = 0.0,
+    progress: Progress,
 ) -> AdapterCard:
     """The adapter is at `SITE/adapters/OUT`, whole, and the ledger says from what it was made.
 
@@ -80,6 +90,7 @@ def train(
         corpus: Name of a finished corpus of that task.
         base: Name of a base model; None takes `learning.base` of site.toml.
         out: Name of the adapter. One made of the same parts is returned as it is.
+        epsilon: Of differential privacy towards each training example; 0 trains without.
         progress: Told every epoch.
 
     Raises:
@@ -88,7 +99,7 @@ def train(
         NoSpace: The disk is full; nothing half-made is left.
     """
     site = open_site(root)
-    job = _prepare(site, task, corpus, base, out)
+    job = _prepare(site, task, corpus, base, out, epsilon)
     made = _find_finished(site, job)
     if made is not None:
         return made
@@ -111,14 +122,16 @@ def train_in(
     return _find_finished(site, job) or _run(site, cluster, job, progress)
 
 
-def plan(root: Path, *, task: str, corpus: str, base: str | None, out: str) -> TrainingPlan:
+def plan(
+    root: Path, *, task: str, corpus: str, base: str | None, out: str, epsilon: float = 0.0
+) -> TrainingPlan:
     """What `train` would do; nothing is written.
 
     Raises:
         BadInput: See `train`.
     """
     site = open_site(root)
-    job, learning = _prepare(site, task, corpus, base, out), site.settings.learning
+    job, learning = _prepare(site, task, corpus, base, out, epsilon), site.settings.learning
     return TrainingPlan(
         out=out,
         task=task,
@@ -133,8 +146,12 @@ def plan(root: Path, *, task: str, corpus: str, base: str | None, out: str) -> T
     )
 
 
-def _prepare(site: Site, task: str, corpus: str, base: str | None, out: str) -> _Job:
+def _prepare(
+    site: Site, task: str, corpus: str, base: str | None, out: str, epsilon: float = 0.0
+) -> _Job:
     check_name(out, "an adapter", "--out")
+    if not 0 <= epsilon < math.inf:
+        raise BadInput("An epsilon is a number above 0.", "Give --epsilon 8, say.")
     sheet, _ = load_task(site.paths.labels, task)
     directory = site.paths.corpora / corpus
     if not is_name(corpus) or not is_finished(directory):
@@ -159,6 +176,7 @@ def _prepare(site: Site, task: str, corpus: str, base: str | None, out: str) -> 
         base=model,
         types=tuple(entity.name for entity in sheet.entities),
         pairs=tuple(PairTypes(one.name, one.head, one.tail) for one in sheet.taught),
+        epsilon=epsilon,
     )
 
 
@@ -178,6 +196,7 @@ def _find_finished(site: Site, job: _Job) -> AdapterCard | None:
         and card.lora_alpha == learning.lora_alpha
         and card.learning_rate == learning.learning_rate
         and card.max_tokens == learning.max_tokens
+        and card.switches == _recipe(site, job).switches()
     )
     if not same:
         raise BadInput(
@@ -185,6 +204,10 @@ def _find_finished(site: Site, job: _Job) -> AdapterCard | None:
             "Name another with --out, or remove that directory.",
         )
     return card
+
+
+def _recipe(site: Site, job: _Job) -> Recipe:
+    return Recipe.of({**dataclasses.asdict(site.settings.learning), "epsilon": job.epsilon})
 
 
 def _run(site: Site, cluster: Cluster, job: _Job, progress: Progress) -> AdapterCard:
@@ -231,6 +254,9 @@ def _config(
         "pairs": [dataclasses.asdict(pair) for pair in job.pairs],
         "made_at": site.clock.now().isoformat(timespec="seconds"),
         "metrics": str(metrics),
+        "checkpoint": str(site.paths.run / f"train-{job.out.name}.safetensors"),
+        "labels": str(site.paths.labels),
+        "epsilon": job.epsilon,
         "threads": max(1, cluster.cpus // workers),
     }
 
@@ -250,6 +276,7 @@ def _record(site: Site, card: AdapterCard, digest: Digest) -> None:
             "epochs": card.epochs,
             "dev_f1": round(card.dev_f1, 4),
             "site_only": card.site_only,
+            "epsilon": "none" if card.epsilon is None else round(card.epsilon, 4),
         },
     )
 
