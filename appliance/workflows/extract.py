@@ -201,7 +201,7 @@ def make_labelling(
     paths = SitePaths(root)
     keys = FileKeys(paths.keys)
     vault = Vault.open(
-        paths.vault, keys.key(Purpose.VAULT), keys.key(Purpose.PSEUDONYM), _RecordedByDriver()
+        paths.vault, keys.key(Purpose.VAULT), keys.key(Purpose.PSEUDONYM), RecordedByDriver()
     )
     learning = settings.learning
     labeller = AdapterLabeller.load(
@@ -216,7 +216,7 @@ def make_labelling(
     return NoteLabelling(vault, labeller)
 
 
-class _RecordedByDriver:
+class RecordedByDriver:
     """What a worker's vault is given for a ledger: the driver has recorded the whole read."""
 
     def record(self, kind: str, facts: Mapping[str, Fact]) -> int:

@@ -17,6 +17,7 @@ from appliance.errors import BadInput
 from appliance.learning.adapters import read_adapter
 from appliance.learning.basemodels.store import BaseModel, ModelStore
 from appliance.learning.tuning.fit import fit
+from appliance.learning.tuning.own import Lesson
 from appliance.learning.tuning.recipe import Recipe
 from appliance.records.cards import AdapterCard, CorpusCard, PairTypes
 from appliance.records.identifiers import Digest
@@ -24,6 +25,13 @@ from appliance.records.progress import Progress
 from appliance.settings.names import check_name, is_name
 from appliance.settings.tasks import load_task
 from appliance.synthesis.curation.corpus import KIND, read_card
+from appliance.workflows.self_training import (
+    ALONE,
+    Teaching,
+    begin_lesson,
+    fit_on_notes,
+    prepare_lesson,
+)
 from appliance.workflows.site import Site, open_site
 
 _POLL_S: Final = 0.5
@@ -43,6 +51,7 @@ class TrainingPlan:
         lora_rank: Rank r.
         device: "cpu" or "cuda".
         workers: Of Ray Train.
+        own_notes: Notes of the vault to learn from besides.
         is_there: Whether this very adapter is finished already.
     """
 
@@ -55,6 +64,7 @@ class TrainingPlan:
     lora_rank: int
     device: str
     workers: int
+    own_notes: int
     is_there: bool
 
 
@@ -70,6 +80,7 @@ class _Job:
     types: tuple[str, ...]
     pairs: tuple[PairTypes, ...]
     epsilon: float
+    lesson: Lesson | None
 
 
 def train(
@@ -80,6 +91,7 @@ def train(
     base: str | None,
     out: str,
     epsilon: float = 0.0,
+    teaching: Teaching = ALONE,
     progress: Progress,
 ) -> AdapterCard:
     """The adapter is at `SITE/adapters/OUT`, whole, and the ledger says from what it was made.
@@ -91,6 +103,7 @@ def train(
         base: Name of a base model; None takes `learning.base` of site.toml.
         out: Name of the adapter. One made of the same parts is returned as it is.
         epsilon: Of differential privacy towards each training example; 0 trains without.
+        teaching: Adapters that label notes of the vault to learn from besides.
         progress: Told every epoch.
 
     Raises:
@@ -99,7 +112,7 @@ def train(
         NoSpace: The disk is full; nothing half-made is left.
     """
     site = open_site(root)
-    job = _prepare(site, task, corpus, base, out, epsilon)
+    job = _prepare(site, task, corpus, base, out, epsilon, teaching)
     made = _find_finished(site, job)
     if made is not None:
         return made
@@ -123,7 +136,14 @@ def train_in(
 
 
 def plan(
-    root: Path, *, task: str, corpus: str, base: str | None, out: str, epsilon: float = 0.0
+    root: Path,
+    *,
+    task: str,
+    corpus: str,
+    base: str | None,
+    out: str,
+    epsilon: float = 0.0,
+    teaching: Teaching = ALONE,
 ) -> TrainingPlan:
     """What `train` would do; nothing is written.
 
@@ -131,7 +151,8 @@ def plan(
         BadInput: See `train`.
     """
     site = open_site(root)
-    job, learning = _prepare(site, task, corpus, base, out, epsilon), site.settings.learning
+    job = _prepare(site, task, corpus, base, out, epsilon, teaching)
+    learning = site.settings.learning
     return TrainingPlan(
         out=out,
         task=task,
@@ -142,12 +163,19 @@ def plan(
         lora_rank=learning.lora_rank,
         device=learning.device,
         workers=learning.workers,
+        own_notes=job.lesson.notes if job.lesson else 0,
         is_there=_find_finished(site, job) is not None,
     )
 
 
 def _prepare(
-    site: Site, task: str, corpus: str, base: str | None, out: str, epsilon: float = 0.0
+    site: Site,
+    task: str,
+    corpus: str,
+    base: str | None,
+    out: str,
+    epsilon: float = 0.0,
+    teaching: Teaching = ALONE,
 ) -> _Job:
     check_name(out, "an adapter", "--out")
     if not 0 <= epsilon < math.inf:
@@ -177,6 +205,7 @@ def _prepare(
         types=tuple(entity.name for entity in sheet.entities),
         pairs=tuple(PairTypes(one.name, one.head, one.tail) for one in sheet.taught),
         epsilon=epsilon,
+        lesson=prepare_lesson(site, sheet.name, teaching, epsilon),
     )
 
 
@@ -196,7 +225,7 @@ def _find_finished(site: Site, job: _Job) -> AdapterCard | None:
         and card.lora_alpha == learning.lora_alpha
         and card.learning_rate == learning.learning_rate
         and card.max_tokens == learning.max_tokens
-        and card.switches == _recipe(site, job).switches()
+        and card.switches == _switches(site, job)
     )
     if not same:
         raise BadInput(
@@ -206,8 +235,10 @@ def _find_finished(site: Site, job: _Job) -> AdapterCard | None:
     return card
 
 
-def _recipe(site: Site, job: _Job) -> Recipe:
-    return Recipe.of({**dataclasses.asdict(site.settings.learning), "epsilon": job.epsilon})
+def _switches(site: Site, job: _Job) -> dict[str, str]:
+    settings = dataclasses.asdict(site.settings.learning)
+    taught = job.lesson.switches() if job.lesson else {}
+    return Recipe.of({**settings, "epsilon": job.epsilon}).switches() | taught
 
 
 def _run(site: Site, cluster: Cluster, job: _Job, progress: Progress) -> AdapterCard:
@@ -215,12 +246,15 @@ def _run(site: Site, cluster: Cluster, job: _Job, progress: Progress) -> Adapter
     learning = site.settings.learning
     metrics = site.paths.run / f"train-{job.out.name}.jsonl"
     metrics.unlink(missing_ok=True)
+    config = _config(site, cluster, job, base, metrics)
+    if job.lesson:
+        config = {**config, **begin_lesson(site, job.lesson)}
     progress.begin("train", learning.epochs)
     with _followed(metrics, progress):
         figures = train_on_cluster(
             cluster,
-            fit,
-            _config(site, cluster, job, base, metrics),
+            fit_on_notes if job.lesson else fit,
+            config,
             workers=learning.workers,
             gpu=learning.device == "cuda",
             storage=site.paths.run / "training",

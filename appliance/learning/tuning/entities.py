@@ -26,6 +26,7 @@ def entity_objective(
     encoder: Encoder,
     recipe: Recipe,
     vocabulary: Vocabulary | None = None,
+    more: Sequence[LabelledText] = (),
 ) -> Objective:
     """To find the spans of a corpus.
 
@@ -35,6 +36,7 @@ def entity_objective(
         encoder: Of the base model.
         recipe: Choices.
         vocabulary: Of the task; for `recipe.vocabulary_weight`.
+        more: Texts to learn from besides.
 
     Raises:
         BadInput: See `read_split`.
@@ -42,7 +44,7 @@ def entity_objective(
     doubtful = None
     if vocabulary is not None and recipe.vocabulary_weight < 1:
         doubtful = Doubt(_finder(vocabulary), recipe.vocabulary_weight)
-    examples = read_split(corpus / "train.parquet", types)
+    examples = [*read_split(corpus / "train.parquet", types), *more]
     dev = read_split(corpus / "dev.parquet", types)
     labels = bio_labels(types)
     return Objective(

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from appliance.learning.tuning.entities import entity_objective
 from appliance.learning.tuning.figures import Epoch
 from appliance.learning.tuning.loop import train
 from appliance.learning.tuning.objective import Objective
+from appliance.learning.tuning.own import Own
 from appliance.learning.tuning.private import (
     Spent,
     check_private,
@@ -34,7 +35,9 @@ from appliance.records.tasks import Vocabulary
 from appliance.settings.tasks import load_task
 
 
-def fit(config: Mapping[str, object], worker: TrainingWorker) -> Mapping[str, float]:
+def fit(
+    config: Mapping[str, object], worker: TrainingWorker, own: Own | None = None
+) -> Mapping[str, float]:
     """An adapter trained on a corpus is at `config["out"]`, whole, with its card.
 
     Args:
@@ -46,6 +49,7 @@ def fit(config: Mapping[str, object], worker: TrainingWorker) -> Mapping[str, fl
             of label sheets, where `vocabulary_weight` is to know the task's names). How: the
             fields of `Recipe`; what is left out has its default.
         worker: Where this runs. Rank 0 writes; all others only compute.
+        own: Real texts to learn from besides; the adapter is the site's only then.
 
     Returns:
         `dev_f1`, `final_loss`, `examples`, `epochs`, `seconds`, `examples_per_s`, `padding`,
@@ -70,7 +74,9 @@ def fit(config: Mapping[str, object], worker: TrainingWorker) -> Mapping[str, fl
     objective = (
         relation_objective(corpus, pairs, encoder, recipe)
         if pairs
-        else entity_objective(corpus, types, encoder, recipe, _vocabulary(given, recipe))
+        else entity_objective(
+            corpus, types, encoder, recipe, _vocabulary(given, recipe), own.texts if own else ()
+        )
     )
     if not objective.rows:
         raise BadInput(
@@ -87,7 +93,8 @@ def fit(config: Mapping[str, object], worker: TrainingWorker) -> Mapping[str, fl
         last, spent = train_privately(model, rows, encoder, recipe, objective.loss, score, reporter)
     else:
         place = Path(given["checkpoint"]) if given["checkpoint"] else None
-        checkpoint = Checkpoint(place, _identity(given, recipe, corpus_digest, objective.labels))
+        identity = _identity(given, recipe, corpus_digest, objective.labels, own)
+        checkpoint = Checkpoint(place, identity)
         last = train(
             model,
             objective.rows,
@@ -101,6 +108,8 @@ def fit(config: Mapping[str, object], worker: TrainingWorker) -> Mapping[str, fl
         )
     if worker.rank == 0:
         card = _card(given, recipe, objective, pairs, corpus_digest, last, spent)
+        if own is not None:
+            card = replace(card, site_only=True, switches=card.switches | own.switches())
         write_adapter(out, card, lambda draft: save_weights(model, draft, given["base_name"]))
         checkpoint.remove()
     return {
@@ -129,10 +138,16 @@ def _vocabulary(given: Mapping[str, str], recipe: Recipe) -> Vocabulary | None:
 
 
 def _identity(
-    given: Mapping[str, str], recipe: Recipe, corpus: Digest, labels: tuple[str, ...]
+    given: Mapping[str, str],
+    recipe: Recipe,
+    corpus: Digest,
+    labels: tuple[str, ...],
+    own: Own | None,
 ) -> str:
     """Of all that decides a run's weights: a checkpoint of another run is none of this one."""
     parts = [asdict(recipe), given["base_digest"], given["name"], corpus, labels]
+    if own is not None:
+        parts.append(own.switches())
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

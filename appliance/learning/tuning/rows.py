@@ -69,6 +69,8 @@ def make_rows(
     for number, (example, text) in enumerate(zip(examples, texts, strict=True)):
         targets = np.full(len(text.ids), IGNORED, dtype=np.int64)
         tags = tag_words(text.words, example.spans, types)
+        if example.unsure:
+            tags[np.isin(text.words[:, 0], [start for start, _ in example.unsure])] = IGNORED
         # Backwards, so that of two words under one token the first decides.
         own = (text.first >= 0) & ~text.inherits
         targets[text.first[own][::-1]] = tags[own][::-1]
