@@ -10,7 +10,8 @@ from appliance.cli.options import PathType, json_option, site_option
 from appliance.errors import BadInput
 
 if TYPE_CHECKING:
-    from appliance.records.scores import DirectArm, Figure, PaperTable, Score
+    from appliance.records.breakdown import Figure, Score
+    from appliance.records.scores import DirectArm, PaperTable
     from appliance.workflows.benchmark import Arm
 
 

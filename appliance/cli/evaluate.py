@@ -1,5 +1,7 @@
 """`appliance evaluate`: score an adapter."""
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +11,14 @@ from appliance.cli import render
 from appliance.cli.options import PathType, json_option, site_option
 
 if TYPE_CHECKING:
-    from appliance.records.scores import Figure, RelationScore, RelationScoreCard, Score
+    from appliance.records.breakdown import Breakdown, Figure, Mistake, Score
+    from appliance.records.scores import (
+        Comparison,
+        RelationComparison,
+        RelationScore,
+        RelationScoreCard,
+    )
+    from appliance.records.spans import Span
 
 
 @click.command()
@@ -17,23 +26,38 @@ if TYPE_CHECKING:
 @click.option(
     "--gold",
     required=True,
-    type=PathType(dir_okay=False),
-    help="Texts that people annotated: CoNLL/IOB2 (.tsv, .conll, .iob) or JSONL; of relations "
-    "JSONL, or a file with masked pairs (.json, .jsonl, .tsv).",
+    type=PathType(),
+    help="Texts that people annotated: CoNLL/IOB2 (.tsv, .conll, .iob), JSONL, or a folder of "
+    "brat's; of relations JSONL, or a file with masked pairs (.json, .jsonl, .tsv).",
 )
 @click.option(
     "--vocabulary",
     type=PathType(dir_okay=False),
     help="Names for the dictionary baseline (TSV); the task's own without it.",
 )
+@click.option("--against", help="Name of another adapter, to be compared on the same gold.")
+@click.option("--report", type=PathType(dir_okay=False), help="An HTML page to write, counts only.")
+@click.option(
+    "--show-text", is_flag=True, help="Show every mistake with its words; on a terminal only."
+)
 @site_option
 @json_option
-def evaluate(site: Path, adapter: str, gold: Path, vocabulary: Path | None, as_json: bool) -> None:
+def evaluate(
+    site: Path,
+    adapter: str,
+    gold: Path,
+    vocabulary: Path | None,
+    against: str | None,
+    report: Path | None,
+    show_text: bool,
+    as_json: bool,
+) -> None:
     r"""Score an adapter on GOLD, beside what is free on the same texts.
 
     Entities, strict: a span counts when start, end and label are those of gold; beside it a
     dictionary look-up. Relations: macro-F1, Matthews correlation and the F1 of what is related;
-    beside it the answer that is always yes. Intervals are a bootstrap over documents.
+    beside it the answer that is always yes. Intervals are a bootstrap over documents, and the
+    comparison with another adapter is a paired permutation test over documents.
 
     \b
     Gold of relations has every pair of a text,
@@ -45,10 +69,18 @@ def evaluate(site: Path, adapter: str, gold: Path, vocabulary: Path | None, as_j
     Example: appliance evaluate --adapter reader --gold hospital/gold.jsonl
     """
     from appliance.records.scores import RelationScoreCard
-    from appliance.workflows import evaluate as workflow
+    from appliance.workflows.evaluate_shown import Mistakes, evaluate_shown
 
-    card = workflow.evaluate(
-        site, adapter=adapter, gold=gold, vocabulary=vocabulary, progress=render.Bars()
+    mistakes = Mistakes(sys.stdout.isatty()) if show_text else None
+    card = evaluate_shown(
+        site,
+        adapter=adapter,
+        gold=gold,
+        vocabulary=vocabulary,
+        against=against,
+        report=report,
+        mistakes=mistakes,
+        progress=render.Bars(),
     )
     if as_json:
         render.emit_json(card)
@@ -61,6 +93,44 @@ def evaluate(site: Path, adapter: str, gold: Path, vocabulary: Path | None, as_j
     rows += [_row(name, score) for name, score in card.baselines.items()]
     columns = ("", "precision", "recall", "F1 (strict)", "95 % CI", "right", "found", "gold")
     render.emit_table(f"{card.gold}: {card.documents} documents", columns, rows)
+    if card.breakdown is not None:
+        _show_breakdown(card.breakdown)
+    if card.comparison is not None:
+        _show_comparison(card.adapter, card.comparison)
+    if mistakes is not None:
+        _show_mistakes(mistakes.found)
+
+
+def _show_breakdown(breakdown: "Breakdown") -> None:
+    rows = [_row("overlap is enough", breakdown.relaxed)]
+    if breakdown.seen is not None and breakdown.unseen is not None:
+        rows += [_row("names seen in training", breakdown.seen)]
+        rows += [_row("names never seen", breakdown.unseen)]
+    columns = ("", "precision", "recall", "F1", "95 % CI", "right", "found", "gold")
+    render.emit_table("Behind it", columns, rows)
+    faults = [(kind, str(count)) for kind, count in breakdown.faults.items()]
+    faults += [("expected calibration error", f"{breakdown.calibration.ece:.3f}")]
+    render.emit_table("Mistakes", ("kind", "count"), faults)
+
+
+def _show_comparison(name: str, comparison: "Comparison | RelationComparison") -> None:
+    rows = [
+        ("difference, points", _figure(comparison.difference)),
+        ("p, paired permutation", f"{comparison.p_value:.4f}"),
+    ]
+    render.emit_table(f"{name} less {comparison.against}", ("", ""), rows)
+
+
+def _show_mistakes(mistakes: "Sequence[Mistake]") -> None:
+    rows = [
+        (one.fault.value, one.document_id, _label(one.gold), _label(one.found), one.words)
+        for one in mistakes
+    ]
+    render.emit_table("Every mistake", ("kind", "document", "gold", "found", "words"), rows)
+
+
+def _label(span: "Span | None") -> str:
+    return "" if span is None else f"{span.label} {span.start}-{span.end}"
 
 
 def _row(name: str, score: "Score") -> tuple[object, ...]:
@@ -82,6 +152,8 @@ def _show_relations(card: "RelationScoreCard") -> None:
     columns = ("", "macro-F1", "MCC", "F1 of related", "precision", "recall", "said", "gold")
     title = f"{card.gold}: {card.overall.pairs} pairs in {card.documents} texts"
     render.emit_table(title, columns, rows)
+    if card.comparison is not None:
+        _show_comparison(card.adapter, card.comparison)
 
 
 def _pair_row(name: str, score: "RelationScore") -> tuple[object, ...]:

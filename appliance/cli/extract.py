@@ -9,7 +9,8 @@ from appliance.cli.options import dry_run_option, json_option, site_option
 
 
 @click.command()
-@click.option("--adapter", required=True, help="Name of an adapter of this site.")
+@click.option("--adapter", help="Name of an adapter; the promoted one of the task without it.")
+@click.option("--task", help="Whose promoted adapter; needed where several tasks have one.")
 @click.option("--out", required=True, help="Name of the findings to make.")
 @click.option(
     "--format",
@@ -23,7 +24,13 @@ from appliance.cli.options import dry_run_option, json_option, site_option
 @json_option
 @dry_run_option
 def extract(
-    adapter: str, out: str, output_format: str, site: Path, as_json: bool, dry_run: bool
+    adapter: str | None,
+    task: str | None,
+    out: str,
+    output_format: str,
+    site: Path,
+    as_json: bool,
+    dry_run: bool,
 ) -> None:
     """Run an adapter over all notes in the vault.
 
@@ -33,7 +40,9 @@ def extract(
     from appliance.workflows import extract as workflow
 
     if dry_run:
-        plan = workflow.plan_extraction(site, adapter=adapter, out=out, output_format=output_format)
+        plan = workflow.plan_extraction(
+            site, adapter=adapter, task=task, out=out, output_format=output_format
+        )
         if as_json:
             render.emit_json(plan)
         else:
@@ -43,7 +52,12 @@ def extract(
             render.say(f"Findings {out} are there already, of these notes and this adapter.")
         return
     card = workflow.extract(
-        site, adapter=adapter, out=out, output_format=output_format, progress=render.Bars()
+        site,
+        adapter=adapter,
+        task=task,
+        out=out,
+        output_format=output_format,
+        progress=render.Bars(),
     )
     if as_json:
         render.emit_json(card)

@@ -34,6 +34,7 @@ COMMANDS: Final = {
     "corpus": ("appliance.cli.corpus:corpus", "Show and export corpora."),
     "train": ("appliance.cli.train:train", "Fine-tune a LoRA adapter on a corpus."),
     "evaluate": ("appliance.cli.evaluate:evaluate", "Score an adapter beside the free baselines."),
+    "adapter": ("appliance.cli.adapter:adapter", "List, show, promote and retire adapters."),
     "benchmark": ("appliance.cli.benchmark:benchmark", "Measure the product on public corpora."),
     "extract": ("appliance.cli.extract:extract", "Run an adapter over all notes in the vault."),
     "model": ("appliance.cli.model:model", "Import, list and serve base models."),

@@ -13,22 +13,71 @@ from appliance.cli.options import dry_run_option, json_option, site_option
 @click.option("--corpus", required=True, help="Name of a finished corpus of that task.")
 @click.option("--base", help="Name of a base model; the setting learning.base without it.")
 @click.option("--out", required=True, help="Name of the adapter to make.")
+@click.option("--dp", is_flag=True, help="Train with differential privacy; takes --epsilon.")
+@click.option(
+    "--epsilon", type=click.FloatRange(min=0, min_open=True), help="Its budget, e.g. 8; with --dp."
+)
+@click.option(
+    "--teacher",
+    "teachers",
+    multiple=True,
+    metavar="ADAPTER",
+    help="Learn from the vault's notes too, as this adapter labels them; several vote together.",
+)
+@click.option(
+    "--own-notes",
+    type=click.IntRange(min=1),
+    default=2000,
+    show_default=True,
+    help="How many notes at most; with --teacher.",
+)
+@click.option(
+    "--least",
+    type=click.FloatRange(0, 1),
+    default=0.8,
+    show_default=True,
+    help="How sure teachers must be of a word for it to teach; with --teacher.",
+)
 @site_option
 @dry_run_option
 @json_option
 def train(
-    site: Path, task: str, corpus: str, base: str | None, out: str, dry_run: bool, as_json: bool
+    site: Path,
+    task: str,
+    corpus: str,
+    base: str | None,
+    out: str,
+    dp: bool,
+    epsilon: float | None,
+    teachers: tuple[str, ...],
+    own_notes: int,
+    least: float,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
-    """Fine-tune a LoRA adapter on a corpus, inside a Ray Train worker.
+    r"""Fine-tune a LoRA adapter on a corpus, inside a Ray Train worker.
 
-    How (rank, learning rate, epochs, device) stands in site.toml under [learning].
+    How (rank, learning rate, epochs, device) stands in site.toml under [learning]. With --dp the
+    weights tell next to nothing of any one training example: epsilon says how little.
 
+    With --teacher the adapter learns from the site's own notes too. It holds traces of them then:
+    its card says site_only, and every way out of the site refuses it.
+
+    \b
     Example: appliance train --task disease --corpus first --out reader
+             appliance train --task disease --corpus first --out ours --teacher reader
     """
     from appliance.workflows import train as workflow
+    from appliance.workflows.self_training import Teaching
 
+    if dp is not (epsilon is not None):
+        raise click.UsageError("--dp and --epsilon go together.")
+    budget = epsilon or 0.0
+    teaching = Teaching(teachers, own_notes, least)
     if dry_run:
-        planned = workflow.plan(site, task=task, corpus=corpus, base=base, out=out)
+        planned = workflow.plan(
+            site, task=task, corpus=corpus, base=base, out=out, epsilon=budget, teaching=teaching
+        )
         if as_json:
             render.emit_json(planned)
             return
@@ -38,6 +87,7 @@ def train(
             ("examples", planned.examples),
             ("epochs", planned.epochs),
             ("LoRA rank", planned.lora_rank),
+            ("notes of the vault", planned.own_notes),
             ("where", f"{planned.workers} worker(s), {planned.device}"),
         ]
         render.emit_table(f"Would train adapter {out}", ("what", "value"), rows)
@@ -45,7 +95,14 @@ def train(
             render.say(f"Adapter {out} is there already, made of these parts.")
         return
     card = workflow.train(
-        site, task=task, corpus=corpus, base=base, out=out, progress=render.Bars()
+        site,
+        task=task,
+        corpus=corpus,
+        base=base,
+        out=out,
+        epsilon=budget,
+        teaching=teaching,
+        progress=render.Bars(),
     )
     if as_json:
         render.emit_json(card)
@@ -59,4 +116,8 @@ def train(
         ("final loss", f"{card.final_loss:.4f}"),
         (f"dev F1 ({card.kind}, invented text)", f"{100 * card.dev_f1:.1f}"),
     ]
+    if card.site_only:
+        rows.append(("learned from this site's notes", "yes: it stays here (site_only)"))
+    if card.epsilon is not None and card.delta is not None:
+        rows.append(("differential privacy", f"({card.epsilon:.3f}, {card.delta:.1e})"))
     render.emit_table(f"Adapter {card.name}", ("what", "value"), rows)

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from appliance.artifacts.manifest import is_finished, read_manifest, write_manifest
 from appliance.artifacts.writing import disk_errors, sync_directory, write_atomically
-from appliance.errors import BadInput, ManifestMismatch
+from appliance.errors import BadInput, Denied, ManifestMismatch
 from appliance.records.cards import AdapterCard, HeadKind, PairTypes
 from appliance.records.identifiers import Digest
 
@@ -95,6 +95,21 @@ def refuse_finished(directory: Path) -> None:
         raise BadInput(
             f"There is an adapter {directory.name!r} already.",
             "Name another with --out, or remove that directory.",
+        )
+
+
+def refuse_site_only(card: AdapterCard) -> None:
+    """The adapter was trained on invented text alone and may be taken away from the site.
+
+    Every way out of the site asks this first.
+
+    Raises:
+        Denied: It was derived from real notes, and could give them away.
+    """
+    if card.site_only:
+        raise Denied(
+            f"Adapter {card.name!r} was derived from this site's notes and stays here.",
+            "Take one away that was trained on invented text alone.",
         )
 
 

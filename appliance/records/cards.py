@@ -95,14 +95,19 @@ class AdapterCard:
         seed: Of initialisation and order.
         max_tokens: Window length in tokens.
         examples: Training examples seen per epoch.
-        final_loss: Mean training loss of the last epoch.
+        final_loss: Mean training loss of the last epoch; 0 under differential privacy, which the
+            loss would break.
         dev_f1: On the corpus's own dev split, 0 to 1: strict entity F1, or macro-F1 of relations.
-        site_only: True when derived from real notes: never leaves the site.
         made_at: ISO 8601, UTC.
         kind: What the head decides.
         pairs: Relation types in the order of `labels`; empty where it labels entities.
         markers: What stands in the place of a pair's "head" and "tail", with {type} for the
             entity type in small letters; empty where it labels entities.
+        site_only: True when derived from real notes: never leaves the site.
+        epsilon: Of (epsilon, delta) differential privacy towards the training rows; None where it
+            was trained without.
+        delta: Of it.
+        switches: Choices of training that are not the usual ones, by name.
     """
 
     name: str
@@ -121,8 +126,11 @@ class AdapterCard:
     examples: int
     final_loss: float
     dev_f1: float
-    site_only: bool
     made_at: str
     kind: HeadKind = HeadKind.ENTITIES
     pairs: tuple[PairTypes, ...] = ()
     markers: dict[str, str] = field(default_factory=dict)
+    site_only: bool = False
+    epsilon: float | None = None
+    delta: float | None = None
+    switches: dict[str, str] = field(default_factory=dict)

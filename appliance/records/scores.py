@@ -2,30 +2,26 @@
 
 from dataclasses import dataclass
 
+from appliance.records.breakdown import Breakdown, Figure, Score
+
 
 @dataclass(frozen=True, slots=True)
-class Score:
-    """Strict agreement, micro-averaged over entities; all rates are 0 to 1.
+class Comparison:
+    """Two adapters on the same gold, document by document.
 
     Attributes:
-        precision: True positives over predicted.
-        recall: True positives over gold.
-        f1: Their harmonic mean, 0 where both are 0.
-        ci_low: Lower bound of the 95 % bootstrap interval of `f1` over documents.
-        ci_high: Its upper bound.
-        true_positives: Count.
-        predicted: Count.
-        gold: Count.
+        against: Name of the other adapter.
+        other: The other's strict score.
+        difference: This one's F1 less the other's, -1 to 1.
+        p_value: Of a difference as large or larger, either way, were the two alike.
+        permutations: Drawn for it.
     """
 
-    precision: float
-    recall: float
-    f1: float
-    ci_low: float
-    ci_high: float
-    true_positives: int
-    predicted: int
-    gold: int
+    against: str
+    other: Score
+    difference: Figure
+    p_value: float
+    permutations: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +35,8 @@ class ScoreCard:
         overall: The adapter, all labels.
         per_label: The adapter, label by label.
         baselines: Name of the baseline ("dictionary") and its score.
+        breakdown: Where the adapter is right and wrong.
+        comparison: Beside another adapter on the same gold, where one was named.
     """
 
     adapter: str
@@ -47,15 +45,8 @@ class ScoreCard:
     overall: Score
     per_label: dict[str, Score]
     baselines: dict[str, Score]
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A number with its 95 % bootstrap interval over documents."""
-
-    value: float
-    ci_low: float
-    ci_high: float
+    breakdown: Breakdown | None = None
+    comparison: Comparison | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +75,25 @@ class RelationScore:
 
 
 @dataclass(frozen=True, slots=True)
+class RelationComparison:
+    """Two adapters of relations on the same gold, document by document.
+
+    Attributes:
+        against: Name of the other adapter.
+        other: The other's score.
+        difference: This one's macro-F1 less the other's, -1 to 1.
+        p_value: Of a difference as large or larger, either way, were the two alike.
+        permutations: Drawn for it.
+    """
+
+    against: str
+    other: RelationScore
+    difference: Figure
+    p_value: float
+    permutations: int
+
+
+@dataclass(frozen=True, slots=True)
 class RelationScoreCard:
     """One evaluation of a relation adapter: beside the free answer on the same gold.
 
@@ -93,6 +103,7 @@ class RelationScoreCard:
         documents: Count of gold texts.
         overall: The adapter.
         baselines: Name of the baseline ("always yes") and its score.
+        comparison: Beside another adapter on the same gold, where one was named.
     """
 
     adapter: str
@@ -100,6 +111,7 @@ class RelationScoreCard:
     documents: int
     overall: RelationScore
     baselines: dict[str, RelationScore]
+    comparison: RelationComparison | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,14 @@ class _Learning(_Strict):
     batch_tokens: int = Field(default=2048, ge=128)
     max_tokens: int = Field(default=128, ge=16)
     seed: int = 0
+    loss: Literal["cross-entropy", "gce"] = "cross-entropy"
+    gce_q: float = Field(default=0.7, gt=0, le=1)
+    row_weights: bool = True
+    vocabulary_weight: float = Field(default=1.0, ge=0, le=1)
+    accumulate: int = Field(default=1, ge=1)
+    gradient_checkpointing: bool = False
+    patience: int = Field(default=0, ge=0)
+    private_batch: int = Field(default=64, ge=1)
 
 
 class _Extraction(_Strict):
@@ -118,7 +126,10 @@ class GatewaySettings:
 
 @dataclass(frozen=True, slots=True)
 class LearningSettings:
-    """How adapters are trained. `batch_tokens` counts padded tokens of one batch."""
+    """How adapters are trained; what each choice means stands at `tuning.recipe.Recipe`.
+
+    `batch_tokens` counts padded tokens of one batch.
+    """
 
     base: str
     device: str
@@ -131,6 +142,14 @@ class LearningSettings:
     batch_tokens: int
     max_tokens: int
     seed: int
+    loss: str = "cross-entropy"
+    gce_q: float = 0.7
+    row_weights: bool = True
+    vocabulary_weight: float = 1.0
+    accumulate: int = 1
+    gradient_checkpointing: bool = False
+    patience: int = 0
+    private_batch: int = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,4 +218,6 @@ def default_site_file(profile: Profile) -> str:
 
 
 def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
     return f'"{value}"' if isinstance(value, str) else str(value)

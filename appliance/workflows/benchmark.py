@@ -28,7 +28,8 @@ from appliance.records.tasks import LabelSheet, RelationType
 from appliance.settings.tasks import load_task
 from appliance.synthesis.prompting.questions import Questions, read_names, read_yes
 from appliance.workflows.asking import Answers, ask_locally
-from appliance.workflows.evaluate import DICTIONARY, evaluate_documents, find_adapter
+from appliance.workflows.compare import find_adapter
+from appliance.workflows.evaluate import DICTIONARY, evaluate_documents
 from appliance.workflows.evaluate_relations import (
     always_yes,
     digest_of,

@@ -1,18 +1,21 @@
 """Evaluate: an adapter against gold, with the free baseline on the same gold beside it."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from appliance.errors import BadInput
 from appliance.learning.adapters import read_adapter, require_kind
 from appliance.learning.basemodels.store import ModelStore
+from appliance.learning.evaluation.breakdown import break_down, list_mistakes
 from appliance.learning.evaluation.dictionary import DictionaryLabeller
 from appliance.learning.evaluation.gold import read_gold
 from appliance.learning.evaluation.score import score, score_labels
 from appliance.learning.inference.labeller import AdapterLabeller
 from appliance.learning.tokens.bio import entity_types
+from appliance.records.breakdown import Mistake
 from appliance.records.cards import AdapterCard, HeadKind
 from appliance.records.gold import GoldDocument
 from appliance.records.identifiers import Digest
@@ -21,6 +24,13 @@ from appliance.records.scores import RelationScoreCard, ScoreCard
 from appliance.records.spans import ScoredSpan, Span
 from appliance.records.tasks import Vocabulary
 from appliance.settings.tasks import load_task, load_vocabulary
+from appliance.workflows.compare import (
+    compare,
+    find_adapter,
+    find_other,
+    known_surfaces,
+    record_comparison,
+)
 from appliance.workflows.evaluate_relations import evaluate_relations
 from appliance.workflows.site import Site, open_site
 
@@ -37,6 +47,8 @@ def evaluate(
     adapter: str,
     gold: Path,
     vocabulary: Path | None = None,
+    against: str | None = None,
+    show: Callable[[Mistake], None] | None = None,
     progress: Progress,
 ) -> ScoreCard | RelationScoreCard:
     """How well the adapter finds what people marked in `gold`.
@@ -44,8 +56,11 @@ def evaluate(
     Args:
         root: The site.
         adapter: Name of a finished adapter.
-        gold: CoNLL/IOB2 or JSONL, see `read_gold`; for an adapter of relations `read_pair_gold`.
+        gold: CoNLL/IOB2, JSONL or brat, see `read_gold`; for an adapter of relations
+            `read_pair_gold`.
         vocabulary: Names for the dictionary baseline; None takes the task's own.
+        against: Name of another adapter of the same labels, to be compared on the same gold.
+        show: Told of every mistake with its words; what it is told must not be kept.
         progress: Told of every batch of documents.
 
     Raises:
@@ -55,13 +70,22 @@ def evaluate(
     site = open_site(root)
     directory = find_adapter(site, adapter)
     if read_adapter(directory)[0].kind is HeadKind.RELATIONS:
-        if vocabulary is not None:
-            raise BadInput(
-                "A vocabulary says nothing of relations.",
-                "Leave --vocabulary out for this adapter.",
-            )
-        return evaluate_relations(site, directory, gold, progress)
-    return evaluate_in(site, adapter=adapter, gold=gold, vocabulary=vocabulary, progress=progress)
+        for given, option in ((vocabulary, "--vocabulary"), (show, "--show-text")):
+            if given is not None:
+                raise BadInput(
+                    f"{option} says nothing of relations.",
+                    f"Leave {option} out for this adapter.",
+                )
+        return evaluate_relations(site, directory, gold, progress, against=against)
+    return evaluate_in(
+        site,
+        adapter=adapter,
+        gold=gold,
+        vocabulary=vocabulary,
+        against=against,
+        show=show,
+        progress=progress,
+    )
 
 
 def evaluate_in(
@@ -70,13 +94,24 @@ def evaluate_in(
     adapter: str,
     gold: Path,
     vocabulary: Path | None = None,
+    against: str | None = None,
+    show: Callable[[Mistake], None] | None = None,
     progress: Progress,
 ) -> ScoreCard:
     """The same, on an open site."""
     card, _ = read_adapter(find_adapter(site, adapter))
     require_kind(card, HeadKind.ENTITIES)
     documents = read_gold(gold, entity_types(card.labels))
-    return evaluate_documents(site, adapter, documents, gold.name, progress, vocabulary=vocabulary)
+    return evaluate_documents(
+        site,
+        adapter,
+        documents,
+        gold.name,
+        progress,
+        vocabulary=vocabulary,
+        against=against,
+        show=show,
+    )
 
 
 def evaluate_documents(
@@ -87,6 +122,8 @@ def evaluate_documents(
     progress: Progress,
     *,
     vocabulary: Path | None = None,
+    against: str | None = None,
+    show: Callable[[Mistake], None] | None = None,
 ) -> ScoreCard:
     """The same, on gold documents that are at hand.
 
@@ -99,7 +136,9 @@ def evaluate_documents(
     _check(documents, types)
     terms = _vocabulary(site, card, types, vocabulary)
     _check_apart(documents, terms)
-    found = _label(_load(site, directory, card), documents, progress)
+    other = find_other(site, card, against) if against is not None else None
+    scored = _label(_load(site, directory, card), documents, progress)
+    found = _plain(scored)
     looked_up = DictionaryLabeller(terms).label([document.text for document in documents])
     result = ScoreCard(
         adapter=adapter,
@@ -108,8 +147,18 @@ def evaluate_documents(
         overall=score(documents, found),
         per_label=score_labels(documents, found, types),
         baselines={DICTIONARY: score(documents, _plain(looked_up))},
+        breakdown=break_down(documents, scored, types, known_surfaces(site, card)),
     )
-    _record(site, result, digest, _digest(documents))
+    gold_digest = _digest(documents)
+    _record(site, result, digest, gold_digest)
+    if other is not None:
+        theirs = _plain(_label(_load(site, *other), documents, progress))
+        comparison = compare(documents, found, theirs, other[1].name)
+        record_comparison(site, directory, other[0], gold_digest, comparison)
+        result = replace(result, comparison=comparison)
+    if show is not None:
+        for mistake in list_mistakes(documents, found):
+            show(mistake)
     progress.end(f"strict F1 {100 * result.overall.f1:.1f}")
     return result
 
@@ -122,22 +171,6 @@ def check_gold(site: Site, task: str, gold: Path) -> None:
     """
     sheet, _ = load_task(site.paths.labels, task)
     read_gold(gold, [entity.name for entity in sheet.entities])
-
-
-def find_adapter(site: Site, adapter: str) -> Path:
-    """Where an adapter lies.
-
-    Raises:
-        BadInput: There is none of that name.
-    """
-    directory = site.paths.adapters / adapter
-    if not adapter or Path(adapter).name != adapter or not directory.is_dir():
-        known = sorted(path.name for path in site.paths.adapters.glob("[!.]*"))
-        raise BadInput(
-            f"There is no adapter {adapter!r}.",
-            f"Adapters: {', '.join(known) or 'none'}. Make one with `appliance train`.",
-        )
-    return directory
 
 
 def _check(documents: Sequence[GoldDocument], types: Sequence[str]) -> None:
@@ -192,12 +225,12 @@ def _load(site: Site, directory: Path, card: AdapterCard) -> AdapterLabeller:
 
 def _label(
     labeller: AdapterLabeller, documents: Sequence[GoldDocument], progress: Progress
-) -> list[tuple[Span, ...]]:
+) -> list[tuple[ScoredSpan, ...]]:
     progress.begin("evaluate", len(documents))
-    found: list[tuple[Span, ...]] = []
+    found: list[tuple[ScoredSpan, ...]] = []
     for start in range(0, len(documents), _CHUNK):
         chunk = documents[start : start + _CHUNK]
-        found += _plain(labeller.label([document.text for document in chunk]))
+        found += labeller.label([document.text for document in chunk])
         progress.advance(len(chunk))
     return found
 
@@ -225,6 +258,10 @@ def _record(site: Site, card: ScoreCard, adapter: Digest, gold: Digest) -> None:
             "gold_digest": gold,
             "documents": card.documents,
             "f1": round(card.overall.f1, 4),
+            "ci_low": round(card.overall.ci_low, 4),
+            "ci_high": round(card.overall.ci_high, 4),
+            "relaxed_f1": round(card.breakdown.relaxed.f1, 4) if card.breakdown else 0.0,
+            "ece": round(card.breakdown.calibration.ece, 4) if card.breakdown else 0.0,
             "dictionary_f1": round(card.baselines[DICTIONARY].f1, 4),
         },
     )

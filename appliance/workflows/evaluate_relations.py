@@ -2,20 +2,33 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from appliance.learning.adapters import read_adapter, require_kind
 from appliance.learning.basemodels.store import ModelStore
 from appliance.learning.evaluation.pair_gold import read_pair_gold
-from appliance.learning.evaluation.pairs import score_pairs
+from appliance.learning.evaluation.pairs import (
+    Cells,
+    Values,
+    confusions,
+    macro_f1,
+    score_pairs,
+)
+from appliance.learning.evaluation.permutation import (
+    PERMUTATIONS,
+    paired_difference,
+    permutation_test,
+)
 from appliance.learning.inference.classifier import PairClassifier
 from appliance.learning.tokens.marking import mark
 from appliance.records.cards import AdapterCard, HeadKind, PairTypes
 from appliance.records.gold import GoldDocument
 from appliance.records.identifiers import Digest
 from appliance.records.progress import Progress
-from appliance.records.scores import RelationScore, RelationScoreCard
+from appliance.records.scores import RelationComparison, RelationScore, RelationScoreCard
+from appliance.workflows.compare import find_other, record_comparison
 from appliance.workflows.site import Site
 
 ALWAYS_YES: Final = "always yes"
@@ -23,7 +36,12 @@ _CHUNK: Final = 256
 
 
 def evaluate_relations(
-    site: Site, directory: Path, gold: Path, progress: Progress
+    site: Site,
+    directory: Path,
+    gold: Path,
+    progress: Progress,
+    *,
+    against: str | None = None,
 ) -> RelationScoreCard:
     """How well the adapter labels the pairs of `gold`.
 
@@ -32,6 +50,7 @@ def evaluate_relations(
         directory: Of a finished adapter.
         gold: See `read_pair_gold`.
         progress: Told of every batch of documents.
+        against: Name of another adapter with the same labels, to be compared by macro-F1.
 
     Raises:
         BadInput: The adapter is none of relations, or gold is malformed; names the line.
@@ -39,6 +58,7 @@ def evaluate_relations(
     """
     card, digest = read_adapter(directory)
     documents = read_gold_of(card, gold)
+    other = find_other(site, card, against) if against is not None else None
     found = label_pairs(site, directory, documents, progress)
     result = RelationScoreCard(
         adapter=card.name,
@@ -48,9 +68,40 @@ def evaluate_relations(
         baselines={ALWAYS_YES: score_labels_of_pairs(documents, always_yes(documents, card), card)},
     )
     _record(site, result, digest, digest_of(documents))
+    if other is not None:
+        theirs = label_pairs(site, other[0], documents, progress)
+        comparison = _compare(documents, found, theirs, card, other[1].name)
+        record_comparison(site, directory, other[0], digest_of(documents), comparison)
+        result = replace(result, comparison=comparison)
     overall = result.overall
     progress.end(f"macro-F1 {100 * overall.macro_f1.value:.1f}, MCC {overall.mcc.value:.2f}")
     return result
+
+
+def _compare(
+    documents: Sequence[GoldDocument],
+    ours: Sequence[Sequence[str]],
+    theirs: Sequence[Sequence[str]],
+    card: AdapterCard,
+    against: str,
+) -> RelationComparison:
+    index = {label: number for number, label in enumerate(card.labels)}
+    gold = [[index[pair.label] for pair in document.relations] for document in documents]
+    one, two = (
+        confusions(gold, [[index[label] for label in labels] for labels in found], len(index))
+        for found in (ours, theirs)
+    )
+
+    def statistic(totals: Cells) -> Values:
+        return macro_f1(totals.reshape(*totals.shape[:-1], len(index), len(index)))
+
+    return RelationComparison(
+        against=against,
+        other=score_labels_of_pairs(documents, theirs, card),
+        difference=paired_difference(one, two, statistic),
+        p_value=permutation_test(one, two, statistic),
+        permutations=PERMUTATIONS,
+    )
 
 
 def read_gold_of(card: AdapterCard, gold: Path) -> tuple[GoldDocument, ...]:
@@ -136,6 +187,8 @@ def _record(site: Site, card: RelationScoreCard, adapter: Digest, gold: Digest) 
             "gold_digest": gold,
             "documents": card.documents,
             "macro_f1": round(card.overall.macro_f1.value, 4),
+            "ci_low": round(card.overall.macro_f1.ci_low, 4),
+            "ci_high": round(card.overall.macro_f1.ci_high, 4),
             "mcc": round(card.overall.mcc.value, 4),
             "positive_f1": round(card.overall.positive_f1.value, 4),
         },

@@ -13,7 +13,7 @@ from appliance.clinical.extraction.run import extract as extract_ids
 from appliance.clinical.vault.store import Vault
 from appliance.cluster.batches import map_blocks
 from appliance.cluster.connect import Cluster, connected
-from appliance.errors import ApplianceError
+from appliance.errors import ApplianceError, BadInput
 from appliance.learning.adapters import read_adapter, require_kind
 from appliance.learning.basemodels.store import ModelStore
 from appliance.learning.inference.labeller import AdapterLabeller
@@ -26,6 +26,7 @@ from appliance.settings.names import check_name
 from appliance.settings.site import SitePaths
 from appliance.settings.site_file import SiteSettings
 from appliance.workflows.ingest import opened_vault
+from appliance.workflows.registry import choose_adapter, refuse_retired
 from appliance.workflows.site import Site, open_site
 
 
@@ -60,19 +61,28 @@ class _Job:
 def extract(
     root: Path,
     *,
-    adapter: str,
+    adapter: str | None = None,
+    task: str | None = None,
     out: str,
     output_format: str = "parquet",
     progress: Progress,
 ) -> FindingsCard:
     """Findings of every note in the vault are at `SITE/findings/OUT`.
 
+    Args:
+        root: The site.
+        adapter: Name of an adapter; None takes the promoted one of the task.
+        task: Whose; None where one task alone has a promoted adapter, or one is named.
+        out: Name of the findings.
+        output_format: Of the findings.
+        progress: Told of every block of notes.
+
     Raises:
-        BadInput: No such adapter, no notes, or other findings under that name.
+        BadInput: No such adapter, or it is retired, no notes, or other findings under that name.
         NoSpace: The disk is full; finished parts are kept.
     """
     site = open_site(root)
-    job = _prepare(site, adapter, out, output_format)
+    job = _prepare(site, _named(site, adapter, task), out, output_format)
     # Before Ray is started: seconds for an answer that is known.
     done = find_finished(site.paths.findings / out, job.plan)
     if done is not None:
@@ -127,7 +137,12 @@ def _run(site: Site, cluster: Cluster, job: _Job, out: str, progress: Progress) 
 
 
 def plan_extraction(
-    root: Path, *, adapter: str, out: str, output_format: str = "parquet"
+    root: Path,
+    *,
+    adapter: str | None = None,
+    task: str | None = None,
+    out: str,
+    output_format: str = "parquet",
 ) -> ExtractionPlan:
     """What `extract` would do; nothing is read but ids, nothing is written.
 
@@ -135,11 +150,19 @@ def plan_extraction(
         BadInput: No such adapter, no notes, or other findings under that name.
     """
     site = open_site(root)
-    plan = _prepare(site, adapter, out, output_format).plan
+    plan = _prepare(site, _named(site, adapter, task), out, output_format).plan
     done = check_free(site.paths.findings / out, plan)
     return ExtractionPlan(
-        out, adapter, plan.notes, plan.output.value, plan.digest, done is not None
+        out, plan.adapter, plan.notes, plan.output.value, plan.digest, done is not None
     )
+
+
+def _named(site: Site, adapter: str | None, task: str | None) -> str:
+    if adapter is None:
+        return choose_adapter(site, task)
+    if task is not None:
+        raise BadInput("An adapter is named, and a task too.", "Leave --adapter or --task out.")
+    return adapter
 
 
 def _prepare(site: Site, adapter: str, out: str, output_format: str) -> _Job:
@@ -148,6 +171,7 @@ def _prepare(site: Site, adapter: str, out: str, output_format: str) -> _Job:
     directory = site.paths.adapters / adapter
     card, digest = read_adapter(directory)
     require_kind(card, HeadKind.ENTITIES)
+    refuse_retired(site, adapter, digest)
     base = ModelStore(site.paths.models).resolve(card.base)
     with opened_vault(site) as vault:
         note_ids, source_digest = vault.note_ids(), vault.digest()
@@ -177,7 +201,7 @@ def make_labelling(
     paths = SitePaths(root)
     keys = FileKeys(paths.keys)
     vault = Vault.open(
-        paths.vault, keys.key(Purpose.VAULT), keys.key(Purpose.PSEUDONYM), _RecordedByDriver()
+        paths.vault, keys.key(Purpose.VAULT), keys.key(Purpose.PSEUDONYM), RecordedByDriver()
     )
     learning = settings.learning
     labeller = AdapterLabeller.load(
@@ -192,7 +216,7 @@ def make_labelling(
     return NoteLabelling(vault, labeller)
 
 
-class _RecordedByDriver:
+class RecordedByDriver:
     """What a worker's vault is given for a ledger: the driver has recorded the whole read."""
 
     def record(self, kind: str, facts: Mapping[str, Fact]) -> int:

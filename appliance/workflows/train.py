@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,12 +17,21 @@ from appliance.errors import BadInput
 from appliance.learning.adapters import read_adapter
 from appliance.learning.basemodels.store import BaseModel, ModelStore
 from appliance.learning.tuning.fit import fit
+from appliance.learning.tuning.own import Lesson
+from appliance.learning.tuning.recipe import Recipe
 from appliance.records.cards import AdapterCard, CorpusCard, PairTypes
 from appliance.records.identifiers import Digest
 from appliance.records.progress import Progress
 from appliance.settings.names import check_name, is_name
 from appliance.settings.tasks import load_task
 from appliance.synthesis.curation.corpus import KIND, read_card
+from appliance.workflows.self_training import (
+    ALONE,
+    Teaching,
+    begin_lesson,
+    fit_on_notes,
+    prepare_lesson,
+)
 from appliance.workflows.site import Site, open_site
 
 _POLL_S: Final = 0.5
@@ -41,6 +51,7 @@ class TrainingPlan:
         lora_rank: Rank r.
         device: "cpu" or "cuda".
         workers: Of Ray Train.
+        own_notes: Notes of the vault to learn from besides.
         is_there: Whether this very adapter is finished already.
     """
 
@@ -53,6 +64,7 @@ class TrainingPlan:
     lora_rank: int
     device: str
     workers: int
+    own_notes: int
     is_there: bool
 
 
@@ -67,10 +79,20 @@ class _Job:
     base: str
     types: tuple[str, ...]
     pairs: tuple[PairTypes, ...]
+    epsilon: float
+    lesson: Lesson | None
 
 
 def train(
-    root: Path, *, task: str, corpus: str, base: str | None, out: str, progress: Progress
+    root: Path,
+    *,
+    task: str,
+    corpus: str,
+    base: str | None,
+    out: str,
+    epsilon: float = 0.0,
+    teaching: Teaching = ALONE,
+    progress: Progress,
 ) -> AdapterCard:
     """The adapter is at `SITE/adapters/OUT`, whole, and the ledger says from what it was made.
 
@@ -80,6 +102,8 @@ def train(
         corpus: Name of a finished corpus of that task.
         base: Name of a base model; None takes `learning.base` of site.toml.
         out: Name of the adapter. One made of the same parts is returned as it is.
+        epsilon: Of differential privacy towards each training example; 0 trains without.
+        teaching: Adapters that label notes of the vault to learn from besides.
         progress: Told every epoch.
 
     Raises:
@@ -88,7 +112,7 @@ def train(
         NoSpace: The disk is full; nothing half-made is left.
     """
     site = open_site(root)
-    job = _prepare(site, task, corpus, base, out)
+    job = _prepare(site, task, corpus, base, out, epsilon, teaching)
     made = _find_finished(site, job)
     if made is not None:
         return made
@@ -111,14 +135,24 @@ def train_in(
     return _find_finished(site, job) or _run(site, cluster, job, progress)
 
 
-def plan(root: Path, *, task: str, corpus: str, base: str | None, out: str) -> TrainingPlan:
+def plan(
+    root: Path,
+    *,
+    task: str,
+    corpus: str,
+    base: str | None,
+    out: str,
+    epsilon: float = 0.0,
+    teaching: Teaching = ALONE,
+) -> TrainingPlan:
     """What `train` would do; nothing is written.
 
     Raises:
         BadInput: See `train`.
     """
     site = open_site(root)
-    job, learning = _prepare(site, task, corpus, base, out), site.settings.learning
+    job = _prepare(site, task, corpus, base, out, epsilon, teaching)
+    learning = site.settings.learning
     return TrainingPlan(
         out=out,
         task=task,
@@ -129,12 +163,23 @@ def plan(root: Path, *, task: str, corpus: str, base: str | None, out: str) -> T
         lora_rank=learning.lora_rank,
         device=learning.device,
         workers=learning.workers,
+        own_notes=job.lesson.notes if job.lesson else 0,
         is_there=_find_finished(site, job) is not None,
     )
 
 
-def _prepare(site: Site, task: str, corpus: str, base: str | None, out: str) -> _Job:
+def _prepare(
+    site: Site,
+    task: str,
+    corpus: str,
+    base: str | None,
+    out: str,
+    epsilon: float = 0.0,
+    teaching: Teaching = ALONE,
+) -> _Job:
     check_name(out, "an adapter", "--out")
+    if not 0 <= epsilon < math.inf:
+        raise BadInput("An epsilon is a number above 0.", "Give --epsilon 8, say.")
     sheet, _ = load_task(site.paths.labels, task)
     directory = site.paths.corpora / corpus
     if not is_name(corpus) or not is_finished(directory):
@@ -159,6 +204,8 @@ def _prepare(site: Site, task: str, corpus: str, base: str | None, out: str) -> 
         base=model,
         types=tuple(entity.name for entity in sheet.entities),
         pairs=tuple(PairTypes(one.name, one.head, one.tail) for one in sheet.taught),
+        epsilon=epsilon,
+        lesson=prepare_lesson(site, sheet.name, teaching, epsilon),
     )
 
 
@@ -178,6 +225,7 @@ def _find_finished(site: Site, job: _Job) -> AdapterCard | None:
         and card.lora_alpha == learning.lora_alpha
         and card.learning_rate == learning.learning_rate
         and card.max_tokens == learning.max_tokens
+        and card.switches == _switches(site, job)
     )
     if not same:
         raise BadInput(
@@ -187,17 +235,26 @@ def _find_finished(site: Site, job: _Job) -> AdapterCard | None:
     return card
 
 
+def _switches(site: Site, job: _Job) -> dict[str, str]:
+    settings = dataclasses.asdict(site.settings.learning)
+    taught = job.lesson.switches() if job.lesson else {}
+    return Recipe.of({**settings, "epsilon": job.epsilon}).switches() | taught
+
+
 def _run(site: Site, cluster: Cluster, job: _Job, progress: Progress) -> AdapterCard:
     base = ModelStore(site.paths.models).resolve(job.base)
     learning = site.settings.learning
     metrics = site.paths.run / f"train-{job.out.name}.jsonl"
     metrics.unlink(missing_ok=True)
+    config = _config(site, cluster, job, base, metrics)
+    if job.lesson:
+        config = {**config, **begin_lesson(site, job.lesson)}
     progress.begin("train", learning.epochs)
     with _followed(metrics, progress):
         figures = train_on_cluster(
             cluster,
-            fit,
-            _config(site, cluster, job, base, metrics),
+            fit_on_notes if job.lesson else fit,
+            config,
             workers=learning.workers,
             gpu=learning.device == "cuda",
             storage=site.paths.run / "training",
@@ -231,6 +288,9 @@ def _config(
         "pairs": [dataclasses.asdict(pair) for pair in job.pairs],
         "made_at": site.clock.now().isoformat(timespec="seconds"),
         "metrics": str(metrics),
+        "checkpoint": str(site.paths.run / f"train-{job.out.name}.safetensors"),
+        "labels": str(site.paths.labels),
+        "epsilon": job.epsilon,
         "threads": max(1, cluster.cpus // workers),
     }
 
@@ -250,6 +310,7 @@ def _record(site: Site, card: AdapterCard, digest: Digest) -> None:
             "epochs": card.epochs,
             "dev_f1": round(card.dev_f1, 4),
             "site_only": card.site_only,
+            "epsilon": "none" if card.epsilon is None else round(card.epsilon, 4),
         },
     )
 

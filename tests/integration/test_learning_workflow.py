@@ -15,7 +15,8 @@ from appliance.cli.main import cli
 from appliance.errors import BadInput
 from appliance.records.progress import Silent
 from appliance.workflows.evaluate import evaluate
-from appliance.workflows.site import init
+from appliance.workflows.registry import choose_adapter
+from appliance.workflows.site import init, open_site
 from appliance.workflows.train import train
 from tests.lib.tiny_corpora import make_examples, write_tiny_corpus
 from tests.lib.tiny_models import make_tiny_encoder
@@ -173,6 +174,41 @@ def test_evaluation_prints_the_free_baseline_beside(site, gold, tmp_path):
     assert set(printed["overall"]) >= {"precision", "recall", "f1", "ci_low", "ci_high"}
     assert printed["per_label"]["Disease"]["gold"] == printed["overall"]["gold"] == 20
     assert printed["baselines"]["dictionary"]["recall"] == pytest.approx(8 / 20)
+
+
+@pytest.mark.usefixtures("trained")
+def test_two_adapters_are_compared_on_the_same_gold(site, gold, tmp_path):
+    """And the page is written beside, and what was known of the corpus is told apart."""
+    train(site, task="disease", corpus="first", base="tiny", out="private", epsilon=8.0,
+          progress=Silent())  # fmt: skip
+    page = tmp_path / "page.html"
+
+    printed = run(
+        site, "evaluate", "--adapter", "reader", "--gold", str(gold), "--against", "private",
+        "--report", str(page),
+    )  # fmt: skip
+
+    comparison = printed["comparison"]
+    assert comparison["against"] == "private"
+    assert 0 < comparison["p_value"] <= 1
+    assert comparison["difference"]["value"] == pytest.approx(
+        printed["overall"]["f1"] - comparison["other"]["f1"]
+    )
+    behind = printed["breakdown"]
+    assert behind["seen"]["gold"] + behind["unseen"]["gold"] == 20
+    assert "private" in page.read_text()
+    assert run(site, "adapter", "show", "private")["card"]["epsilon"] <= 8.0
+
+
+@pytest.mark.usefixtures("trained")
+def test_what_was_evaluated_can_be_promoted_and_is_what_extract_takes(site, gold):
+    evaluate(site, adapter="reader", gold=gold, progress=Silent())
+
+    promoted = run(site, "adapter", "promote", "reader")
+
+    assert promoted["standing"] == "promoted"
+    assert promoted["evaluations"][-1]["measure"] == "strict F1"
+    assert choose_adapter(open_site(site), "disease") == "reader"
 
 
 @pytest.mark.usefixtures("trained")

@@ -1,4 +1,4 @@
-"""Gold annotations from CoNLL/IOB2 and JSONL files.
+"""Gold annotations from CoNLL/IOB2 and JSONL files, and from folders of brat's.
 
 The texts may be real notes: complaints name lines, never what stands in them.
 """
@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from appliance.artifacts.reading import read_utf8
 from appliance.errors import BadInput
+from appliance.learning.evaluation.brat_gold import read_brat
 from appliance.records.gold import GoldDocument
 from appliance.records.spans import Span
 
@@ -33,25 +34,18 @@ def read_gold(path: Path, labels: Sequence[str]) -> tuple[GoldDocument, ...]:
     joined by single spaces; comments `# key = value` are skipped.
     JSONL: `{"id", "text", "spans": [{"start", "end", "label"}]}`, offsets in code points, end
     exclusive.
+    brat: a folder of NAME.txt and NAME.ann, see `read_brat`.
 
     Args:
-        path: The file; its suffix tells the format.
+        path: The file, whose suffix tells the format, or the folder.
         labels: Entity types of the task. The file's may differ in case, and come out as these.
 
     Raises:
         BadInput: Unreadable, an unknown format, malformed, empty, or a label that is none of the
             task's; names the line.
     """
-    text = read_utf8(path)
-    suffix = path.suffix.lower()
-    if suffix not in _CONLL | _JSONL:
-        raise BadInput(
-            f"{path.name} has no suffix of a gold format.",
-            f"Name it {', '.join(sorted(_CONLL | _JSONL))}.",
-        )
     spelling = {label.casefold(): label for label in labels}
-    read = _conll if suffix in _CONLL else _jsonl
-    documents = tuple(read(path, text, spelling))
+    documents = tuple(_documents(path, spelling))
     if not documents:
         raise BadInput(f"{path.name} holds no document.", "Name a file with annotated texts.")
     ids = {document.document_id for document in documents}
@@ -61,6 +55,18 @@ def read_gold(path: Path, labels: Sequence[str]) -> tuple[GoldDocument, ...]:
             "Give every document an id of its own.",
         )
     return documents
+
+
+def _documents(path: Path, spelling: dict[str, str]) -> Iterator[GoldDocument]:
+    if path.is_dir():
+        return read_brat(path, spelling)
+    text, suffix = read_utf8(path), path.suffix.lower()
+    if suffix not in _CONLL | _JSONL:
+        raise BadInput(
+            f"{path.name} has no suffix of a gold format.",
+            f"Name it {', '.join(sorted(_CONLL | _JSONL))}, or name a folder of brat's.",
+        )
+    return (_conll if suffix in _CONLL else _jsonl)(path, text, spelling)
 
 
 def _conll(path: Path, text: str, spelling: dict[str, str]) -> Iterator[GoldDocument]:

@@ -6,7 +6,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from appliance.records.scores import Figure, RelationScore
+from appliance.records.breakdown import Figure
+from appliance.records.scores import RelationScore
 
 RESAMPLES: Final = 1_000
 _INTERVAL: Final = (2.5, 97.5)
@@ -33,10 +34,7 @@ def score_pairs(
         labels: How many labels there are.
         seed: Of the resamples.
     """
-    counts = np.zeros((len(gold), labels * labels), dtype=np.int64)
-    for row, (right, found) in enumerate(zip(gold, predicted, strict=True)):
-        cells = np.array(right, dtype=np.int64) * labels + np.array(found, dtype=np.int64)
-        counts[row] = np.bincount(cells, minlength=labels * labels)
+    counts = confusions(gold, predicted, labels)
     cells = counts.sum(axis=0).reshape(labels, labels)
     hits = int(np.trace(cells[1:, 1:]))
     positive, found_positive = int(cells[1:].sum()), int(cells[:, 1:].sum())
@@ -51,6 +49,23 @@ def score_pairs(
         positive=positive,
         predicted=found_positive,
     )
+
+
+def confusions(
+    gold: Sequence[Sequence[int]], predicted: Sequence[Sequence[int]], labels: int
+) -> Cells:
+    """Pairs of every document by gold and predicted label: (documents, labels * labels).
+
+    Args:
+        gold: n documents, an index of a label for each of their pairs.
+        predicted: The same shape.
+        labels: How many labels there are.
+    """
+    counts = np.zeros((len(gold), labels * labels), dtype=np.int64)
+    for row, (right, found) in enumerate(zip(gold, predicted, strict=True)):
+        cells = np.array(right, dtype=np.int64) * labels + np.array(found, dtype=np.int64)
+        counts[row] = np.bincount(cells, minlength=labels * labels)
+    return counts
 
 
 def macro_f1(cells: Cells) -> Values:

@@ -6,8 +6,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from appliance.records.breakdown import Score
 from appliance.records.gold import GoldDocument
-from appliance.records.scores import Score
 from appliance.records.spans import Span
 
 RESAMPLES: Final = 1_000
@@ -29,7 +29,7 @@ def score(
         predicted: n sequences of spans, same order; a span named twice counts once.
         seed: Of the resamples.
     """
-    return _summarise(count_matches(gold, predicted), seed)
+    return summarise(count_matches(gold, predicted), seed)
 
 
 def score_labels(
@@ -40,7 +40,7 @@ def score_labels(
     seed: int = 0,
 ) -> dict[str, Score]:
     """Agreement label by label, in the order of `labels`."""
-    return {label: _summarise(count_matches(gold, predicted, label), seed) for label in labels}
+    return {label: summarise(count_matches(gold, predicted, label), seed) for label in labels}
 
 
 def count_matches(
@@ -71,7 +71,13 @@ def f1_score(totals: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.asarray(2 * totals[..., 0] / denominator, dtype=np.float64)
 
 
-def _summarise(counts: NDArray[np.int64], seed: int) -> Score:
+def summarise(counts: NDArray[np.int64], seed: int = 0) -> Score:
+    """The score of counts, with its interval.
+
+    Args:
+        counts: (documents, 3): true positives, predicted, gold.
+        seed: Of the resamples.
+    """
     hits, predicted, gold = (int(total) for total in counts.sum(axis=0))
     low, high = _interval(counts, seed)
     return Score(

@@ -13,7 +13,7 @@ from appliance.errors import ManifestMismatch
 from appliance.learning.adapters import read_adapter, require_kind
 from appliance.learning.device import choose_device, mixed_precision
 from appliance.learning.tokens.batches import plan_batches
-from appliance.learning.tokens.bio import decode_words, entity_types
+from appliance.learning.tokens.bio import OUTSIDE, decode_words, entity_types
 from appliance.learning.tokens.collating import collate
 from appliance.learning.tokens.encoding import UNCOVERED, Encoded, Encoder
 from appliance.learning.tokens.windows import Window, cut_windows
@@ -96,12 +96,28 @@ class AdapterLabeller:
         results: list[tuple[ScoredSpan, ...]] = []
         for start in range(0, len(texts), _CHUNK):
             encoded = self._encoder.encode(texts[start : start + _CHUNK])
-            for text, (tags, scores) in zip(encoded, self._tag(encoded), strict=True):
-                results.append(self._decode(text, tags, scores))
+            for text, weights in zip(encoded, self._weigh(encoded), strict=True):
+                results.append(self._decode(text, weights.argmax(axis=-1), weights.max(axis=-1)))
         return results
 
-    def _tag(self, texts: Sequence[Encoded]) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-        """Label and probability of every token of every text."""
+    def weigh(self, texts: Sequence[str]) -> list[NDArray[np.float32]]:
+        """Of every word (`split_words`) of every text, how likely each label is: (words, labels).
+
+        A word that the tokenizer drops is outside.
+        """
+        results: list[NDArray[np.float32]] = []
+        for start in range(0, len(texts), _CHUNK):
+            encoded = self._encoder.encode(texts[start : start + _CHUNK])
+            for text, weights in zip(encoded, self._weigh(encoded), strict=True):
+                words = np.zeros((len(text.words), 1 + 2 * len(self._types)), dtype=np.float32)
+                words[:, OUTSIDE] = 1
+                covered = text.first != UNCOVERED
+                words[covered] = weights[text.first[covered]]
+                results.append(words)
+        return results
+
+    def _weigh(self, texts: Sequence[Encoded]) -> list[NDArray[np.float32]]:
+        """How likely each label of every token of every text is: (tokens, labels)."""
         limits = self._limits
         size = limits.max_tokens - self._encoder.specials
         windows = [
@@ -110,35 +126,30 @@ class AdapterLabeller:
             for window in cut_windows(len(text.ids), size, limits.stride_tokens)
             if len(text.ids)
         ]
-        results = [
-            (np.zeros(len(text.ids), dtype=np.int64), np.zeros(len(text.ids), dtype=np.float32))
-            for text in texts
-        ]
+        labels = 1 + 2 * len(self._types)
+        results = [np.zeros((len(text.ids), labels), dtype=np.float32) for text in texts]
         lengths = np.array([window.end - window.start for _, window in windows], dtype=np.int64)
         for batch in plan_batches(lengths + self._encoder.specials, limits.batch_tokens):
-            self._tag_batch(texts, [windows[row] for row in batch], results)
+            self._weigh_batch(texts, [windows[row] for row in batch], results)
         return results
 
-    def _tag_batch(
+    def _weigh_batch(
         self,
         texts: Sequence[Encoded],
         windows: Sequence[tuple[int, Window]],
-        results: Sequence[tuple[NDArray[np.int64], NDArray[np.float32]]],
+        results: Sequence[NDArray[np.float32]],
     ) -> None:
         rows = [texts[number].ids[window.start : window.end] for number, window in windows]
         block = collate(self._encoder, rows)
-        tags, scores = self._forward(block.ids, block.mask)
+        weights = self._forward(block.ids, block.mask)
         for row, (number, window) in enumerate(windows):
             shift = block.offset - window.start
             kept = slice(window.keep_start, window.keep_end)
             source = slice(window.keep_start + shift, window.keep_end + shift)
-            results[number][0][kept] = tags[row, source]
-            results[number][1][kept] = scores[row, source]
+            results[number][kept] = weights[row, source]
 
-    def _forward(
-        self, ids: NDArray[np.int64], mask: NDArray[np.int64]
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Best label and its probability: (rows, tokens) each."""
+    def _forward(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]:
+        """How likely each label is: (rows, tokens, labels)."""
         import torch
 
         device = next(self._model.parameters()).device
@@ -147,8 +158,8 @@ class AdapterLabeller:
                 input_ids=torch.from_numpy(ids).to(device),
                 attention_mask=torch.from_numpy(mask).to(device),
             ).logits
-        scores, tags = torch.softmax(logits.float(), dim=-1).max(dim=-1)
-        return tags.cpu().numpy(), scores.cpu().numpy()
+        weights: NDArray[np.float32] = torch.softmax(logits.float(), dim=-1).cpu().numpy()
+        return weights
 
     def _decode(
         self, text: Encoded, tags: NDArray[np.int64], scores: NDArray[np.float32]

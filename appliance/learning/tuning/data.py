@@ -19,11 +19,13 @@ class LabelledText:
         text: The text.
         spans: Sorted, none overlapping.
         weight: Trust in the labels, 0 to 1.
+        unsure: Starts and ends of words of which nothing is to be learned, ascending.
     """
 
     text: str = field(repr=False)
     spans: tuple[Span, ...]
     weight: float = 1.0
+    unsure: tuple[tuple[int, int], ...] = ()
 
 
 def read_split(path: Path, labels: tuple[str, ...]) -> list[LabelledText]:

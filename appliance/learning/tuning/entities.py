@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from appliance.learning.evaluation.dictionary import DictionaryLabeller
 from appliance.learning.evaluation.score import count_matches, f1_score
 from appliance.learning.inference.labeller import AdapterLabeller, Limits
 from appliance.learning.tokens.bio import bio_labels
@@ -12,13 +13,20 @@ from appliance.learning.tuning.data import LabelledText, read_split
 from appliance.learning.tuning.losses import word_loss
 from appliance.learning.tuning.objective import Objective
 from appliance.learning.tuning.recipe import Recipe
-from appliance.learning.tuning.rows import make_rows
+from appliance.learning.tuning.rows import Doubt, make_rows
 from appliance.records.cards import HeadKind
 from appliance.records.gold import GoldDocument
+from appliance.records.spans import Span
+from appliance.records.tasks import Vocabulary
 
 
 def entity_objective(
-    corpus: Path, types: tuple[str, ...], encoder: Encoder, recipe: Recipe
+    corpus: Path,
+    types: tuple[str, ...],
+    encoder: Encoder,
+    recipe: Recipe,
+    vocabulary: Vocabulary | None = None,
+    more: Sequence[LabelledText] = (),
 ) -> Objective:
     """To find the spans of a corpus.
 
@@ -27,21 +35,31 @@ def entity_objective(
         types: Entity types of the task.
         encoder: Of the base model.
         recipe: Choices.
+        vocabulary: Of the task; for `recipe.vocabulary_weight`.
+        more: Texts to learn from besides.
 
     Raises:
         BadInput: See `read_split`.
     """
-    examples = read_split(corpus / "train.parquet", types)
+    doubtful = None
+    if vocabulary is not None and recipe.vocabulary_weight < 1:
+        doubtful = Doubt(_finder(vocabulary), recipe.vocabulary_weight)
+    examples = [*read_split(corpus / "train.parquet", types), *more]
     dev = read_split(corpus / "dev.parquet", types)
     labels = bio_labels(types)
     return Objective(
         kind=HeadKind.ENTITIES,
         labels=labels,
-        rows=make_rows(examples, encoder, types, recipe.max_tokens),
+        rows=make_rows(examples, encoder, types, recipe.max_tokens, doubtful),
         examples=len(examples),
         loss=word_loss,
         score=_scorer(dev, encoder, labels, recipe),
     )
+
+
+def _finder(vocabulary: Vocabulary) -> Callable[[str], list[Span]]:
+    dictionary = DictionaryLabeller(vocabulary)
+    return lambda text: [scored.span for scored in dictionary.label([text])[0]]
 
 
 def _scorer(

@@ -1,7 +1,9 @@
 """One training run, the same in this process and inside a worker of Ray Train."""
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,29 +14,46 @@ from appliance.learning.device import choose_device
 from appliance.learning.lora import add_lora, load_classifier, save_weights
 from appliance.learning.tokens.encoding import Encoder
 from appliance.learning.tokens.marking import MARKERS
+from appliance.learning.tuning.checkpoints import Checkpoint
 from appliance.learning.tuning.entities import entity_objective
-from appliance.learning.tuning.loop import Epoch, train
+from appliance.learning.tuning.figures import Epoch
+from appliance.learning.tuning.loop import train
 from appliance.learning.tuning.objective import Objective
+from appliance.learning.tuning.own import Own
+from appliance.learning.tuning.private import (
+    Spent,
+    check_private,
+    one_row_each,
+    train_privately,
+)
 from appliance.learning.tuning.recipe import Recipe
 from appliance.learning.tuning.relations import relation_objective
 from appliance.learning.tuning.worker import TrainingWorker
 from appliance.records.cards import AdapterCard, PairTypes
 from appliance.records.identifiers import Digest
+from appliance.records.tasks import Vocabulary
+from appliance.settings.tasks import load_task
 
 
-def fit(config: Mapping[str, object], worker: TrainingWorker) -> Mapping[str, float]:
+def fit(
+    config: Mapping[str, object], worker: TrainingWorker, own: Own | None = None
+) -> Mapping[str, float]:
     """An adapter trained on a corpus is at `config["out"]`, whole, with its card.
 
     Args:
         config: Plain values. What to train on: `corpus`, `base`, `out` (paths as str), `name`,
             `task`, `corpus_name`, `base_name`, `base_digest`, `types` (entity types), `pairs`
             (relation types as `PairTypes`; given, they are what is learned), `made_at` (ISO 8601,
-            UTC), and `metrics` (a file that gets one JSON line of figures per epoch,
-            or ""). How: the fields of `Recipe`; what is left out has its default.
+            UTC), `metrics` (a file that gets one JSON line of figures per epoch, or ""),
+            `checkpoint` (a file to go on from after a kill, or ""), and `labels` (the directory
+            of label sheets, where `vocabulary_weight` is to know the task's names). How: the
+            fields of `Recipe`; what is left out has its default.
         worker: Where this runs. Rank 0 writes; all others only compute.
+        own: Real texts to learn from besides; the adapter is the site's only then.
 
     Returns:
-        `dev_f1`, `final_loss`, `examples`, `epochs`, `seconds`, `examples_per_s`, `padding`.
+        `dev_f1`, `final_loss`, `examples`, `epochs`, `seconds`, `examples_per_s`, `padding`,
+        `epsilon` (0 without differential privacy).
 
     Raises:
         BadInput: The corpus, the base model or the device is not usable, or `out` is finished.
@@ -55,42 +74,81 @@ def fit(config: Mapping[str, object], worker: TrainingWorker) -> Mapping[str, fl
     objective = (
         relation_objective(corpus, pairs, encoder, recipe)
         if pairs
-        else entity_objective(corpus, types, encoder, recipe)
+        else entity_objective(
+            corpus, types, encoder, recipe, _vocabulary(given, recipe), own.texts if own else ()
+        )
     )
     if not objective.rows:
         raise BadInput(
             f"Corpus {corpus.name!r} has no usable training example.", "Make a larger one."
         )
     model = _model(base, objective, recipe)
-    last = train(
-        model,
-        objective.rows,
-        encoder,
-        recipe,
-        worker,
-        objective.loss,
-        # Only rank 0 keeps the best epoch.
-        objective.score if worker.rank == 0 else lambda _: 0.0,
-        _reporter(given["metrics"], worker),
-    )
+    # Only rank 0 keeps the best epoch.
+    score = objective.score if worker.rank == 0 else lambda _: 0.0
+    reporter = _reporter(given["metrics"], worker)
+    spent, checkpoint = None, Checkpoint(None, "")
+    if recipe.is_private:
+        check_private(recipe, worker.world_size)
+        rows = one_row_each(objective.rows)
+        last, spent = train_privately(model, rows, encoder, recipe, objective.loss, score, reporter)
+    else:
+        place = Path(given["checkpoint"]) if given["checkpoint"] else None
+        identity = _identity(given, recipe, corpus_digest, objective.labels, own)
+        checkpoint = Checkpoint(place, identity)
+        last = train(
+            model,
+            objective.rows,
+            encoder,
+            recipe,
+            worker,
+            objective.loss,
+            score,
+            reporter,
+            checkpoint,
+        )
     if worker.rank == 0:
-        card = _card(given, recipe, objective, pairs, corpus_digest, last)
+        card = _card(given, recipe, objective, pairs, corpus_digest, last, spent)
+        if own is not None:
+            card = replace(card, site_only=True, switches=card.switches | own.switches())
         write_adapter(out, card, lambda draft: save_weights(model, draft, given["base_name"]))
+        checkpoint.remove()
     return {
         "dev_f1": last.dev_f1,
         "final_loss": last.loss,
         "examples": float(objective.examples),
-        "epochs": float(recipe.epochs),
+        "epochs": float(last.number),
         "seconds": last.seconds,
         "examples_per_s": last.examples_per_s,
         "padding": last.padding,
+        "epsilon": spent.epsilon if spent else 0.0,
     }
 
 
 _PLAIN = (
     "out", "corpus", "base", "name", "task", "corpus_name", "base_name", "base_digest", "made_at",
-    "metrics",
+    "metrics", "checkpoint", "labels",
 )  # fmt: skip
+
+
+def _vocabulary(given: Mapping[str, str], recipe: Recipe) -> Vocabulary | None:
+    """The task's, where it is asked for."""
+    if recipe.vocabulary_weight >= 1 or not given["labels"]:
+        return None
+    return load_task(Path(given["labels"]), given["task"])[1]
+
+
+def _identity(
+    given: Mapping[str, str],
+    recipe: Recipe,
+    corpus: Digest,
+    labels: tuple[str, ...],
+    own: Own | None,
+) -> str:
+    """Of all that decides a run's weights: a checkpoint of another run is none of this one."""
+    parts = [asdict(recipe), given["base_digest"], given["name"], corpus, labels]
+    if own is not None:
+        parts.append(own.switches())
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def _sequence(value: object) -> Sequence[Any]:
@@ -102,6 +160,8 @@ def _model(base: Path, objective: Objective, recipe: Recipe) -> Any:
     device = choose_device(recipe.device)
     # The model is moved before LoRA is added: the other order has lost updates under DP.
     model = load_classifier(base, objective.labels, objective.kind).to(device)
+    if recipe.gradient_checkpointing:
+        model.gradient_checkpointing_enable({"use_reentrant": False})
     return add_lora(
         model,
         objective.kind,
@@ -136,6 +196,7 @@ def _card(
     pairs: tuple[PairTypes, ...],
     corpus_digest: Digest,
     last: Epoch,
+    spent: Spent | None,
 ) -> AdapterCard:
     return AdapterCard(
         name=given["name"],
@@ -154,9 +215,11 @@ def _card(
         examples=objective.examples,
         final_loss=last.loss,
         dev_f1=last.dev_f1,
-        site_only=False,
         made_at=given["made_at"],
         kind=objective.kind,
         pairs=pairs,
         markers=dict(MARKERS) if pairs else {},
+        switches=recipe.switches(),
+        epsilon=spent.epsilon if spent else None,
+        delta=spent.delta if spent else None,
     )

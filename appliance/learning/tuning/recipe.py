@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Final
+
+CROSS_ENTROPY: Final = "cross-entropy"
+GCE: Final = "gce"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,18 @@ class Recipe:
         weight_decay: Of AdamW, on matrices only.
         clip: Largest norm of a gradient.
         outside_weight: Weight of words outside any span in the loss, beside 1 for the others.
+        loss: "cross-entropy", or "gce" (generalised cross-entropy) against wrong labels.
+        gce_q: Of "gce", above 0, at most 1.
+        row_weights: Whether a row counts as much as curation trusts it; else each counts 1.
+        vocabulary_weight: Weight of words outside any span that the vocabulary knows: a name that
+            nobody marked is as likely missed as meant. 1 switches it off.
+        accumulate: Batches of one update.
+        gradient_checkpointing: Whether activations are computed twice to save memory.
+        patience: Epochs without a better dev F1 after which training ends; 0 never ends it early.
+        checkpoint_s: Seconds between checkpoints within an epoch; each epoch ends with one.
+        epsilon: Of differential privacy towards each training example; 0 trains without.
+        delta: Of it; 0 takes 1 / (10 examples).
+        private_batch: Examples of one update that are expected under differential privacy.
     """
 
     lora_rank: int = 32
@@ -44,9 +59,40 @@ class Recipe:
     weight_decay: float = 0.01
     clip: float = 1.0
     outside_weight: float = 1.0
+    loss: str = CROSS_ENTROPY
+    gce_q: float = 0.7
+    row_weights: bool = True
+    vocabulary_weight: float = 1.0
+    accumulate: int = 1
+    gradient_checkpointing: bool = False
+    patience: int = 0
+    checkpoint_s: float = 60.0
+    epsilon: float = 0.0
+    delta: float = 0.0
+    private_batch: int = 64
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> "Recipe":
         """The recipe among the entries of `config`; others are ignored."""
         known = {field.name for field in fields(cls)}
         return cls(**{name: value for name, value in config.items() if name in known})
+
+    @property
+    def is_private(self) -> bool:
+        """Whether it is trained with differential privacy."""
+        return self.epsilon > 0
+
+    def switches(self) -> dict[str, str]:
+        """What differs from the defaults among the choices that an older card does not name."""
+        return {
+            name: str(getattr(self, name))
+            for name in _SWITCHES
+            if getattr(self, name) != _DEFAULTS[name]
+        }
+
+
+_SWITCHES: Final = (
+    *("loss", "gce_q", "row_weights", "vocabulary_weight", "accumulate", "patience"),
+    *("epsilon", "delta", "private_batch"),
+)
+_DEFAULTS: Final = {field.name: field.default for field in fields(Recipe)}

@@ -31,11 +31,13 @@ class LabelledPair:
         marked: The text.
         target: Index of its label.
         weight: Trust in the label, 0 to 1.
+        example: Number of the example it stands in.
     """
 
     marked: MarkedText = field(repr=False)
     target: int
     weight: float
+    example: int = 0
 
 
 def relation_labels(pairs: Sequence[PairTypes]) -> tuple[str, ...]:
@@ -84,7 +86,7 @@ def read_pairs(path: Path, labels: tuple[str, ...]) -> list[LabelledPair]:
     pairs: list[LabelledPair] = []
     for number, row in enumerate(read_rows(path, _COLUMNS)):
         try:
-            pairs += _pairs_of(row, labels)
+            pairs += _pairs_of(number, row, labels)
         except (TypeError, ValueError, KeyError, IndexError, AssertionError):
             raise BadInput(
                 f"{path.name} of corpus {path.parent.name!r}: row {number} has a pair that is not "
@@ -105,13 +107,14 @@ def make_pair_rows(
             focus(text, example.marked, size),
             np.array([example.target], dtype=np.int64),
             example.weight,
+            example=example.example,
         )
         for example, text in zip(examples, texts, strict=True)
         if example.weight > 0
     ]
 
 
-def _pairs_of(row: dict[str, Any], labels: tuple[str, ...]) -> list[LabelledPair]:
+def _pairs_of(number: int, row: dict[str, Any], labels: tuple[str, ...]) -> list[LabelledPair]:
     text, weight = str(row["text"]), float(row["weight"])
     spans = [Span(int(s["start"]), int(s["end"]), str(s["label"])) for s in row["spans"]]
     if any(span.end > len(text) for span in spans):
@@ -121,6 +124,7 @@ def _pairs_of(row: dict[str, Any], labels: tuple[str, ...]) -> list[LabelledPair
             mark(text, spans[pair["head"]], spans[pair["tail"]]),
             labels.index(pair["label"]),
             weight,
+            number,
         )
         for pair in row["relations"]
     ]

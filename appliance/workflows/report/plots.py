@@ -4,6 +4,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
+from appliance.records.breakdown import Calibration
 from appliance.records.scores import ScoreCard
 
 if TYPE_CHECKING:
@@ -45,6 +46,43 @@ def plot_scores(cards: Sequence[ScoreCard], paper_f1: float | None = None) -> st
     axes.set_xlim(0, 1)
     axes.set_xlabel("strict entity F1, with 95 % bootstrap interval")
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+    return _svg(figure)
+
+
+def plot_reliability(calibration: Calibration, smallest: int) -> str:
+    """The share of right spans over what the adapter says of them, beside the line of the honest.
+
+    Args:
+        calibration: Bins of probability.
+        smallest: Bins with fewer spans are left out.
+
+    Returns:
+        An `<svg>` element.
+    """
+    figure = _figure(4.6, 3.6)
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    bins = [one for one in calibration.bins if one.count >= smallest]
+    above.plot((0, 1), (0, 1), color=_GREY, linestyle="--", label="as sure as it is right")
+    above.plot(
+        [one.confidence for one in bins],
+        [one.right / one.count for one in bins],
+        color=_BLUE,
+        marker="o",
+        label="this adapter",
+    )
+    above.set_ylim(0, 1.02)
+    above.set_ylabel("share that is right")
+    above.legend(loc="upper left", frameon=False)
+    below.bar(
+        [(one.low + one.high) / 2 for one in bins],
+        [one.count for one in bins],
+        width=0.9 / len(calibration.bins),
+        color=_BLUE,
+    )
+    below.set_ylabel("spans")
+    below.set_xlabel("probability that the adapter gives")
+    below.set_xlim(0, 1)
+    figure.align_ylabels()
     return _svg(figure)
 
 

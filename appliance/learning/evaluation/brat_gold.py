@@ -1,0 +1,90 @@
+"""Gold annotations from a folder of brat's standoff: NAME.txt with NAME.ann beside it.
+
+The texts may be real notes, and the names of their files too: complaints number them in the order
+of their names.
+"""
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+from appliance.errors import BadInput
+from appliance.records.gold import GoldDocument
+from appliance.records.spans import Span
+
+# brat's manual, "Annotation format": id TAB type and offsets TAB text.
+_ENTITY: Final = re.compile(r"T\d+\t(\S+) (\d+ \d+(?:;\d+ \d+)*)(?:\t.*)?")
+# Relations, events, attributes, notes and groups say nothing of where an entity is.
+_OTHER: Final = re.compile(r"[REAMN#*]\S*\t.*")
+
+
+def read_brat(folder: Path, spelling: dict[str, str]) -> Iterator[GoldDocument]:
+    """The documents of a folder, in the order of their files' names.
+
+    An entity in fragments is one span where only space stands between them, as brat writes an
+    entity over the end of a line.
+
+    Args:
+        folder: With the files.
+        spelling: Label in lower case to label of the task.
+
+    Raises:
+        BadInput: A text without annotations, or annotations that are malformed, overlap, or are
+            none of the task's; names the file by number and the line.
+    """
+    for number, text_file in enumerate(sorted(folder.glob("*.txt")), start=1):
+        place = f"{folder.name}, text {number} by name"
+        annotations = text_file.with_suffix(".ann")
+        if not annotations.is_file():
+            raise BadInput(
+                f"{place}: there is no .ann file beside it.", "An empty one says: no entity."
+            )
+        text = _read(place, text_file)
+        spans = sorted(_spans(place, text, _read(place, annotations), spelling))
+        if any(one.end > two.start for one, two in pairwise(spans)):
+            raise BadInput(f"{place}: two entities overlap.", "Keep the outer of the two.")
+        yield GoldDocument(f"{folder.name}:{number}", text, tuple(spans))
+
+
+def _read(place: str, path: Path) -> str:
+    """The file's text with its line ends as they are: offsets count them."""
+    try:
+        return path.read_bytes().decode()
+    except (OSError, UnicodeDecodeError):
+        raise BadInput(
+            f"{place}: its {path.suffix} can't be read, or is not UTF-8.", "Save it as UTF-8."
+        ) from None
+
+
+def _spans(place: str, text: str, annotations: str, spelling: dict[str, str]) -> Iterator[Span]:
+    for number, line in enumerate(annotations.split("\n"), start=1):
+        row = line.rstrip("\r")
+        if not row.strip() or _OTHER.fullmatch(row):
+            continue
+        found = _ENTITY.fullmatch(row)
+        if found is None:
+            raise BadInput(f"{place}, line {number} of its .ann: no entity.", "Mend that line.")
+        label = spelling.get(found[1].casefold())
+        if label is None:
+            # The label itself is left out: it may be a word of a note.
+            raise BadInput(
+                f"{place}, line {number} of its .ann: its label is not one of the task's: "
+                f"{', '.join(sorted(spelling.values()))}.",
+                "Score an adapter of the gold's own task, or leave those entities out.",
+            )
+        parts = sorted(
+            (int(start), int(end)) for start, end in re.findall(r"(\d+) (\d+)", found[2])
+        )
+        if any(start >= end for start, end in parts) or parts[-1][1] > len(text):
+            raise BadInput(
+                f"{place}, line {number} of its .ann: an entity without words, or past the text.",
+                "Count offsets in code points of the text.",
+            )
+        if any(text[one[1] : two[0]].strip() for one, two in pairwise(parts)):
+            raise BadInput(
+                f"{place}, line {number} of its .ann: an entity with words of no entity inside.",
+                "An adapter finds unbroken spans only: mark the whole, or leave it out.",
+            )
+        yield Span(parts[0][0], parts[-1][1], label)

@@ -1,0 +1,99 @@
+"""Real texts of the site to learn from, labelled by adapters that were trained before.
+
+What all teachers together are unsure of is left out word by word; what they are sure of teaches a
+pupil how real notes look, which no invented text shows.
+
+Source: self-training with a confident teacher, e.g. Yarowsky 1995; masked as in Liang et al. 2020
+(BOND, arXiv 2006.15509).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from appliance.learning.tokens.bio import decode_words
+from appliance.learning.tokens.encoding import split_words
+from appliance.learning.tuning.data import LabelledText
+from appliance.records.identifiers import Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """Who teaches what.
+
+    Attributes:
+        teachers: Digests of the adapters.
+        source: Digest of the vault's content.
+        notes: How many notes, at most.
+        least: Probability from which a word teaches, 0 to 1.
+    """
+
+    teachers: tuple[Digest, ...]
+    source: Digest
+    notes: int
+    least: float
+
+    def switches(self) -> dict[str, str]:
+        """For the card: all that decides what is learned."""
+        return {
+            "teachers": " ".join(self.teachers),
+            "own_source": self.source,
+            "own_notes": str(self.notes),
+            "own_least": str(self.least),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """The site's own texts, labelled.
+
+    Attributes:
+        lesson: Where they and their labels are from.
+        texts: They live in the memory of a training worker, and nowhere else.
+    """
+
+    lesson: Lesson
+    texts: Sequence[LabelledText] = field(repr=False)
+
+    def switches(self) -> dict[str, str]:
+        """See `Lesson`."""
+        return self.lesson.switches()
+
+
+class Teacher(Protocol):
+    """What says how likely each label of each word is; an `AdapterLabeller`."""
+
+    def weigh(self, texts: Sequence[str]) -> list[NDArray[np.float32]]:
+        """(words, labels) of every text."""
+
+
+def teach(
+    texts: Sequence[str], teachers: Sequence[Teacher], types: tuple[str, ...], least: float
+) -> list[LabelledText]:
+    """The texts as all teachers together label them; those that teach nothing are left out.
+
+    Args:
+        texts: Whole notes.
+        teachers: At least one; of the same task.
+        types: Entity types of the task.
+        least: Mean probability of a word's label from which it teaches, 0 to 1.
+    """
+    opinions = zip(*(one.weigh(texts) for one in teachers), strict=True)
+    means = [np.mean(each, axis=0) for each in opinions]
+    labelled = (_label(text, mean, types, least) for text, mean in zip(texts, means, strict=True))
+    return [one for one in labelled if one is not None]
+
+
+def _label(
+    text: str, weights: NDArray[np.float32], types: tuple[str, ...], least: float
+) -> LabelledText | None:
+    words, tags, scores = split_words(text), weights.argmax(axis=-1), weights.max(axis=-1)
+    unsure = scores < least
+    if unsure.all():
+        return None
+    spans = tuple(one.span for one in decode_words(words, tags, scores, types))
+    left_out = tuple((int(start), int(end)) for start, end in words[unsure])
+    return LabelledText(text, spans, unsure=left_out)

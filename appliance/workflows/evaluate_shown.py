@@ -1,0 +1,89 @@
+"""Evaluate for people: a page of counts to hand on, mistakes with their words to look at here."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from appliance.artifacts.writing import check_absent, check_writable, write_atomically
+from appliance.errors import BadInput, Denied
+from appliance.learning.adapters import read_adapter
+from appliance.records.breakdown import Mistake
+from appliance.records.cards import HeadKind
+from appliance.records.progress import Progress
+from appliance.records.scores import RelationScoreCard, ScoreCard
+from appliance.settings.disclosure import smallest_count
+from appliance.workflows.compare import find_adapter
+from appliance.workflows.evaluate import evaluate
+from appliance.workflows.report.evaluation import render_evaluation
+from appliance.workflows.site import open_site
+
+
+@dataclass(slots=True)
+class Mistakes:
+    """Where mistakes are gathered to be shown.
+
+    Attributes:
+        is_terminal: Whether what is shown goes to a terminal and nowhere else.
+        found: Every mistake with its words.
+    """
+
+    is_terminal: bool
+    found: list[Mistake] = field(default_factory=list, repr=False)
+
+
+def evaluate_shown(
+    root: Path,
+    *,
+    adapter: str,
+    gold: Path,
+    vocabulary: Path | None = None,
+    against: str | None = None,
+    report: Path | None = None,
+    mistakes: Mistakes | None = None,
+    progress: Progress,
+) -> ScoreCard | RelationScoreCard:
+    """`evaluate`, with its page at `report` and its mistakes in `mistakes`.
+
+    Args:
+        root: The site.
+        adapter: Name of a finished adapter.
+        gold: See `evaluate`.
+        vocabulary: See `evaluate`.
+        against: See `evaluate`.
+        report: A page with counts only, those hidden that `policies/disclosure.toml` calls small;
+            of an adapter of entities.
+        mistakes: Filled with every mistake; the ledger has that they were shown.
+        progress: Told of every batch of documents.
+
+    Raises:
+        BadInput: See `evaluate`; or `report` is there already or can't be written.
+        Denied: The words are asked for, and they would not go to a terminal.
+    """
+    site = open_site(root)
+    if mistakes is not None and not mistakes.is_terminal:
+        raise Denied(
+            "The words of a mistake are shown on a terminal and nowhere else.",
+            "Run the command on the site's own terminal, without a pipe or a file behind it.",
+        )
+    if report is not None:
+        check_absent(report)
+        check_writable(report)
+        if read_adapter(find_adapter(site, adapter))[0].kind is HeadKind.RELATIONS:
+            raise BadInput("There is no page for an adapter of relations.", "Use --json.")
+    # Before the work: a policy that can't be read must not cost an hour.
+    smallest = smallest_count(site.paths.policies)
+    if mistakes is not None:
+        site.ledger.record("mistakes.shown", {"adapter": adapter})
+    card = evaluate(
+        root,
+        adapter=adapter,
+        gold=gold,
+        vocabulary=vocabulary,
+        against=against,
+        show=None if mistakes is None else mistakes.found.append,
+        progress=progress,
+    )
+    if report is not None and isinstance(card, ScoreCard):
+        made_at = site.clock.now().isoformat(timespec="seconds")
+        page = render_evaluation(card, made_at=made_at, smallest=smallest)
+        write_atomically(report, page.encode())
+    return card

@@ -1,0 +1,130 @@
+"""Learning from the site's own notes: adapters label them, a new adapter learns from that too.
+
+The notes are opened in the training worker, labelled there, and are gone with its memory. What
+comes of them holds traces of real text: its card says `site_only`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from appliance.clinical.vault.store import Vault
+from appliance.errors import BadInput
+from appliance.learning.adapters import read_adapter, require_kind
+from appliance.learning.basemodels.store import ModelStore
+from appliance.learning.inference.labeller import AdapterLabeller
+from appliance.learning.tuning.fit import fit
+from appliance.learning.tuning.own import Lesson, Own, teach
+from appliance.learning.tuning.worker import TrainingWorker
+from appliance.records.cards import HeadKind
+from appliance.records.identifiers import Digest
+from appliance.settings.keys import FileKeys, Purpose
+from appliance.settings.names import check_name
+from appliance.settings.site import SitePaths
+from appliance.workflows.extract import RecordedByDriver
+from appliance.workflows.ingest import opened_vault
+from appliance.workflows.site import Site
+
+_REASON: Final = "self-training"
+_BATCH_TOKENS: Final = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Teaching:
+    """What an operator asks for.
+
+    Attributes:
+        teachers: Names of adapters; none where nothing is learned from notes.
+        notes: How many notes, at most.
+        least: Probability from which a word teaches, 0 to 1.
+    """
+
+    teachers: tuple[str, ...] = ()
+    notes: int = 2000
+    least: float = 0.8
+
+
+ALONE: Final = Teaching()
+
+
+def prepare_lesson(site: Site, task: str, teaching: Teaching, epsilon: float) -> Lesson | None:
+    """The lesson that is asked for; None where no teacher is named.
+
+    Raises:
+        BadInput: No such adapter, of another task or kind, no notes, or `--dp` beside it.
+    """
+    if not teaching.teachers:
+        return None
+    if epsilon:
+        raise BadInput(
+            "Differential privacy counts each row of a corpus once; whole notes are not covered.",
+            "Leave out --teacher, or --dp and --epsilon.",
+        )
+    digests = tuple(_check_teacher(site, task, name) for name in teaching.teachers)
+    with opened_vault(site) as vault:
+        count, source = len(vault.note_ids()), vault.digest()
+    if not count:
+        raise BadInput("There is no note in the vault to learn from.", "Import notes first.")
+    return Lesson(digests, source, min(count, teaching.notes), teaching.least)
+
+
+def _check_teacher(site: Site, task: str, name: str) -> Digest:
+    check_name(name, "an adapter", "--teacher")
+    card, digest = read_adapter(site.paths.adapters / name)
+    require_kind(card, HeadKind.ENTITIES)
+    if card.task != task:
+        raise BadInput(
+            f"Adapter {name!r} was trained for task {card.task!r}, not {task!r}.",
+            "Name a teacher of the same task.",
+        )
+    return digest
+
+
+def begin_lesson(site: Site, lesson: Lesson) -> dict[str, object]:
+    """What `fit_on_notes` needs to know; the read is in the ledger."""
+    by_digest = {
+        read_adapter(path)[1]: path
+        for path in site.paths.adapters.iterdir()
+        if (path / "manifest.json").is_file()
+    }
+    places = []
+    for digest in lesson.teachers:
+        path = by_digest[digest]
+        base = ModelStore(site.paths.models).resolve(read_adapter(path)[0].base)
+        places.append([str(path), str(base.path)])
+    site.ledger.record("vault.read", {"count": lesson.notes, "reason": _REASON})
+    return {"lesson": asdict(lesson), "teachers": places, "site": str(site.paths.root)}
+
+
+def fit_on_notes(config: Mapping[str, object], worker: TrainingWorker) -> Mapping[str, float]:
+    """Like `fit`, with notes of the vault that the teachers label in this worker's memory."""
+    given: Mapping[str, Any] = config
+    lesson = Lesson(**{**given["lesson"], "teachers": tuple(given["lesson"]["teachers"])})
+    paths = SitePaths(Path(given["site"]))
+    keys = FileKeys(paths.keys)
+    vault = Vault.open(
+        paths.vault, keys.key(Purpose.VAULT), keys.key(Purpose.PSEUDONYM), RecordedByDriver()
+    )
+    try:
+        # Ids are pseudonyms: in their order the notes stand as if drawn by lot.
+        chosen = sorted(vault.note_ids())[: lesson.notes]
+        texts = [note.text for note in vault.read_identified(chosen, _REASON)]
+    finally:
+        vault.close()
+    teachers = [_load(given, Path(adapter), Path(base)) for adapter, base in given["teachers"]]
+    labelled = teach(texts, teachers, tuple(given["types"]), lesson.least)
+    return fit(config, worker, Own(lesson, labelled))
+
+
+def _load(given: Mapping[str, Any], adapter: Path, base: Path) -> AdapterLabeller:
+    card, _ = read_adapter(adapter)
+    return AdapterLabeller.load(
+        adapter,
+        base,
+        device=str(given["device"]),
+        max_tokens=card.max_tokens,
+        stride_tokens=card.max_tokens // 4,
+        batch_tokens=_BATCH_TOKENS,
+        dtype=str(given["dtype"]),
+    )
