@@ -58,8 +58,11 @@ bench-gate-clean: install
 bench-gate-index: install
 	$(BIN)/python -m tests.benchmarks.bench_gate_index
 
+# Ratios are of CPU seconds of one thread; hours. APPLIANCE_BENCH_SENTENCES=N and _NOTES=N take less.
 bench-learning: install
-	$(BIN)/python -m pytest -s tests/benchmarks/bench_learning.py
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -s tests/benchmarks/bench_learning.py \
+	  tests/benchmarks/bench_learning_speed.py tests/benchmarks/bench_learning_noise.py \
+	  tests/benchmarks/bench_learning_scaling.py
 
 # What each part of a corpus is worth; hours. make bench-quality CORPUS=SITE/corpora/NAME GOLD=FILE
 bench-quality: install

@@ -57,6 +57,7 @@ class _Learning(_Strict):
     seed: int = 0
     loss: Literal["cross-entropy", "gce"] = "cross-entropy"
     gce_q: float = Field(default=0.7, gt=0, le=1)
+    gce_after: float = Field(default=0.5, ge=0, le=1)
     row_weights: bool = True
     vocabulary_weight: float = Field(default=1.0, ge=0, le=1)
     accumulate: int = Field(default=1, ge=1)
@@ -144,6 +145,7 @@ class LearningSettings:
     seed: int
     loss: str = "cross-entropy"
     gce_q: float = 0.7
+    gce_after: float = 0.5
     row_weights: bool = True
     vocabulary_weight: float = 1.0
     accumulate: int = 1

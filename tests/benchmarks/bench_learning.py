@@ -91,7 +91,7 @@ def trained(corpora, tmp_path_factory):
     )
 
 
-def write_gold_corpus(source, directory):
+def write_gold_corpus(source, directory, sentences=None):
     directory.mkdir(parents=True, exist_ok=True)
     for split, name in (("train", "train.tsv"), ("dev", "devel.tsv")):
         rows = [
@@ -103,7 +103,7 @@ def write_gold_corpus(source, directory):
                 ],
                 "weight": 1.0,
             }
-            for document in read_gold(source / name, LABELS)
+            for document in read_gold(source / name, LABELS)[:sentences]
         ]
         pq.write_table(pa.Table.from_pylist(rows), directory / f"{split}.parquet")
     write_manifest(directory, "corpus")

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,6 +44,15 @@ def test_its_ends_are_cross_entropy_and_absolute_error(probability):
 def test_a_wrong_label_can_not_pull_harder_than_its_bound(probability, q):
     """Cross-entropy pulls without bound at a label that the model thinks impossible."""
     assert loss_of(probability, Recipe(loss="gce", gce_q=q)) <= 1 / q
+
+
+@pytest.mark.parametrize("recipe", [Recipe(), Recipe(loss="gce"), Recipe(loss="gce", gce_after=0)])
+def test_generalised_cross_entropy_waits_for_its_share_of_the_steps(recipe):
+    """From the first step it would hold a new head at "no entity": F1 0 in a noisy world."""
+    kinds = [recipe.at(done).loss for done in (0.0, 0.49, 0.5, 1.0)]
+
+    waited = ["cross-entropy", "cross-entropy"] if recipe.gce_after else ["gce", "gce"]
+    assert kinds == ([*waited, "gce", "gce"] if recipe.loss == "gce" else ["cross-entropy"] * 4)
 
 
 def test_a_name_of_the_vocabulary_that_nobody_marked_is_doubted(tmp_path):

@@ -129,7 +129,7 @@ def _step(
     set_rate(optimizer, recipe, done)
     total = 0.0
     for rows in batches:
-        losses, weights = loss(model, rows, encoder, recipe)
+        losses, weights = loss(model, rows, encoder, recipe.at(done))
         mean = losses.sum() / weights.sum().clamp(min=1e-6) / len(batches)
         mean.backward()
         total += float(mean.detach())

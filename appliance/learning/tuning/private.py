@@ -119,8 +119,9 @@ def train_privately(
             chosen = [rows[row] for row in np.flatnonzero(chance.random(len(rows)) < rate)]
             seen += len(chosen)
             before = _saved(model) if (number, step) == (1, 0) else None
-            set_rate(optimizer, recipe, (number - 1 + (step + 1) / (per_epoch + 1)) / recipe.epochs)
-            _step(wrapped, optimizer, chosen, encoder, recipe, loss)
+            done = (number - 1 + (step + 1) / (per_epoch + 1)) / recipe.epochs
+            set_rate(optimizer, recipe, done)
+            _step(wrapped, optimizer, chosen, encoder, recipe.at(done), loss)
             if before is not None:
                 _check_moved(before, _saved(model))
         seconds = time.perf_counter() - started

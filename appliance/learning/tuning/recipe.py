@@ -1,7 +1,7 @@
 """How one adapter is trained: every choice that decides its weights."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
 CROSS_ENTROPY: Final = "cross-entropy"
@@ -31,6 +31,8 @@ class Recipe:
         outside_weight: Weight of words outside any span in the loss, beside 1 for the others.
         loss: "cross-entropy", or "gce" (generalised cross-entropy) against wrong labels.
         gce_q: Of "gce", above 0, at most 1.
+        gce_after: Share of the steps that are taken with cross-entropy first, 0 to 1: what bounds
+            the pull of a wrong label also holds a new head at "no entity" for ever.
         row_weights: Whether a row counts as much as curation trusts it; else each counts 1.
         vocabulary_weight: Weight of words outside any span that the vocabulary knows: a name that
             nobody marked is as likely missed as meant. 1 switches it off.
@@ -61,6 +63,7 @@ class Recipe:
     outside_weight: float = 1.0
     loss: str = CROSS_ENTROPY
     gce_q: float = 0.7
+    gce_after: float = 0.5
     row_weights: bool = True
     vocabulary_weight: float = 1.0
     accumulate: int = 1
@@ -82,6 +85,12 @@ class Recipe:
         """Whether it is trained with differential privacy."""
         return self.epsilon > 0
 
+    def at(self, done: float) -> "Recipe":
+        """The recipe of one step; `done` is the share of all steps, 0 to 1."""
+        if self.loss == GCE and done < self.gce_after:
+            return replace(self, loss=CROSS_ENTROPY)
+        return self
+
     def switches(self) -> dict[str, str]:
         """What differs from the defaults among the choices that an older card does not name."""
         return {
@@ -92,7 +101,7 @@ class Recipe:
 
 
 _SWITCHES: Final = (
-    *("loss", "gce_q", "row_weights", "vocabulary_weight", "accumulate", "patience"),
+    *("loss", "gce_q", "gce_after", "row_weights", "vocabulary_weight", "accumulate", "patience"),
     *("epsilon", "delta", "private_batch"),
 )
 _DEFAULTS: Final = {field.name: field.default for field in fields(Recipe)}
