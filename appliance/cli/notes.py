@@ -20,22 +20,46 @@ def notes() -> None:
 
 @notes.command("import")
 @click.argument("paths", nargs=-1, required=True, type=PathType())
+@click.option(
+    "--map",
+    "mapping",
+    multiple=True,
+    metavar="FIELD=COLUMN,...",
+    help="Which column of a table is id, text, patient, kind, date; or a .toml that says so.",
+)
+@click.option("--encoding", help="Of bytes that declare none and are no UTF-8, e.g. windows-1252.")
 @click.option("--show-names", is_flag=True, help="Name rejected files; a name can be a patient's.")
 @site_option
 @json_option
 @dry_run_option
 def import_(
-    paths: tuple[Path, ...], show_names: bool, site: Path, as_json: bool, dry_run: bool
+    paths: tuple[Path, ...],
+    mapping: tuple[str, ...],
+    encoding: str | None,
+    show_names: bool,
+    site: Path,
+    as_json: bool,
+    dry_run: bool,
 ) -> None:
-    """Seal the notes of files and folders (.txt, .jsonl, .csv) in the vault.
+    """Seal the notes of files and folders in the vault.
 
-    What is no note is counted by reason and stops nothing. The same note twice is one note.
+    Text and PDF; FHIR R4 (.json, .ndjson); HL7 v2 (.hl7: MDM, ORU); C-CDA (.xml); tables (.jsonl,
+    .csv, .tsv, .parquet). What is no note is counted by reason and stops nothing. The same note
+    twice is one note.
     Rejected items are told by number: the path as named here, the file below it in name order,
-    the line. Their names are kept in the vault: see `appliance notes rejected`.
+    the line or entry. Their names are kept in the vault: see `appliance notes rejected`.
     """
     from appliance.workflows.ingest import import_notes
 
-    report = import_notes(site, paths, render.Bars(), dry_run=dry_run, with_names=show_names)
+    report = import_notes(
+        site,
+        paths,
+        render.Bars(),
+        mapping=mapping,
+        encoding=encoding,
+        dry_run=dry_run,
+        with_names=show_names,
+    )
     for item in report.first_rejected:
         render.say(f"rejected: {_place(item)}: {item.reason}")
     if more := sum(report.rejected.values()) - len(report.first_rejected):
@@ -44,6 +68,7 @@ def import_(
         render.emit_json(report)
         return
     rows = [("new", report.new), ("changed", report.changed), ("known", report.known)]
+    rows += [(f"in {name}", count) for name, count in report.encodings.items()]
     rows += [(f"rejected: {reason}", count) for reason, count in report.rejected.items()]
     render.emit_table("Would be imported" if dry_run else "Imported", ("notes", "count"), rows)
 
