@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from appliance.cli import render
-from appliance.cli.options import dry_run_option, json_option, site_option
+from appliance.cli.options import PathType, dry_run_option, json_option, site_option
 
 
 @click.command()
@@ -19,21 +19,36 @@ from appliance.cli.options import dry_run_option, json_option, site_option
     show_default=True,
     help="In what the findings are written.",
 )
+@click.option(
+    "--vocabulary",
+    type=PathType(dir_okay=False),
+    help="Table of concepts (concept, name, synonyms) that findings are linked to.",
+)
 @site_option
 @json_option
 @dry_run_option
 def extract(
-    adapter: str, out: str, output_format: str, site: Path, as_json: bool, dry_run: bool
+    adapter: str,
+    out: str,
+    output_format: str,
+    vocabulary: Path | None,
+    site: Path,
+    as_json: bool,
+    dry_run: bool,
 ) -> None:
     """Run an adapter over all notes in the vault.
 
-    Findings hold offsets, never text. A note that fails is in the quarantine, and counted. Run
-    again after an interruption, it goes on where it was.
+    Findings hold offsets, never text: of the entity, and of the words that say that it is negated,
+    historical, of the family, hypothetical or uncertain (policies/assertion.toml). A note
+    that fails is in the quarantine, and counted. Run again after an interruption, it goes on where
+    it was.
     """
     from appliance.workflows import extract as workflow
 
     if dry_run:
-        plan = workflow.plan_extraction(site, adapter=adapter, out=out, output_format=output_format)
+        plan = workflow.plan_extraction(
+            site, adapter=adapter, out=out, output_format=output_format, vocabulary=vocabulary
+        )
         if as_json:
             render.emit_json(plan)
         else:
@@ -43,12 +58,19 @@ def extract(
             render.say(f"Findings {out} are there already, of these notes and this adapter.")
         return
     card = workflow.extract(
-        site, adapter=adapter, out=out, output_format=output_format, progress=render.Bars()
+        site,
+        adapter=adapter,
+        out=out,
+        output_format=output_format,
+        vocabulary=vocabulary,
+        progress=render.Bars(),
     )
     if as_json:
         render.emit_json(card)
         return
     rows = [("notes", card.notes), ("notes with findings", card.notes_with_findings)]
     rows += [(f"findings: {label}", count) for label, count in card.labels.items()]
+    rows += [(kind, count) for kind, count in card.assertions.items()]
+    rows += [(f"concept: {reason}", count) for reason, count in card.linked.items()]
     rows += [(f"quarantined: {kind}", count) for kind, count in card.quarantined.items()]
     render.emit_table(f"Findings {card.name}", ("", "count"), rows)

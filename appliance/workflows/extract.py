@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from appliance.clinical.assertion.context import ContextEngine
 from appliance.clinical.extraction.formats import OutputFormat
 from appliance.clinical.extraction.labelling import NoteLabelling
+from appliance.clinical.extraction.linking import digest_vocabulary, read_vocabulary
 from appliance.clinical.extraction.parts import FindingsCard, Plan
 from appliance.clinical.extraction.run import NOTES_PER_PART, check_free, find_finished
 from appliance.clinical.extraction.run import extract as extract_ids
@@ -21,6 +23,7 @@ from appliance.records.cards import HeadKind
 from appliance.records.events import Fact
 from appliance.records.identifiers import Digest, NoteId
 from appliance.records.progress import Progress
+from appliance.settings.assertion import load_assertion
 from appliance.settings.keys import FileKeys, Purpose
 from appliance.settings.names import check_name
 from appliance.settings.site import SitePaths
@@ -63,16 +66,26 @@ def extract(
     adapter: str,
     out: str,
     output_format: str = "parquet",
+    vocabulary: Path | None = None,
     progress: Progress,
 ) -> FindingsCard:
     """Findings of every note in the vault are at `SITE/findings/OUT`.
 
+    Args:
+        root: The site.
+        adapter: Name of the adapter.
+        out: Name of the findings.
+        output_format: "parquet" or "jsonl".
+        vocabulary: A table of concepts and names that findings are linked to.
+        progress: Told of every block.
+
     Raises:
-        BadInput: No such adapter, no notes, or other findings under that name.
+        BadInput: No such adapter, no notes, a broken vocabulary or policy, or other findings under
+            that name.
         NoSpace: The disk is full; finished parts are kept.
     """
     site = open_site(root)
-    job = _prepare(site, adapter, out, output_format)
+    job = _prepare(site, adapter, out, output_format, vocabulary)
     # Before Ray is started: seconds for an answer that is known.
     done = find_finished(site.paths.findings / out, job.plan)
     if done is not None:
@@ -127,7 +140,12 @@ def _run(site: Site, cluster: Cluster, job: _Job, out: str, progress: Progress) 
 
 
 def plan_extraction(
-    root: Path, *, adapter: str, out: str, output_format: str = "parquet"
+    root: Path,
+    *,
+    adapter: str,
+    out: str,
+    output_format: str = "parquet",
+    vocabulary: Path | None = None,
 ) -> ExtractionPlan:
     """What `extract` would do; nothing is read but ids, nothing is written.
 
@@ -135,14 +153,16 @@ def plan_extraction(
         BadInput: No such adapter, no notes, or other findings under that name.
     """
     site = open_site(root)
-    plan = _prepare(site, adapter, out, output_format).plan
+    plan = _prepare(site, adapter, out, output_format, vocabulary).plan
     done = check_free(site.paths.findings / out, plan)
     return ExtractionPlan(
         out, adapter, plan.notes, plan.output.value, plan.digest, done is not None
     )
 
 
-def _prepare(site: Site, adapter: str, out: str, output_format: str) -> _Job:
+def _prepare(
+    site: Site, adapter: str, out: str, output_format: str, vocabulary: Path | None = None
+) -> _Job:
     check_name(adapter, "an adapter", "--adapter")
     check_name(out, "findings", "--out")
     directory = site.paths.adapters / adapter
@@ -160,15 +180,31 @@ def _prepare(site: Site, adapter: str, out: str, output_format: str) -> _Job:
         notes_per_block=site.settings.extraction.notes_per_block,
         notes_per_part=NOTES_PER_PART,
         output=OutputFormat(output_format),
+        rules_digest=load_assertion(site.paths.policies).digest,
+        vocabulary_digest="" if vocabulary is None else digest_vocabulary(vocabulary),
     )
+    if vocabulary is not None:
+        # Here already: what is wrong with it is known before any worker starts.
+        read_vocabulary(vocabulary)
     make_worker = partial(
-        make_labelling, site.paths.root, directory, base.path, site.settings, card.max_tokens
+        make_labelling,
+        site.paths.root,
+        directory,
+        base.path,
+        site.settings,
+        card.max_tokens,
+        None if vocabulary is None else vocabulary.absolute(),
     )
     return _Job(plan, note_ids, make_worker)
 
 
 def make_labelling(
-    root: Path, adapter: Path, base: Path, settings: SiteSettings, max_tokens: int
+    root: Path,
+    adapter: Path,
+    base: Path,
+    settings: SiteSettings,
+    max_tokens: int,
+    vocabulary: Path | None = None,
 ) -> NoteLabelling:
     """The vault and the adapter, opened in the worker that calls this.
 
@@ -189,7 +225,12 @@ def make_labelling(
         batch_tokens=learning.batch_tokens,
         dtype=learning.dtype,
     )
-    return NoteLabelling(vault, labeller)
+    return NoteLabelling(
+        vault,
+        labeller,
+        ContextEngine(load_assertion(paths.policies)),
+        None if vocabulary is None else read_vocabulary(vocabulary),
+    )
 
 
 class _RecordedByDriver:
