@@ -6,6 +6,8 @@ from enum import StrEnum
 from appliance.records.assertions import Assertion, Cue
 from appliance.records.identifiers import NoteId
 
+_NOT_ABOUT_PATIENT = (Assertion.NEGATED, Assertion.FAMILY, Assertion.HYPOTHETICAL)
+
 
 class LinkReason(StrEnum):
     """Why a finding has the concept it has, or has none."""
@@ -56,6 +58,11 @@ class Finding:
     section: str = ""
     cues: tuple[Cue, ...] = ()
     link: Link = Link()
+
+    @property
+    def is_about_patient(self) -> bool:
+        """Whether it says that the patient has or had it, for certain or not."""
+        return not any(map(self.is_, _NOT_ABOUT_PATIENT))
 
     def is_(self, kind: Assertion) -> bool:
         """Whether something says that of it."""

@@ -67,6 +67,9 @@ class MemoryVault:
     def note_ids(self, kind: str | None = None) -> list[NoteId]:
         return sorted(key for key, note in self.notes.items() if kind in {None, note.kind})
 
+    def owners(self) -> dict[NoteId, PatientId | None]:
+        return {key: note.patient_id for key, note in self.notes.items()}
+
     def digest(self) -> Digest:
         content = sorted((key, self.versions[key]) for key in self.notes)
         return Digest(hashlib.sha256(repr(content).encode()).hexdigest())

@@ -128,6 +128,15 @@ class Vault:
         with database_errors():
             return [NoteId(row[0]) for row in self._connection.execute(query, values)]
 
+    def owners(self) -> dict[NoteId, PatientId | None]:
+        """The patient of every note, by the site's own ids."""
+        with database_errors():
+            rows = self._connection.execute("SELECT note_id, patient_id FROM notes")
+            return {
+                NoteId(note_id): None if patient is None else PatientId(patient)
+                for note_id, patient in rows
+            }
+
     def digest(self) -> Digest:
         """SHA-256 over ids and versions of all notes: it changes when what is to be read does."""
         hasher = hashlib.sha256()
