@@ -141,7 +141,7 @@ def show(note_id: str, reason: str, show_text: bool, site: Path, as_json: bool) 
 @json_option
 @dry_run_option
 def erase(patient: str, yes: bool, site: Path, as_json: bool, dry_run: bool) -> None:
-    """Erase a patient's notes and identifiers for good; an event stays.
+    """Erase a patient's notes, identifiers and findings for good; an event stays.
 
     Asks first. Any answer but yes, and none at all, erases nothing and ends with exit code 2: a
     script that goes on after 0 must not take it for an erasure.
@@ -158,7 +158,9 @@ def erase(patient: str, yes: bool, site: Path, as_json: bool, dry_run: bool) -> 
         render.emit_json(erased)
         return
     title = "Would be erased" if dry_run else "Erased"
-    render.emit_table(title, ("patient", "notes"), [(erased.patient_id, erased.notes)])
+    columns = ("patient", "notes", "findings", "exports")
+    row = (erased.patient_id, erased.notes, erased.findings, erased.exports)
+    render.emit_table(title, columns, [row])
 
 
 def _place(item: "RejectedItem") -> str:

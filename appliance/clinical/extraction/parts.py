@@ -28,7 +28,6 @@ CARD: Final = "card.json"
 QUARANTINE: Final = "quarantine.jsonl"
 _PLAN: Final = ".plan"
 _LOCK: Final = ".lock"
-_COUNTED: Final = ("labels", "assertions", "sections", "linked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +119,16 @@ def read_card(directory: Path) -> FindingsCard:
         ) from None
 
 
+def count_findings(findings: Sequence[Finding]) -> dict[str, Counter[str]]:
+    """What a card counts of findings, by its own names."""
+    return {
+        "labels": Counter(finding.label for finding in findings),
+        "assertions": Counter(cue.kind.value for one in findings for cue in one.cues),
+        "sections": Counter(one.section for one in findings if one.section),
+        "linked": Counter(one.link.reason.value for one in findings if one.link.reason),
+    }
+
+
 class Draft:
     """An extraction that is being made in its hidden directory."""
 
@@ -146,10 +155,7 @@ class Draft:
         write_atomically(self._part(number), content)
         ticket = {
             "sha256": hashlib.sha256(content).hexdigest(),
-            "labels": Counter(finding.label for finding in findings),
-            "assertions": Counter(cue.kind for finding in findings for cue in finding.cues),
-            "sections": Counter(one.section for one in findings if one.section),
-            "linked": Counter(one.link.reason for one in findings if one.link.reason),
+            **count_findings(findings),
             "notes": len({finding.note_id for finding in findings}),
             "quarantined": dict(quarantined),
         }
@@ -172,7 +178,7 @@ class Draft:
     def _summarise(
         self, parts: int, policy_digest: str, made_at: str
     ) -> tuple[FindingsCard, dict[str, str]]:
-        counts: dict[str, Counter[str]] = {name: Counter() for name in _COUNTED}
+        counts = count_findings([])
         quarantined: dict[str, str] = {}
         notes = 0
         for number in range(parts):

@@ -40,6 +40,9 @@ CREATE TABLE rejected (
     line INTEGER, name TEXT NOT NULL
 );
 """,
+    """
+CREATE TABLE erasing (patient_id TEXT PRIMARY KEY) WITHOUT ROWID;
+""",
 )
 SCHEMA_VERSION: Final = len(_LAYOUTS)
 

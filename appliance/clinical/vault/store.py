@@ -259,6 +259,31 @@ class Vault:
                 ).fetchone()[0]
             )
 
+    def begin_erasure(self, patient_source_id: str) -> list[NoteId]:
+        """It is on disk that the patient is being erased; ids of the notes that are still there."""
+        patient_id = self.patient_id_of(patient_source_id)
+        with database_errors():
+            self._connection.execute("INSERT OR IGNORE INTO erasing VALUES (?)", (patient_id,))
+            rows = self._connection.execute(
+                "SELECT note_id FROM notes WHERE patient_id = ? ORDER BY note_id", (patient_id,)
+            )
+            return [NoteId(row[0]) for row in rows]
+
+    def is_erasing(self, patient_source_id: str) -> bool:
+        """Whether an erasure of the patient was begun and not ended."""
+        patient_id = self.patient_id_of(patient_source_id)
+        with database_errors():
+            row = self._connection.execute(
+                "SELECT count(*) FROM erasing WHERE patient_id = ?", (patient_id,)
+            ).fetchone()
+            return bool(row[0])
+
+    def end_erasure(self, patient_source_id: str) -> None:
+        """Everything of the patient is gone, from other places too."""
+        patient_id = self.patient_id_of(patient_source_id)
+        with database_errors():
+            self._connection.execute("DELETE FROM erasing WHERE patient_id = ?", (patient_id,))
+
     def erase_patient(self, patient_source_id: str) -> int:
         """The patient's notes, in every version, and identifiers are gone; the count of notes.
 
