@@ -19,6 +19,7 @@ from appliance.errors import ApplianceError
 from appliance.learning.adapters import read_adapter, require_kind
 from appliance.learning.basemodels.store import ModelStore
 from appliance.learning.inference.labeller import AdapterLabeller
+from appliance.records.access import Verb
 from appliance.records.cards import HeadKind
 from appliance.records.events import Fact
 from appliance.records.identifiers import Digest, NoteId
@@ -28,6 +29,7 @@ from appliance.settings.keys import FileKeys, Purpose
 from appliance.settings.names import check_name
 from appliance.settings.site import SitePaths
 from appliance.settings.site_file import SiteSettings
+from appliance.workflows.access import allow
 from appliance.workflows.ingest import opened_vault
 from appliance.workflows.site import Site, open_site
 
@@ -85,6 +87,7 @@ def extract(
         NoSpace: The disk is full; finished parts are kept.
     """
     site = open_site(root)
+    allow(site, Verb.EXTRACT)
     job = _prepare(site, adapter, out, output_format, vocabulary)
     # Before Ray is started: seconds for an answer that is known.
     done = find_finished(site.paths.findings / out, job.plan)

@@ -16,11 +16,13 @@ from appliance.clinical.extraction.parts import FindingsCard
 from appliance.clinical.extraction.reading import open_findings
 from appliance.clinical.vault.store import Vault
 from appliance.errors import BadInput, ManifestMismatch
+from appliance.records.access import Verb
 from appliance.records.findings import Finding
 from appliance.records.identifiers import NoteId
 from appliance.records.progress import Progress
 from appliance.settings.disclosure import load_disclosure
 from appliance.settings.names import check_name
+from appliance.workflows.access import allow
 from appliance.workflows.ingest import opened_vault
 from appliance.workflows.site import Site, open_site
 
@@ -118,6 +120,8 @@ def export(
             "Give --with-text if that is meant, or take another format.",
         )
     site = open_site(root)
+    verb = Verb.EXPORT_TEXT if with_text else Verb.EXPORT
+    allow(site, verb, f"{name} {out} {output_format}", with_second=not dry_run)
     found, notes = open_findings(site.paths.findings / name)
     destination = site.paths.exports / out
     check_absent(destination)
@@ -167,6 +171,7 @@ def count(root: Path, name: str, *, by_concept: bool = False) -> tuple[FindingCo
     """
     check_name(name, "findings", "the first argument")
     site = open_site(root)
+    allow(site, Verb.COUNT_FINDINGS)
     smallest = load_disclosure(site.paths.policies).smallest
     found, notes = open_findings(site.paths.findings / name)
     patients: dict[tuple[str, str], set[str]] = {}

@@ -13,9 +13,11 @@ from appliance.clinical.intake.rejections import Rejected
 from appliance.clinical.vault.database import FILE
 from appliance.clinical.vault.store import SealReport, Vault
 from appliance.errors import BadInput
+from appliance.records.access import Verb
 from appliance.records.notes import SourceNote
 from appliance.records.progress import Progress
 from appliance.settings.keys import Purpose
+from appliance.workflows.access import allow
 from appliance.workflows.fingerprints import fingerprinted
 from appliance.workflows.site import Site, check_kept, open_site
 
@@ -140,6 +142,7 @@ def import_notes(
     """
     reading = make_reading(mapping, encoding)
     site = open_site(root)
+    allow(site, Verb.IMPORT)
     rejected = _Sorted()
     notes = rejected.notes(read_notes(paths, reading))
     if dry_run:
@@ -162,7 +165,9 @@ def import_notes(
 
 def read_rejected(root: Path) -> tuple[RejectedItem, ...]:
     """What the last import did not take in, by file, line and reason; the read is in the ledger."""
-    with opened_vault(open_site(root)) as vault:
+    site = open_site(root)
+    allow(site, Verb.REJECTED)
+    with opened_vault(site) as vault:
         items = vault.read_rejected_identified(_MENDING)
     return tuple(_shown(item, with_name=True) for item in items)
 

@@ -11,8 +11,10 @@ from appliance.clinical.extraction.scrubbing import discard_drafts, recover, scr
 from appliance.clinical.vault.store import Vault
 from appliance.errors import BadInput
 from appliance.gate.patients.writing import write_index
+from appliance.records.access import Verb
 from appliance.records.identifiers import NoteId
 from appliance.settings.keys import Purpose
+from appliance.workflows.access import allow
 from appliance.workflows.fingerprints import forget_patient
 from appliance.workflows.ingest import opened_vault
 from appliance.workflows.patients import INDEX
@@ -64,7 +66,9 @@ class Erasure:
 
 def count(root: Path) -> dict[str, int]:
     """Count of notes by kind."""
-    with opened_vault(open_site(root)) as vault:
+    site = open_site(root)
+    allow(site, Verb.COUNT)
+    with opened_vault(site) as vault:
         return vault.count()
 
 
@@ -80,7 +84,9 @@ def show(root: Path, note_id: str, reason: str, *, with_text: bool) -> NoteView:
     Raises:
         BadInput: No such note, or no proper reason.
     """
-    with opened_vault(open_site(root)) as vault:
+    site = open_site(root)
+    allow(site, Verb.SHOW_TEXT if with_text else Verb.SHOW)
+    with opened_vault(site) as vault:
         own = NoteId(note_id) if _OWN_ID.fullmatch(note_id) else vault.note_id_of(note_id)
         [note] = vault.read_identified([own], reason)
     return NoteView(
@@ -111,6 +117,7 @@ def erase(root: Path, patient_source_id: str, *, dry_run: bool = False) -> Erasu
         NoSpace: The disk is full; run it again.
     """
     site = open_site(root)
+    allow(site, Verb.ERASE, patient_source_id, with_second=not dry_run)
     with opened_vault(site) as vault:
         patient_id = vault.patient_id_of(patient_source_id)
         notes = vault.count_of_patient(patient_source_id)

@@ -82,7 +82,7 @@ def check_gone(site, ids, others):
 
 
 def test_an_erased_patient_is_nowhere_in_the_site(site):
-    """Findings are counted anew, exports that held the patient are gone, others' stay as they are."""
+    """Findings are counted anew, exports that held the patient gone, the others' as they were."""
     ids, others = notes_of(site, GONE), notes_of(site, STAYS)
     before = {name: rows(site, name)[1] for name in ("parquet", "jsonl")}
 
