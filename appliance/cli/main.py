@@ -37,6 +37,7 @@ COMMANDS: Final = {
     "benchmark": ("appliance.cli.benchmark:benchmark", "Measure the product on public corpora."),
     "extract": ("appliance.cli.extract:extract", "Run an adapter over all notes in the vault."),
     "findings": ("appliance.cli.findings:findings", "Export and count findings."),
+    "keys": ("appliance.cli.keys:keys", "Change the site's keys."),
     "access": ("appliance.cli.access:access", "Approve requests; see what you may do."),
     "model": ("appliance.cli.model:model", "Import, list and serve base models."),
     "gateway": ("appliance.cli.gateway:gateway", "Serve and open the one door to a provider."),

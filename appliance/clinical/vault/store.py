@@ -2,16 +2,20 @@
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from appliance.clinical.vault.database import database_errors, open_database, transaction
+from appliance.clinical.vault.database import database_errors, transaction
+from appliance.clinical.vault.keyring import Keyring, read_keyring
 from appliance.clinical.vault.people import People
-from appliance.clinical.vault.sealing import Sealed, derive_keys, mark, seal, unseal
-from appliance.errors import BadInput, KeyMismatch
+from appliance.clinical.vault.rotation import GENERATION, open_rotating
+from appliance.clinical.vault.sealing import Sealed, mark, seal, unseal
+from appliance.errors import BadInput, IntegrityError, KeyMismatch
 from appliance.records.events import Recorder
 from appliance.records.identifiers import Digest, NoteId, PatientId
 from appliance.records.notes import (
@@ -52,6 +56,8 @@ class SealReport:
 class Vault(People):
     """One site's vault, open. Several processes may hold it open at once."""
 
+    _reread: "Callable[[], Keyring] | None" = None
+
     @classmethod
     def open(cls, directory: Path, key: bytes, pseudonym_key: bytes, recorder: Recorder) -> "Vault":
         """The vault in `directory`; an empty one is made where there is none.
@@ -66,8 +72,9 @@ class Vault(People):
             KeyMismatch: It was made with another key, of either kind.
             NoSpace: The disk is full.
         """
-        keys = derive_keys(key)
-        vault = cls(open_database(directory, keys.database), keys, pseudonym_key, recorder)
+        keyring = read_keyring(directory, key)
+        vault = cls(open_rotating(directory, keyring), keyring.keys, pseudonym_key, recorder)
+        vault._reread = partial(read_keyring, directory, key)
         vault._check_pseudonym_key()
         return vault
 
@@ -162,6 +169,7 @@ class Vault(People):
             row[0]: (int(row[5]), bytes(row[6])) for row in self._rows("note_id", "notes", ids)
         }
         new = changed = 0
+        self._keep_up()
         for note_id, note in zip(ids, chunk, strict=True):
             version, before = known.get(note_id, (0, b""))
             now = self._mark(note)
@@ -204,14 +212,34 @@ class Vault(People):
 
     def _open_note(self, row: tuple[Any, ...]) -> Note:
         note_id, _, patient_id, kind, written_on, version, _, wrapped_key, body = row
-        text = unseal(
-            Sealed(bytes(wrapped_key), bytes(body)),
-            NoteId(note_id),
-            int(version),
-            self._keys.wrapping,
-        )
+        text = self._unseal(Sealed(bytes(wrapped_key), bytes(body)), NoteId(note_id), int(version))
         owner = None if patient_id is None else PatientId(patient_id)
         return Note(NoteId(note_id), owner, kind, written_on, text)
+
+    def _unseal(self, sealed: Sealed, note_id: NoteId, version: int) -> str:
+        """The text, under whichever wrapping key; read again if another process changed them."""
+        for key in (self._keys.wrapping, *self._keys.older):
+            with suppress(IntegrityError):
+                return unseal(sealed, note_id, version, key)
+        before = self._keys.generation
+        if self._reread is not None:
+            self._keys = self._reread().keys
+        if self._keys.generation == before:
+            # Once more, for its words.
+            return unseal(sealed, note_id, version, self._keys.wrapping)
+        return self._unseal(sealed, note_id, version)
+
+    def _keep_up(self) -> None:
+        """Inside a transaction that writes: the wrapping key is the one that new notes are to have.
+
+        Raises:
+            KeyMismatch: It was changed, and this process has no key to read which it is.
+        """
+        row = self._connection.execute(
+            "SELECT value FROM facts WHERE name = ?", (GENERATION,)
+        ).fetchone()
+        if self._reread is not None and row and int(row[0]) != self._keys.generation:
+            self._keys = self._reread().keys
 
     def _check_pseudonym_key(self) -> None:
         expected = pseudonym(self._pseudonym_key, "check", "vault").encode()
