@@ -24,6 +24,7 @@ from appliance.cli.options import PathType, dry_run_option, json_option, site_op
     type=PathType(dir_okay=False),
     help="Table of concepts (concept, name, synonyms) that findings are linked to.",
 )
+@click.option("--cohort", default="", help="Only notes of that cohort (`notes search`).")
 @site_option
 @json_option
 @dry_run_option
@@ -32,6 +33,7 @@ def extract(
     out: str,
     output_format: str,
     vocabulary: Path | None,
+    cohort: str,
     site: Path,
     as_json: bool,
     dry_run: bool,
@@ -47,7 +49,12 @@ def extract(
 
     if dry_run:
         plan = workflow.plan_extraction(
-            site, adapter=adapter, out=out, output_format=output_format, vocabulary=vocabulary
+            site,
+            adapter=adapter,
+            out=out,
+            output_format=output_format,
+            vocabulary=vocabulary,
+            cohort=cohort,
         )
         if as_json:
             render.emit_json(plan)
@@ -63,6 +70,7 @@ def extract(
         out=out,
         output_format=output_format,
         vocabulary=vocabulary,
+        cohort=cohort,
         progress=render.Bars(),
     )
     if as_json:

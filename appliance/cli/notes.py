@@ -1,4 +1,4 @@
-"""`appliance notes`: import, rejected, count, show, erase."""
+"""`appliance notes`: import, rejected, count, show, search, erase."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -161,6 +161,63 @@ def erase(patient: str, yes: bool, site: Path, as_json: bool, dry_run: bool) -> 
     columns = ("patient", "notes", "findings", "exports")
     row = (erased.patient_id, erased.notes, erased.findings, erased.exports)
     render.emit_table(title, columns, [row])
+
+
+@notes.command()
+@click.argument("words")
+@click.option("--reason", required=True, help="Why: a word or a few, e.g. cohort finding.")
+@click.option("--kind", help="Only notes of that kind.")
+@click.option("--since", default="", help="Only notes of that day or later, YYYY-MM-DD.")
+@click.option("--until", default="", help="Only notes of that day or earlier.")
+@click.option("--cohort", "within", default="", help="Only notes of that cohort.")
+@click.option("--save-cohort", "cohort", default="", help="Keep all that is found under this name.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(0, 10_000))
+@click.option("--show-text", is_flag=True, help="Show words around the first hit.")
+@site_option
+@json_option
+def search(
+    words: str,
+    reason: str,
+    kind: str | None,
+    since: str,
+    until: str,
+    within: str,
+    cohort: str,
+    limit: int,
+    show_text: bool,
+    site: Path,
+    as_json: bool,
+) -> None:
+    """Find notes that hold WORDS: words, "a phrase", a OR b, a NOT b, begin*.
+
+    Shown are ids, kinds and dates; words of a note only with --show-text. The ledger keeps the
+    reason, not what was searched for. The first search after an import reads the new notes.
+    """
+    from appliance.workflows.search import search as search_notes
+
+    result = search_notes(
+        site,
+        words,
+        "-".join(reason.lower().split()),
+        render.Bars(),
+        kind=kind,
+        since=since,
+        until=until,
+        within=within,
+        cohort=cohort,
+        limit=limit,
+        with_text=show_text,
+    )
+    if as_json:
+        render.emit_json(result)
+        return
+    columns = ("note", "patient", "kind", "date", *(("words",) if show_text else ()))
+    rows = [
+        (one.note_id, one.patient_id or "", one.kind, one.written_on, one.snippet or "")
+        for one in result.shown
+    ]
+    title = f"{result.notes} notes of {result.patients} patients"
+    render.emit_table(title, columns, [row[: len(columns)] for row in rows])
 
 
 def _place(item: "RejectedItem") -> str:

@@ -30,6 +30,7 @@ from appliance.settings.names import check_name
 from appliance.settings.site import SitePaths
 from appliance.settings.site_file import SiteSettings
 from appliance.workflows.access import allow
+from appliance.workflows.cohorts import read_cohort
 from appliance.workflows.ingest import opened_vault
 from appliance.workflows.site import Site, open_site
 
@@ -69,6 +70,7 @@ def extract(
     out: str,
     output_format: str = "parquet",
     vocabulary: Path | None = None,
+    cohort: str = "",
     progress: Progress,
 ) -> FindingsCard:
     """Findings of every note in the vault are at `SITE/findings/OUT`.
@@ -79,6 +81,7 @@ def extract(
         out: Name of the findings.
         output_format: "parquet" or "jsonl".
         vocabulary: A table of concepts and names that findings are linked to.
+        cohort: Only of the notes of that cohort; "" for all.
         progress: Told of every block.
 
     Raises:
@@ -88,7 +91,7 @@ def extract(
     """
     site = open_site(root)
     allow(site, Verb.EXTRACT)
-    job = _prepare(site, adapter, out, output_format, vocabulary)
+    job = _prepare(site, adapter, out, output_format, vocabulary, cohort)
     # Before Ray is started: seconds for an answer that is known.
     done = find_finished(site.paths.findings / out, job.plan)
     if done is not None:
@@ -149,6 +152,7 @@ def plan_extraction(
     out: str,
     output_format: str = "parquet",
     vocabulary: Path | None = None,
+    cohort: str = "",
 ) -> ExtractionPlan:
     """What `extract` would do; nothing is read but ids, nothing is written.
 
@@ -156,7 +160,7 @@ def plan_extraction(
         BadInput: No such adapter, no notes, or other findings under that name.
     """
     site = open_site(root)
-    plan = _prepare(site, adapter, out, output_format, vocabulary).plan
+    plan = _prepare(site, adapter, out, output_format, vocabulary, cohort).plan
     done = check_free(site.paths.findings / out, plan)
     return ExtractionPlan(
         out, adapter, plan.notes, plan.output.value, plan.digest, done is not None
@@ -164,7 +168,12 @@ def plan_extraction(
 
 
 def _prepare(
-    site: Site, adapter: str, out: str, output_format: str, vocabulary: Path | None = None
+    site: Site,
+    adapter: str,
+    out: str,
+    output_format: str,
+    vocabulary: Path | None = None,
+    cohort: str = "",
 ) -> _Job:
     check_name(adapter, "an adapter", "--adapter")
     check_name(out, "findings", "--out")
@@ -174,6 +183,11 @@ def _prepare(
     base = ModelStore(site.paths.models).resolve(card.base)
     with opened_vault(site) as vault:
         note_ids, source_digest = vault.note_ids(), vault.digest()
+    if cohort:
+        chosen = read_cohort(site, cohort)
+        there = frozenset(note_ids)
+        note_ids = [note_id for note_id in chosen.note_ids if note_id in there]
+        source_digest = Digest(f"{source_digest}:{chosen.digest}")
     plan = Plan(
         adapter=adapter,
         adapter_digest=digest,

@@ -15,6 +15,7 @@ from appliance.records.access import Verb
 from appliance.records.identifiers import NoteId
 from appliance.settings.keys import Purpose
 from appliance.workflows.access import allow
+from appliance.workflows.cohorts import forget_notes
 from appliance.workflows.fingerprints import forget_patient
 from appliance.workflows.ingest import opened_vault
 from appliance.workflows.patients import INDEX
@@ -132,6 +133,7 @@ def erase(root: Path, patient_source_id: str, *, dry_run: bool = False) -> Erasu
             return Erasure(patient_id, notes, is_dry_run=True)
         note_ids = frozenset(vault.begin_erasure(patient_source_id))
         findings, exports = _scrub_findings(site, note_ids)
+        forget_notes(site, note_ids)
         erased = vault.erase_patient(patient_source_id)
         # After the vault: killed in between, the index still knows the patient, and denies more
         # than it must. The other way round it would know too little.

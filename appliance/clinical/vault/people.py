@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from appliance.clinical.intake.rejections import Place, Reason, Rejected
 from appliance.clinical.vault.database import database_errors, transaction
 from appliance.clinical.vault.opened import OpenVault
+from appliance.clinical.vault.words import forget, squeeze
 from appliance.records.identifiers import NoteId, PatientId
 from appliance.records.notes import PatientIdentifier, RegisteredPatient, SourcePatient
 
@@ -123,6 +124,12 @@ class People(OpenVault):
         patient_id = self.patient_id_of(patient_source_id)
         with database_errors():
             with transaction(self._connection):
+                ids = self._connection.execute(
+                    "SELECT note_id FROM notes WHERE patient_id = ?", (patient_id,)
+                ).fetchall()
+                forget(self._connection, [row[0] for row in ids])
+                if ids:
+                    squeeze(self._connection)
                 owned = "(SELECT note_id FROM notes WHERE patient_id = ?)"
                 self._connection.execute(
                     f"DELETE FROM bodies WHERE note_id IN {owned}",  # noqa: S608 - fixed text

@@ -15,6 +15,7 @@ from appliance.clinical.vault.keyring import Keyring, read_keyring
 from appliance.clinical.vault.people import People
 from appliance.clinical.vault.rotation import GENERATION, open_rotating
 from appliance.clinical.vault.sealing import Sealed, mark, seal, unseal
+from appliance.clinical.vault.words import Hit, Where, find, index_batch, left_to_index
 from appliance.errors import BadInput, IntegrityError, KeyMismatch
 from appliance.records.events import Recorder
 from appliance.records.identifiers import Digest, NoteId, PatientId
@@ -162,6 +163,30 @@ class Vault(People):
                 "Give the id that the export or a finding names.",
             )
         return [found[note_id] for note_id in note_ids]
+
+    def left_to_index(self) -> int:
+        """Count of notes that a search would not find yet."""
+        return left_to_index(self._connection)
+
+    def index_some(self, reason: str) -> int:
+        """Some more notes can be found; their count, 0 when all can.
+
+        Raises:
+            BadInput: The reason is none.
+        """
+        return index_batch(
+            self._connection,
+            lambda ids: [note.text for note in self.read_identified(ids, reason)] if ids else [],
+        )
+
+    def find_identified(self, expression: str, where: Where, reason: str) -> list[Hit]:
+        """Notes that hold the words, by id; the ledger was told why, and not which words.
+
+        Raises:
+            BadInput: The reason or the expression is none.
+        """
+        self._record_read("vault.searched", sum(self.count().values()), reason)
+        return find(self._connection, expression, where)
 
     def _seal_chunk(self, chunk: Sequence[SourceNote]) -> SealReport:
         ids = [self.note_id_of(note.source_id) for note in chunk]
