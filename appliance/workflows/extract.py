@@ -223,15 +223,9 @@ def make_labelling(
     max_tokens: int,
     vocabulary: Path | None = None,
 ) -> NoteLabelling:
-    """The vault and the adapter, opened in the worker that calls this.
-
-    The keys are read here and not passed in: what is passed in goes through Ray's object store.
-    """
+    """The vault and the adapter, opened in the worker that calls this."""
     paths = SitePaths(root)
-    keys = FileKeys(paths.keys)
-    vault = Vault.open(
-        paths.vault, keys.key(Purpose.VAULT), keys.key(Purpose.PSEUDONYM), _RecordedByDriver()
-    )
+    vault = open_worker_vault(root)
     learning = settings.learning
     labeller = AdapterLabeller.load(
         adapter,
@@ -247,6 +241,18 @@ def make_labelling(
         labeller,
         ContextEngine(load_assertion(paths.policies)),
         None if vocabulary is None else read_vocabulary(vocabulary),
+    )
+
+
+def open_worker_vault(root: Path) -> Vault:
+    """The vault, opened in a worker: it may read notes and do nothing else.
+
+    The keys are read here and not passed in: what is passed in goes through Ray's object store.
+    """
+    paths = SitePaths(root)
+    keys = FileKeys(paths.keys)
+    return Vault.open(
+        paths.vault, keys.key(Purpose.VAULT), keys.key(Purpose.PSEUDONYM), _RecordedByDriver()
     )
 
 
