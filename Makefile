@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test check coverage format clean bench-clinical bench-intake bench-gate bench-gate-clean bench-gate-evasion bench-gate-index bench-gate-speed bench-gateway bench-learning bench-ledger bench-quality
+.PHONY: install demo test check coverage format clean bench-clinical bench-intake bench-linking bench-gate bench-gate-clean bench-gate-evasion bench-gate-index bench-gate-speed bench-gateway bench-learning bench-ledger bench-quality
 
 install: $(STAMP)
 
@@ -78,6 +78,9 @@ bench-clinical: install
 
 bench-intake: install
 	$(BIN)/python -m tests.benchmarks.bench_intake
+
+bench-linking: install
+	$(BIN)/python -m tests.benchmarks.bench_linking
 
 format: install
 	$(BIN)/ruff format .

@@ -16,8 +16,12 @@ from typing import Final
 from appliance.errors import BadInput
 from appliance.records.findings import Link, LinkReason
 
-NEAR_ENOUGH: Final = 0.90
-"""Least similarity of a concept that is not named exactly."""
+NEAR_ENOUGH: Final = 0.95
+"""Least similarity of a concept that is not named exactly.
+
+By `bench_linking` on MeSH: at 0.95 it links 2 of 626 names of concepts that the vocabulary lacks, at
+0.90 it linked 40; of 425 synonyms that it lacks it links 372, 371 of them rightly.
+"""
 
 MARGIN: Final = 0.02
 """By how much the next concept must be further away."""
@@ -26,6 +30,8 @@ MARGIN: Final = 0.02
 _SHORTEST_NEAR: Final = 6
 _REMEMBERED: Final = 100_000
 _NEIGHBOURS: Final = 8
+_LONGEST_MARK: Final = 2
+_ROMAN: Final = re.compile(r"[ivx]+[a-e]?")
 _CONCEPT: Final = (
     "concept",
     "concept_id",
@@ -87,7 +93,10 @@ class Linker:
             score_cutoff=100 * (NEAR_ENOUGH - MARGIN),
         )
         # Equally near names in the order of the alphabet: the answer must not depend on a sort.
-        found.sort(key=lambda one: (-one[1], one[0]))
+        found = sorted(
+            (one for one in found if _marks(one[0]) == _marks(name)),
+            key=lambda one: (-one[1], one[0]),
+        )
         if not found or found[0][1] < 100 * NEAR_ENOUGH:
             return Link("", round(found[0][1] / 100, 4) if found else 0.0, LinkReason.UNKNOWN)
         best = round(found[0][1] / 100, 4)
@@ -100,6 +109,15 @@ class Linker:
         if len(rivals) > 1:
             return Link("", best, LinkReason.AMBIGUOUS)
         return Link(rivals.pop(), best, LinkReason.NEAR)
+
+
+def _marks(name: str) -> list[str]:
+    """Words by which names differ that are otherwise alike: "type 2", "factor IX"."""
+    return sorted(
+        word
+        for word in name.split()
+        if len(word) <= _LONGEST_MARK or any(map(str.isdigit, word)) or _ROMAN.fullmatch(word)
+    )
 
 
 def read_vocabulary(path: Path) -> Linker:
