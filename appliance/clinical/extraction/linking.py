@@ -19,8 +19,8 @@ from appliance.records.findings import Link, LinkReason
 NEAR_ENOUGH: Final = 0.95
 """Least similarity of a concept that is not named exactly.
 
-By `bench_linking` on MeSH: at 0.95 it links 2 of 626 names of concepts that the vocabulary lacks, at
-0.90 it linked 40; of 425 synonyms that it lacks it links 372, 371 of them rightly.
+By `bench_linking` on MeSH: at 0.95 two of 626 names of concepts that the vocabulary lacks are
+linked, at 0.90 forty were; of 425 synonyms that it lacks 372 are, 371 of them rightly.
 """
 
 MARGIN: Final = 0.02
