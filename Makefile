@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test check coverage format clean bench-gate bench-gate-clean bench-gate-evasion bench-gate-index bench-gate-speed bench-gateway bench-learning bench-ledger bench-quality
+.PHONY: install demo test check coverage format clean bench-clinical bench-intake bench-linking bench-gate bench-gate-clean bench-gate-evasion bench-gate-index bench-gate-speed bench-gateway bench-learning bench-ledger bench-quality
 
 install: $(STAMP)
 
@@ -74,6 +74,16 @@ bench-gateway: install
 
 bench-ledger: install
 	$(BIN)/python -m pytest -s tests/benchmarks/bench_ledger.py
+
+# What a note costs from export to finding, at 1,000, 10,000 and 100,000 notes: make bench-clinical NOTES=1000
+bench-clinical: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.bench_clinical $(NOTES)
+
+bench-intake: install
+	$(BIN)/python -m tests.benchmarks.bench_intake
+
+bench-linking: install
+	$(BIN)/python -m tests.benchmarks.bench_linking
 
 format: install
 	$(BIN)/ruff format .

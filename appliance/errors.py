@@ -8,6 +8,7 @@
     │   └── NoSpace                    10   the disk is full
     ├── PrivacyError                    5   privacy said no: never retried, never caught to go on
     │   ├── Denied                      5   the gate found, or could not rule out, an identifier
+    │   ├── Forbidden                   5   the person who asks may not, or not alone
     │   ├── ClearanceInvalid            5   a stamp is missing, forged, spent or out of date
     │   └── DetectorFailed              5   a detector raised, hung or was not loaded
     ├── BackendError                    6   a model server failed
@@ -86,6 +87,10 @@ class PrivacyError(ApplianceError):
 
 class Denied(PrivacyError):
     """The gate found, or could not rule out, an identifier."""
+
+
+class Forbidden(PrivacyError):
+    """The person who asks may not, or not alone."""
 
 
 class ClearanceInvalid(PrivacyError):

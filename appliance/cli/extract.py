@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from appliance.cli import render
-from appliance.cli.options import dry_run_option, json_option, site_option
+from appliance.cli.options import PathType, dry_run_option, json_option, site_option
 
 
 @click.command()
@@ -20,6 +20,12 @@ from appliance.cli.options import dry_run_option, json_option, site_option
     show_default=True,
     help="In what the findings are written.",
 )
+@click.option(
+    "--vocabulary",
+    type=PathType(dir_okay=False),
+    help="Table of concepts (concept, name, synonyms) that findings are linked to.",
+)
+@click.option("--cohort", default="", help="Only notes of that cohort (`notes search`).")
 @site_option
 @json_option
 @dry_run_option
@@ -28,20 +34,30 @@ def extract(
     task: str | None,
     out: str,
     output_format: str,
+    vocabulary: Path | None,
+    cohort: str,
     site: Path,
     as_json: bool,
     dry_run: bool,
 ) -> None:
     """Run an adapter over all notes in the vault.
 
-    Findings hold offsets, never text. A note that fails is in the quarantine, and counted. Run
-    again after an interruption, it goes on where it was.
+    Findings hold offsets, never text: of the entity, and of the words that say that it is negated,
+    historical, of the family, hypothetical or uncertain (policies/assertion.toml). A note
+    that fails is in the quarantine, and counted. Run again after an interruption, it goes on where
+    it was.
     """
     from appliance.workflows import extract as workflow
 
     if dry_run:
         plan = workflow.plan_extraction(
-            site, adapter=adapter, task=task, out=out, output_format=output_format
+            site,
+            adapter=adapter,
+            task=task,
+            out=out,
+            output_format=output_format,
+            vocabulary=vocabulary,
+            cohort=cohort,
         )
         if as_json:
             render.emit_json(plan)
@@ -57,6 +73,8 @@ def extract(
         task=task,
         out=out,
         output_format=output_format,
+        vocabulary=vocabulary,
+        cohort=cohort,
         progress=render.Bars(),
     )
     if as_json:
@@ -64,5 +82,7 @@ def extract(
         return
     rows = [("notes", card.notes), ("notes with findings", card.notes_with_findings)]
     rows += [(f"findings: {label}", count) for label, count in card.labels.items()]
+    rows += [(kind, count) for kind, count in card.assertions.items()]
+    rows += [(f"concept: {reason}", count) for reason, count in card.linked.items()]
     rows += [(f"quarantined: {kind}", count) for kind, count in card.quarantined.items()]
     render.emit_table(f"Findings {card.name}", ("", "count"), rows)

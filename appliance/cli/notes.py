@@ -1,4 +1,4 @@
-"""`appliance notes`: import, rejected, count, show, erase."""
+"""`appliance notes`: import, rejected, count, show, search, erase."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,22 +20,46 @@ def notes() -> None:
 
 @notes.command("import")
 @click.argument("paths", nargs=-1, required=True, type=PathType())
+@click.option(
+    "--map",
+    "mapping",
+    multiple=True,
+    metavar="FIELD=COLUMN,...",
+    help="Which column of a table is id, text, patient, kind, date; or a .toml that says so.",
+)
+@click.option("--encoding", help="Of bytes that declare none and are no UTF-8, e.g. windows-1252.")
 @click.option("--show-names", is_flag=True, help="Name rejected files; a name can be a patient's.")
 @site_option
 @json_option
 @dry_run_option
 def import_(
-    paths: tuple[Path, ...], show_names: bool, site: Path, as_json: bool, dry_run: bool
+    paths: tuple[Path, ...],
+    mapping: tuple[str, ...],
+    encoding: str | None,
+    show_names: bool,
+    site: Path,
+    as_json: bool,
+    dry_run: bool,
 ) -> None:
-    """Seal the notes of files and folders (.txt, .jsonl, .csv) in the vault.
+    """Seal the notes of files and folders in the vault.
 
-    What is no note is counted by reason and stops nothing. The same note twice is one note.
+    Text and PDF; FHIR R4 (.json, .ndjson); HL7 v2 (.hl7: MDM, ORU); C-CDA (.xml); tables (.jsonl,
+    .csv, .tsv, .parquet). What is no note is counted by reason and stops nothing. The same note
+    twice is one note.
     Rejected items are told by number: the path as named here, the file below it in name order,
-    the line. Their names are kept in the vault: see `appliance notes rejected`.
+    the line or entry. Their names are kept in the vault: see `appliance notes rejected`.
     """
     from appliance.workflows.ingest import import_notes
 
-    report = import_notes(site, paths, render.Bars(), dry_run=dry_run, with_names=show_names)
+    report = import_notes(
+        site,
+        paths,
+        render.Bars(),
+        mapping=mapping,
+        encoding=encoding,
+        dry_run=dry_run,
+        with_names=show_names,
+    )
     for item in report.first_rejected:
         render.say(f"rejected: {_place(item)}: {item.reason}")
     if more := sum(report.rejected.values()) - len(report.first_rejected):
@@ -44,6 +68,7 @@ def import_(
         render.emit_json(report)
         return
     rows = [("new", report.new), ("changed", report.changed), ("known", report.known)]
+    rows += [(f"in {name}", count) for name, count in report.encodings.items()]
     rows += [(f"rejected: {reason}", count) for reason, count in report.rejected.items()]
     render.emit_table("Would be imported" if dry_run else "Imported", ("notes", "count"), rows)
 
@@ -116,7 +141,7 @@ def show(note_id: str, reason: str, show_text: bool, site: Path, as_json: bool) 
 @json_option
 @dry_run_option
 def erase(patient: str, yes: bool, site: Path, as_json: bool, dry_run: bool) -> None:
-    """Erase a patient's notes and identifiers for good; an event stays.
+    """Erase a patient's notes, identifiers and findings for good; an event stays.
 
     Asks first. Any answer but yes, and none at all, erases nothing and ends with exit code 2: a
     script that goes on after 0 must not take it for an erasure.
@@ -133,7 +158,66 @@ def erase(patient: str, yes: bool, site: Path, as_json: bool, dry_run: bool) -> 
         render.emit_json(erased)
         return
     title = "Would be erased" if dry_run else "Erased"
-    render.emit_table(title, ("patient", "notes"), [(erased.patient_id, erased.notes)])
+    columns = ("patient", "notes", "findings", "exports")
+    row = (erased.patient_id, erased.notes, erased.findings, erased.exports)
+    render.emit_table(title, columns, [row])
+
+
+@notes.command()
+@click.argument("words")
+@click.option("--reason", required=True, help="Why: a word or a few, e.g. cohort finding.")
+@click.option("--kind", help="Only notes of that kind.")
+@click.option("--since", default="", help="Only notes of that day or later, YYYY-MM-DD.")
+@click.option("--until", default="", help="Only notes of that day or earlier.")
+@click.option("--cohort", "within", default="", help="Only notes of that cohort.")
+@click.option("--save-cohort", "cohort", default="", help="Keep all that is found under this name.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(0, 10_000))
+@click.option("--show-text", is_flag=True, help="Show words around the first hit.")
+@site_option
+@json_option
+def search(
+    words: str,
+    reason: str,
+    kind: str | None,
+    since: str,
+    until: str,
+    within: str,
+    cohort: str,
+    limit: int,
+    show_text: bool,
+    site: Path,
+    as_json: bool,
+) -> None:
+    """Find notes that hold WORDS: words, "a phrase", a OR b, a NOT b, begin*.
+
+    Shown are ids, kinds and dates; words of a note only with --show-text. The ledger keeps the
+    reason, not what was searched for. The first search after an import reads the new notes.
+    """
+    from appliance.workflows.search import search as search_notes
+
+    result = search_notes(
+        site,
+        words,
+        "-".join(reason.lower().split()),
+        render.Bars(),
+        kind=kind,
+        since=since,
+        until=until,
+        within=within,
+        cohort=cohort,
+        limit=limit,
+        with_text=show_text,
+    )
+    if as_json:
+        render.emit_json(result)
+        return
+    columns = ("note", "patient", "kind", "date", *(("words",) if show_text else ()))
+    rows = [
+        (one.note_id, one.patient_id or "", one.kind, one.written_on, one.snippet or "")
+        for one in result.shown
+    ]
+    title = f"{result.notes} notes of {result.patients} patients"
+    render.emit_table(title, columns, [row[: len(columns)] for row in rows])
 
 
 def _place(item: "RejectedItem") -> str:

@@ -15,6 +15,7 @@ class SourceNote:
         kind: Type of note in the hospital's words, e.g. "discharge-summary"; "" when unknown.
         written_on: ISO 8601 date, or "" when unknown.
         text: The note, newline-normalised, otherwise as exported.
+        encoding: In what its bytes were: a character set, "xml" or "pdf".
     """
 
     source_id: str = field(repr=False)
@@ -22,6 +23,7 @@ class SourceNote:
     kind: str
     written_on: str = field(repr=False)
     text: str = field(repr=False)
+    encoding: str = "utf-8"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,19 @@
-"""`policies/disclosure.toml`: from which count on a number is shown outside."""
+"""`policies/disclosure.toml`: what may leave the site, and from which count on."""
 
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from appliance.errors import BadInput
 from appliance.settings.validation import explain
 
-FILE = "disclosure.toml"
-_Leave = Literal["never", "after-audit"]
+FILE: Final = "disclosure.toml"
+_HELP: Final = "Mend it, or copy the one that ships with the product."
+
+Leave = Literal["never", "after-audit"]
 
 
 class _Strict(BaseModel):
@@ -18,15 +21,15 @@ class _Strict(BaseModel):
 
 
 class _Leaves(_Strict):
-    notes: _Leave
-    findings: _Leave
-    adapters: _Leave
-    corpora: _Leave
-    reports: _Leave
+    notes: Leave
+    findings: Leave
+    adapters: Leave
+    corpora: Leave
+    reports: Leave
 
 
 class _Counts(_Strict):
-    smallest: int = Field(ge=1)
+    smallest: int = Field(ge=2)
 
 
 class _File(_Strict):
@@ -35,21 +38,30 @@ class _File(_Strict):
     counts: _Counts
 
 
-def smallest_count(policies: Path) -> int:
-    """The smallest count, besides 0, that a page for people outside may show.
+@dataclass(frozen=True, slots=True)
+class Disclosure:
+    """What may leave the site.
 
-    Args:
-        policies: Directory of the policies in force.
+    Attributes:
+        smallest: A count of patients below this is kept back.
+    """
+
+    smallest: int
+
+
+def load_disclosure(policies: Path) -> Disclosure:
+    """The rules of a site.
 
     Raises:
-        BadInput: The file is not there or not well-formed; names the key.
+        BadInput: The file is missing or broken.
     """
     path = policies / FILE
     try:
-        return _File.model_validate(tomllib.loads(path.read_text("utf-8"))).counts.smallest
+        parsed = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise BadInput(f"{path} can't be read: {error.strerror}.", _HELP) from None
     except ValidationError as error:
-        raise BadInput(f"{FILE}: {explain(error)}.", "Mend or remove that key.") from None
-    except (OSError, ValueError):
-        raise BadInput(
-            f"{FILE} can't be read, or is not valid TOML.", "Restore it from the product's own."
-        ) from None
+        raise BadInput(f"{path}: {explain(error)}.", _HELP) from None
+    except ValueError:
+        raise BadInput(f"{path} is no TOML.", _HELP) from None
+    return Disclosure(parsed.counts.smallest)

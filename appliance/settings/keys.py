@@ -49,38 +49,75 @@ class FileKeys:
 
     def key(self, purpose: Purpose) -> bytes:
         """The 32 bytes in `PURPOSE.key`."""
-        path = self._directory / f"{purpose}.key"
-        try:
-            with path.open("rb") as file:
-                mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-                content = file.read(KEY_BYTES + 1)
-        except OSError as error:
-            raise SiteError(
-                f"The {purpose} key can't be read: {error.strerror}.",
-                "Restore the site's keys directory from its backup.",
-            ) from None
-        if mode & 0o077:
-            raise KeyMismatch(
-                f"The {purpose} key is readable by others (mode {mode:04o}).",
-                f"Run `chmod 600 {path}` and find out who could have read it.",
-            )
-        if len(content) != KEY_BYTES:
-            raise KeyMismatch(f"The {purpose} key has a wrong size.", "Restore it from the backup.")
-        return content
+        return _read(self._directory / f"{purpose}.key", purpose)
+
+    def make_next(self, purpose: Purpose) -> bytes:
+        """The 32 bytes in `PURPOSE-next.key`, which is made where there is none."""
+        path = self._next(purpose)
+        if not path.exists():
+            draft = path.with_suffix(".part")
+            draft.unlink(missing_ok=True)
+            _make(draft)
+            draft.rename(path)
+            _sync(self._directory)
+        return _read(path, purpose)
+
+    def has_next(self, purpose: Purpose) -> bool:
+        """Whether there is a key that is to take the place of the present one."""
+        return self._next(purpose).exists()
+
+    def promote_next(self, purpose: Purpose) -> None:
+        """The next key is the present one; the one before is gone."""
+        self._next(purpose).rename(self._directory / f"{purpose}.key")
+        _sync(self._directory)
+
+    def _next(self, purpose: Purpose) -> Path:
+        return self._directory / f"{purpose}-next.key"
+
+
+def _read(path: Path, purpose: Purpose) -> bytes:
+    try:
+        with path.open("rb") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            content = file.read(KEY_BYTES + 1)
+    except OSError as error:
+        raise SiteError(
+            f"The {purpose} key can't be read: {error.strerror}.",
+            "Restore the site's keys directory from its backup.",
+        ) from None
+    if mode & 0o077:
+        raise KeyMismatch(
+            f"The {purpose} key is readable by others (mode {mode:04o}).",
+            f"Run `chmod 600 {path}` and find out who could have read it.",
+        )
+    if len(content) != KEY_BYTES:
+        raise KeyMismatch(f"The {purpose} key has a wrong size.", "Restore it from the backup.")
+    return content
+
+
+def _sync(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def make_keys(directory: Path) -> None:
     """Every purpose has a fresh random key under `directory`; keys that are there stay."""
     for purpose in Purpose:
-        path = directory / f"{purpose}.key"
-        try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            continue
-        with os.fdopen(handle, "wb") as file:
-            file.write(secrets.token_bytes(KEY_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
+        _make(directory / f"{purpose}.key")
+
+
+def _make(path: Path) -> None:
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return
+    with os.fdopen(handle, "wb") as file:
+        file.write(secrets.token_bytes(KEY_BYTES))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def pseudonym(key: bytes, kind: str, value: str) -> str:

@@ -58,6 +58,16 @@ class SitePaths:
         return self.root / "findings"
 
     @property
+    def exports(self) -> Path:
+        """One directory per export of findings; there once there is one."""
+        return self.root / "exports"
+
+    @property
+    def cohorts(self) -> Path:
+        """One file per list of notes; there once there is one."""
+        return self.root / "cohorts"
+
+    @property
     def keys(self) -> Path:
         """Key files, 0600."""
         return self.root / "keys"

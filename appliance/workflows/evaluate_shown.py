@@ -10,7 +10,7 @@ from appliance.records.breakdown import Mistake
 from appliance.records.cards import HeadKind
 from appliance.records.progress import Progress
 from appliance.records.scores import RelationScoreCard, ScoreCard
-from appliance.settings.disclosure import smallest_count
+from appliance.settings.disclosure import load_disclosure
 from appliance.workflows.compare import find_adapter
 from appliance.workflows.evaluate import evaluate
 from appliance.workflows.report.evaluation import render_evaluation
@@ -70,7 +70,7 @@ def evaluate_shown(
         if read_adapter(find_adapter(site, adapter))[0].kind is HeadKind.RELATIONS:
             raise BadInput("There is no page for an adapter of relations.", "Use --json.")
     # Before the work: a policy that can't be read must not cost an hour.
-    smallest = smallest_count(site.paths.policies)
+    smallest = load_disclosure(site.paths.policies).smallest
     if mistakes is not None:
         site.ledger.record("mistakes.shown", {"adapter": adapter})
     card = evaluate(

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from appliance.clinical.assertion.context import ContextEngine
 from appliance.clinical.extraction.formats import OutputFormat
 from appliance.clinical.extraction.labelling import NoteLabelling
+from appliance.clinical.extraction.linking import digest_vocabulary, read_vocabulary
 from appliance.clinical.extraction.parts import FindingsCard, Plan
 from appliance.clinical.extraction.run import NOTES_PER_PART, check_free, find_finished
 from appliance.clinical.extraction.run import extract as extract_ids
@@ -17,14 +19,18 @@ from appliance.errors import ApplianceError, BadInput
 from appliance.learning.adapters import read_adapter, require_kind
 from appliance.learning.basemodels.store import ModelStore
 from appliance.learning.inference.labeller import AdapterLabeller
+from appliance.records.access import Verb
 from appliance.records.cards import HeadKind
 from appliance.records.events import Fact
 from appliance.records.identifiers import Digest, NoteId
 from appliance.records.progress import Progress
+from appliance.settings.assertion import load_assertion
 from appliance.settings.keys import FileKeys, Purpose
 from appliance.settings.names import check_name
 from appliance.settings.site import SitePaths
 from appliance.settings.site_file import SiteSettings
+from appliance.workflows.access import allow
+from appliance.workflows.cohorts import read_cohort
 from appliance.workflows.ingest import opened_vault
 from appliance.workflows.registry import choose_adapter, refuse_retired
 from appliance.workflows.site import Site, open_site
@@ -65,6 +71,8 @@ def extract(
     task: str | None = None,
     out: str,
     output_format: str = "parquet",
+    vocabulary: Path | None = None,
+    cohort: str = "",
     progress: Progress,
 ) -> FindingsCard:
     """Findings of every note in the vault are at `SITE/findings/OUT`.
@@ -74,15 +82,19 @@ def extract(
         adapter: Name of an adapter; None takes the promoted one of the task.
         task: Whose; None where one task alone has a promoted adapter, or one is named.
         out: Name of the findings.
-        output_format: Of the findings.
-        progress: Told of every block of notes.
+        output_format: "parquet" or "jsonl".
+        vocabulary: A table of concepts and names that findings are linked to.
+        cohort: Only of the notes of that cohort; "" for all.
+        progress: Told of every block.
 
     Raises:
-        BadInput: No such adapter, or it is retired, no notes, or other findings under that name.
+        BadInput: No such adapter, or it is retired, no notes, a broken vocabulary or policy, or
+            other findings under that name.
         NoSpace: The disk is full; finished parts are kept.
     """
     site = open_site(root)
-    job = _prepare(site, _named(site, adapter, task), out, output_format)
+    allow(site, Verb.EXTRACT)
+    job = _prepare(site, _named(site, adapter, task), out, output_format, vocabulary, cohort)
     # Before Ray is started: seconds for an answer that is known.
     done = find_finished(site.paths.findings / out, job.plan)
     if done is not None:
@@ -143,6 +155,8 @@ def plan_extraction(
     task: str | None = None,
     out: str,
     output_format: str = "parquet",
+    vocabulary: Path | None = None,
+    cohort: str = "",
 ) -> ExtractionPlan:
     """What `extract` would do; nothing is read but ids, nothing is written.
 
@@ -150,7 +164,8 @@ def plan_extraction(
         BadInput: No such adapter, no notes, or other findings under that name.
     """
     site = open_site(root)
-    plan = _prepare(site, _named(site, adapter, task), out, output_format).plan
+    name = _named(site, adapter, task)
+    plan = _prepare(site, name, out, output_format, vocabulary, cohort).plan
     done = check_free(site.paths.findings / out, plan)
     return ExtractionPlan(
         out, plan.adapter, plan.notes, plan.output.value, plan.digest, done is not None
@@ -165,7 +180,14 @@ def _named(site: Site, adapter: str | None, task: str | None) -> str:
     return adapter
 
 
-def _prepare(site: Site, adapter: str, out: str, output_format: str) -> _Job:
+def _prepare(
+    site: Site,
+    adapter: str,
+    out: str,
+    output_format: str,
+    vocabulary: Path | None = None,
+    cohort: str = "",
+) -> _Job:
     check_name(adapter, "an adapter", "--adapter")
     check_name(out, "findings", "--out")
     directory = site.paths.adapters / adapter
@@ -175,6 +197,11 @@ def _prepare(site: Site, adapter: str, out: str, output_format: str) -> _Job:
     base = ModelStore(site.paths.models).resolve(card.base)
     with opened_vault(site) as vault:
         note_ids, source_digest = vault.note_ids(), vault.digest()
+    if cohort:
+        chosen = read_cohort(site, cohort)
+        there = frozenset(note_ids)
+        note_ids = [note_id for note_id in chosen.note_ids if note_id in there]
+        source_digest = Digest(f"{source_digest}:{chosen.digest}")
     plan = Plan(
         adapter=adapter,
         adapter_digest=digest,
@@ -184,25 +211,35 @@ def _prepare(site: Site, adapter: str, out: str, output_format: str) -> _Job:
         notes_per_block=site.settings.extraction.notes_per_block,
         notes_per_part=NOTES_PER_PART,
         output=OutputFormat(output_format),
+        rules_digest=load_assertion(site.paths.policies).digest,
+        vocabulary_digest="" if vocabulary is None else digest_vocabulary(vocabulary),
     )
+    if vocabulary is not None:
+        # Here already: what is wrong with it is known before any worker starts.
+        read_vocabulary(vocabulary)
     make_worker = partial(
-        make_labelling, site.paths.root, directory, base.path, site.settings, card.max_tokens
+        make_labelling,
+        site.paths.root,
+        directory,
+        base.path,
+        site.settings,
+        card.max_tokens,
+        None if vocabulary is None else vocabulary.absolute(),
     )
     return _Job(plan, note_ids, make_worker)
 
 
 def make_labelling(
-    root: Path, adapter: Path, base: Path, settings: SiteSettings, max_tokens: int
+    root: Path,
+    adapter: Path,
+    base: Path,
+    settings: SiteSettings,
+    max_tokens: int,
+    vocabulary: Path | None = None,
 ) -> NoteLabelling:
-    """The vault and the adapter, opened in the worker that calls this.
-
-    The keys are read here and not passed in: what is passed in goes through Ray's object store.
-    """
+    """The vault and the adapter, opened in the worker that calls this."""
     paths = SitePaths(root)
-    keys = FileKeys(paths.keys)
-    vault = Vault.open(
-        paths.vault, keys.key(Purpose.VAULT), keys.key(Purpose.PSEUDONYM), RecordedByDriver()
-    )
+    vault = open_worker_vault(root)
     learning = settings.learning
     labeller = AdapterLabeller.load(
         adapter,
@@ -213,10 +250,27 @@ def make_labelling(
         batch_tokens=learning.batch_tokens,
         dtype=learning.dtype,
     )
-    return NoteLabelling(vault, labeller)
+    return NoteLabelling(
+        vault,
+        labeller,
+        ContextEngine(load_assertion(paths.policies)),
+        None if vocabulary is None else read_vocabulary(vocabulary),
+    )
 
 
-class RecordedByDriver:
+def open_worker_vault(root: Path) -> Vault:
+    """The vault, opened in a worker: it may read notes and do nothing else.
+
+    The keys are read here and not passed in: what is passed in goes through Ray's object store.
+    """
+    paths = SitePaths(root)
+    keys = FileKeys(paths.keys)
+    return Vault.open(
+        paths.vault, keys.key(Purpose.VAULT), keys.key(Purpose.PSEUDONYM), _RecordedByDriver()
+    )
+
+
+class _RecordedByDriver:
     """What a worker's vault is given for a ledger: the driver has recorded the whole read."""
 
     def record(self, kind: str, facts: Mapping[str, Fact]) -> int:

@@ -8,20 +8,27 @@ from pathlib import Path
 from typing import Final
 
 from appliance.clinical.intake.files import read_notes
+from appliance.clinical.intake.mapping import make_reading
 from appliance.clinical.intake.rejections import Rejected
 from appliance.clinical.vault.database import FILE
 from appliance.clinical.vault.store import SealReport, Vault
 from appliance.errors import BadInput
+from appliance.records.access import Verb
 from appliance.records.notes import SourceNote
 from appliance.records.progress import Progress
 from appliance.settings.keys import Purpose
+from appliance.workflows.access import allow
 from appliance.workflows.fingerprints import fingerprinted
 from appliance.workflows.site import Site, check_kept, open_site
 
 MAX_KEPT: Final = 100_000
 """How many rejected items of one import are kept by name; all are counted."""
 FIRST: Final = 20
-_FORMATS: Final = "Give folders of .txt in UTF-8, .jsonl with id and text, or .csv with a header."
+_FORMATS: Final = (
+    "Give folders of .txt, .pdf, .xml (C-CDA), .hl7, .json or .ndjson (FHIR R4), .jsonl, .csv, "
+    ".tsv or .parquet; tables with id and text, or say with --map what these are called there; "
+    "bytes that are not UTF-8 need --encoding."
+)
 _MENDING: Final = "mending-an-export"
 
 
@@ -53,6 +60,7 @@ class ImportReport:
         changed: Notes in the vault with other content, now in a new version.
         known: Notes in the vault as they are.
         rejected: Reason to count of items that are no notes.
+        encodings: Encoding to count of notes that came in it; "xml" and "pdf" are two of them.
         first_rejected: Where the first of these items stand.
         is_dry_run: Whether nothing was written; `new` then counts every usable note.
     """
@@ -62,6 +70,7 @@ class ImportReport:
     known: int
     rejected: dict[str, int]
     first_rejected: tuple[RejectedItem, ...] = ()
+    encodings: dict[str, int] = field(default_factory=dict)
     is_dry_run: bool = False
 
 
@@ -70,6 +79,7 @@ class _Sorted:
     """What was no note, as the stream goes by: every one counted, most of them kept."""
 
     counts: Counter[str] = field(default_factory=Counter)
+    encodings: Counter[str] = field(default_factory=Counter)
     items: list[Rejected] = field(default_factory=list)
 
     def notes(self, items: Iterable[SourceNote | Rejected]) -> Iterator[SourceNote]:
@@ -79,6 +89,7 @@ class _Sorted:
                 if len(self.items) < MAX_KEPT:
                     self.items.append(item)
             else:
+                self.encodings[item.encoding] += 1
                 yield item
 
 
@@ -107,6 +118,8 @@ def import_notes(
     paths: Sequence[Path],
     progress: Progress,
     *,
+    mapping: Sequence[str] = (),
+    encoding: str | None = None,
     dry_run: bool = False,
     with_names: bool = False,
 ) -> ImportReport:
@@ -118,16 +131,20 @@ def import_notes(
         root: The site.
         paths: Files and folders.
         progress: Told of every note.
+        mapping: Which column is which field: `field=COLUMN,...`, or the path of a `.toml`.
+        encoding: In what bytes are that declare nothing and are no UTF-8.
         dry_run: Count only.
         with_names: Whether the report names the files of rejected items.
 
     Raises:
-        BadInput: A path is not there, or none of the items is a note.
+        BadInput: A path is not there, none of the items is a note, or no such field or encoding.
         NoSpace: The disk is full; what was committed is kept.
     """
+    reading = make_reading(mapping, encoding)
     site = open_site(root)
+    allow(site, Verb.IMPORT)
     rejected = _Sorted()
-    notes = rejected.notes(read_notes(paths))
+    notes = rejected.notes(read_notes(paths, reading))
     if dry_run:
         report = SealReport(new=sum(1 for _ in _reported(notes, progress, None)))
     else:
@@ -141,13 +158,16 @@ def import_notes(
         report.known,
         dict(sorted(rejected.counts.items())),
         tuple(_shown(item, with_name=with_names) for item in rejected.items[:FIRST]),
+        dict(sorted(rejected.encodings.items())),
         dry_run,
     )
 
 
 def read_rejected(root: Path) -> tuple[RejectedItem, ...]:
     """What the last import did not take in, by file, line and reason; the read is in the ledger."""
-    with opened_vault(open_site(root)) as vault:
+    site = open_site(root)
+    allow(site, Verb.REJECTED)
+    with opened_vault(site) as vault:
         items = vault.read_rejected_identified(_MENDING)
     return tuple(_shown(item, with_name=True) for item in items)
 
@@ -176,6 +196,10 @@ def _keep(site: Site, report: SealReport, rejected: _Sorted) -> None:
             "notes": report.total,
             "rejected": rejected.counts.total(),
             **{f"rejected_{key.replace('-', '_')}": count for key, count in counts},
+            **{
+                f"encoding_{key.replace('-', '_')}": count
+                for key, count in sorted(rejected.encodings.items())
+            },
         },
     )
 

@@ -1,21 +1,28 @@
 """What an operator does with notes that are in the vault: count, show, erase."""
 
 import re
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from appliance.artifacts.manifest import is_finished
+from appliance.clinical.extraction.scrubbing import discard_drafts, recover, scrub
 from appliance.clinical.vault.store import Vault
 from appliance.errors import BadInput
 from appliance.gate.patients.writing import write_index
+from appliance.records.access import Verb
 from appliance.records.identifiers import NoteId
 from appliance.settings.keys import Purpose
+from appliance.workflows.access import allow
+from appliance.workflows.cohorts import forget_notes
 from appliance.workflows.fingerprints import forget_patient
 from appliance.workflows.ingest import opened_vault
 from appliance.workflows.patients import INDEX
 from appliance.workflows.site import Site, open_site
 
 _OWN_ID: Final = re.compile(r"n-[0-9a-f]{24}")
+_NOTE_ID: Final = re.compile(r"\bn-[0-9a-f]{24}\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +48,28 @@ class NoteView:
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """What was erased, or would be."""
+    """What was erased, or would be.
+
+    Attributes:
+        patient_id: The site's id of the patient.
+        notes: Notes, in all their versions.
+        is_dry_run: Whether nothing was erased.
+        findings: Findings of these notes, of all extractions.
+        exports: Exports that held some; they can be made again.
+    """
 
     patient_id: str
     notes: int
     is_dry_run: bool
+    findings: int = 0
+    exports: int = 0
 
 
 def count(root: Path) -> dict[str, int]:
     """Count of notes by kind."""
-    with opened_vault(open_site(root)) as vault:
+    site = open_site(root)
+    allow(site, Verb.COUNT)
+    with opened_vault(site) as vault:
         return vault.count()
 
 
@@ -66,7 +85,9 @@ def show(root: Path, note_id: str, reason: str, *, with_text: bool) -> NoteView:
     Raises:
         BadInput: No such note, or no proper reason.
     """
-    with opened_vault(open_site(root)) as vault:
+    site = open_site(root)
+    allow(site, Verb.SHOW_TEXT if with_text else Verb.SHOW)
+    with opened_vault(site) as vault:
         own = NoteId(note_id) if _OWN_ID.fullmatch(note_id) else vault.note_id_of(note_id)
         [note] = vault.read_identified([own], reason)
     return NoteView(
@@ -80,7 +101,11 @@ def show(root: Path, note_id: str, reason: str, *, with_text: bool) -> NoteView:
 
 
 def erase(root: Path, patient_source_id: str, *, dry_run: bool = False) -> Erasure:
-    """The patient's notes and identifiers are gone, from the gate's index and fingerprints too.
+    """The patient is gone from the site; an event stays.
+
+    From findings and exports first, while the vault still knows which notes are the patient's;
+    then notes in every version and identifiers; then the gate's index and fingerprints. Killed at
+    any moment, the same command goes on where it was.
 
     Args:
         root: The site.
@@ -89,25 +114,82 @@ def erase(root: Path, patient_source_id: str, *, dry_run: bool = False) -> Erasu
 
     Raises:
         BadInput: Nobody of that id is known.
+        ManifestMismatch: Findings are not what was written; nothing was erased.
+        NoSpace: The disk is full; run it again.
     """
     site = open_site(root)
+    allow(site, Verb.ERASE, patient_source_id, with_second=not dry_run)
     with opened_vault(site) as vault:
         patient_id = vault.patient_id_of(patient_source_id)
         notes = vault.count_of_patient(patient_source_id)
         registered = {known.patient_id for known in vault.read_patients_identified("erasure")}
-        if not notes and patient_id not in registered:
+        is_known = notes or patient_id in registered or vault.is_erasing(patient_source_id)
+        if not is_known:
             raise BadInput(
                 "No patient of that id is in vault or registry; nothing was erased.",
                 "Give the id as the hospital's export writes it.",
             )
         if dry_run:
             return Erasure(patient_id, notes, is_dry_run=True)
+        note_ids = frozenset(vault.begin_erasure(patient_source_id))
+        findings, exports = _scrub_findings(site, note_ids)
+        forget_notes(site, note_ids)
         erased = vault.erase_patient(patient_source_id)
         # After the vault: killed in between, the index still knows the patient, and denies more
         # than it must. The other way round it would know too little.
         _renew_index(site, vault)
         forget_patient(site, vault, patient_id)
-    return Erasure(patient_id, erased, is_dry_run=False)
+        vault.end_erasure(patient_source_id)
+        site.ledger.record(
+            "patient.erased",
+            {"patient": patient_id, "notes": erased, "findings": findings, "exports": exports},
+        )
+    return Erasure(patient_id, erased, is_dry_run=False, findings=findings, exports=exports)
+
+
+def _scrub_findings(site: Site, note_ids: frozenset[NoteId]) -> tuple[int, int]:
+    """Counts of findings and of whole exports that are gone."""
+    parent = site.paths.findings
+    recover(parent)
+    if not note_ids:
+        return 0, 0
+    # What is half made holds findings too, and nobody can tell whose without making it whole.
+    discard_drafts(parent)
+    findings = sum(
+        scrub(directory, note_ids)
+        for directory in sorted(parent.iterdir())
+        if is_finished(directory) and not directory.name.startswith(".")
+    )
+    return findings, _remove_exports(site, note_ids)
+
+
+def _remove_exports(site: Site, note_ids: frozenset[NoteId]) -> int:
+    """Exports that name one of the notes are removed whole: they can be made again."""
+    if not site.paths.exports.is_dir():
+        return 0
+    removed = 0
+    for directory in sorted(site.paths.exports.iterdir()):
+        if directory.name.startswith(".") or _names_any(directory, note_ids):
+            shutil.rmtree(directory)
+            removed += 1
+    return removed
+
+
+def _names_any(directory: Path, note_ids: frozenset[NoteId]) -> bool:
+    known = set(note_ids)
+    return any(
+        path.stem in known or bool(known & set(_NOTE_ID.findall(_content(path))))
+        for path in directory.rglob("*")
+        if path.is_file()
+    )
+
+
+def _content(path: Path) -> str:
+    if path.suffix != ".parquet":
+        return path.read_text(encoding="utf-8")
+    import pyarrow.parquet as pq
+
+    return " ".join(pq.read_table(path, columns=["note_id"]).column("note_id").unique().to_pylist())
 
 
 def _renew_index(site: Site, vault: Vault) -> None:

@@ -10,9 +10,11 @@ from appliance.clinical.intake.registry import BIRTH_DATE, read_registry
 from appliance.clinical.intake.rejections import Rejected
 from appliance.errors import BadInput
 from appliance.gate.patients.writing import write_index
+from appliance.records.access import Verb
 from appliance.records.notes import SourcePatient
 from appliance.records.progress import Progress
 from appliance.settings.keys import Purpose
+from appliance.workflows.access import allow
 from appliance.workflows.fingerprints import ensure_fingerprints
 from appliance.workflows.ingest import opened_vault
 from appliance.workflows.site import Site, open_site
@@ -63,6 +65,7 @@ def import_patients(
         NoSpace: The disk is full; the index is as it was.
     """
     site = open_site(root)
+    allow(site, Verb.REGISTER)
     progress.begin("Reading the registry")
     rows = list(read_registry(registry, site.clock.now().date()))
     patients = [row for row in rows if isinstance(row, SourcePatient)]

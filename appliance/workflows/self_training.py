@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from appliance.clinical.vault.store import Vault
 from appliance.errors import BadInput
 from appliance.learning.adapters import read_adapter, require_kind
 from appliance.learning.basemodels.store import ModelStore
@@ -17,12 +16,12 @@ from appliance.learning.inference.labeller import AdapterLabeller
 from appliance.learning.tuning.fit import fit
 from appliance.learning.tuning.own import Lesson, Own, teach
 from appliance.learning.tuning.worker import TrainingWorker
+from appliance.records.access import Verb
 from appliance.records.cards import HeadKind
 from appliance.records.identifiers import Digest
-from appliance.settings.keys import FileKeys, Purpose
 from appliance.settings.names import check_name
-from appliance.settings.site import SitePaths
-from appliance.workflows.extract import RecordedByDriver
+from appliance.workflows.access import allow
+from appliance.workflows.extract import open_worker_vault
 from appliance.workflows.ingest import opened_vault
 from appliance.workflows.site import Site
 
@@ -53,6 +52,7 @@ def prepare_lesson(site: Site, task: str, teaching: Teaching, epsilon: float) ->
 
     Raises:
         BadInput: No such adapter, of another task or kind, no notes, or `--dp` beside it.
+        Forbidden: Whoever runs this may not.
     """
     if not teaching.teachers:
         return None
@@ -61,6 +61,7 @@ def prepare_lesson(site: Site, task: str, teaching: Teaching, epsilon: float) ->
             "Differential privacy counts each row of a corpus once; whole notes are not covered.",
             "Leave out --teacher, or --dp and --epsilon.",
         )
+    allow(site, Verb.LEARN)
     digests = tuple(_check_teacher(site, task, name) for name in teaching.teachers)
     with opened_vault(site) as vault:
         count, source = len(vault.note_ids()), vault.digest()
@@ -101,11 +102,7 @@ def fit_on_notes(config: Mapping[str, object], worker: TrainingWorker) -> Mappin
     """Like `fit`, with notes of the vault that the teachers label in this worker's memory."""
     given: Mapping[str, Any] = config
     lesson = Lesson(**{**given["lesson"], "teachers": tuple(given["lesson"]["teachers"])})
-    paths = SitePaths(Path(given["site"]))
-    keys = FileKeys(paths.keys)
-    vault = Vault.open(
-        paths.vault, keys.key(Purpose.VAULT), keys.key(Purpose.PSEUDONYM), RecordedByDriver()
-    )
+    vault = open_worker_vault(Path(given["site"]))
     try:
         # Ids are pseudonyms: in their order the notes stand as if drawn by lot.
         chosen = sorted(vault.note_ids())[: lesson.notes]

@@ -1,6 +1,5 @@
 """An open site: its settings, keys, ledger and clock, as every workflow needs them."""
 
-import getpass
 import json
 import shutil
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from appliance.records.identifiers import Digest
 from appliance.settings.clock import SystemClock
 from appliance.settings.keys import FileKeys, KeyProvider, Purpose, make_keys
 from appliance.settings.policies import copy_policies, digest_policies, shipped_policies
+from appliance.settings.roles import current_identity
 from appliance.settings.site import SitePaths, find_site
 from appliance.settings.site_file import (
     Profile,
@@ -144,11 +144,12 @@ def _furnish(paths: SitePaths, profile: Profile) -> None:
 def _assemble(paths: SitePaths, settings: SiteSettings, clock: Clock, *, is_new: bool) -> Site:
     keys = FileKeys(paths.keys)
     policy_digest = digest_policies(paths.policies)
+    identity = current_identity()
     ledger = Ledger.open(
         paths.ledger,
         key=keys.key(Purpose.LEDGER),
         clock=clock,
-        actor=getpass.getuser(),
+        actor=identity.user or str(identity.uid),
         policy_digest=policy_digest,
         create=is_new,
     )

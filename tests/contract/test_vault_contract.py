@@ -233,3 +233,17 @@ def test_an_erasure_forgets_rejected_items(vault):
     vault.erase_patient("pat-1")
 
     assert vault.read_rejected_identified("check") == []
+
+
+def test_an_erasure_that_was_begun_is_known_until_it_is_ended(vault):
+    """Killed in between, it can be gone on with, though the notes are gone already."""
+    ids = vault.begin_erasure("pat-1")
+    assert ids == sorted(ids)
+    assert len(ids) == vault.count_of_patient("pat-1")
+
+    vault.erase_patient("pat-1")
+
+    assert vault.is_erasing("pat-1")
+    assert vault.begin_erasure("pat-1") == []
+    vault.end_erasure("pat-1")
+    assert not vault.is_erasing("pat-1")

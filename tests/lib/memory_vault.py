@@ -42,6 +42,7 @@ class MemoryVault:
     versions: Counter[NoteId] = field(default_factory=Counter)
     patients: dict[PatientId, set[tuple[str, str]]] = field(default_factory=dict)
     rejected: list[Rejected] = field(default_factory=list)
+    erasing: set[PatientId] = field(default_factory=set)
 
     def close(self) -> None:
         """Nothing to close."""
@@ -66,6 +67,9 @@ class MemoryVault:
 
     def note_ids(self, kind: str | None = None) -> list[NoteId]:
         return sorted(key for key, note in self.notes.items() if kind in {None, note.kind})
+
+    def owners(self) -> dict[NoteId, PatientId | None]:
+        return {key: note.patient_id for key, note in self.notes.items()}
 
     def digest(self) -> Digest:
         content = sorted((key, self.versions[key]) for key in self.notes)
@@ -109,6 +113,17 @@ class MemoryVault:
     def count_of_patient(self, patient_source_id: str) -> int:
         patient_id = self.patient_id_of(patient_source_id)
         return sum(note.patient_id == patient_id for note in self.notes.values())
+
+    def begin_erasure(self, patient_source_id: str) -> list[NoteId]:
+        patient_id = self.patient_id_of(patient_source_id)
+        self.erasing.add(patient_id)
+        return sorted(key for key, note in self.notes.items() if note.patient_id == patient_id)
+
+    def is_erasing(self, patient_source_id: str) -> bool:
+        return self.patient_id_of(patient_source_id) in self.erasing
+
+    def end_erasure(self, patient_source_id: str) -> None:
+        self.erasing.discard(self.patient_id_of(patient_source_id))
 
     def erase_patient(self, patient_source_id: str) -> int:
         patient_id = self.patient_id_of(patient_source_id)

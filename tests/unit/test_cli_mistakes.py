@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from appliance.cli.main import run
-from appliance.clinical.intake.tables import read_csv
+from appliance.clinical.intake.formats.csv_rows import rows_of_csv
 from appliance.errors import BadInput, IntegrityError, SiteError
 from appliance.ledger.proofs import read_bodies
 from appliance.records.notes import SourceNote
@@ -27,7 +27,7 @@ def test_lines_that_a_stray_quote_swallows_are_all_counted():
     """One unclosed quote costs its lines, and the count says how many."""
     lines = ["id,text", "1,good", '2,"stray', *(f"{n},text" for n in range(3, 101))]
 
-    rows = list(read_csv(io.BytesIO("\n".join(lines).encode())))
+    rows = list(rows_of_csv(io.BytesIO("\n".join(lines).encode()), None, None))
 
     assert len(rows) == 100
 

@@ -12,7 +12,7 @@ from appliance.records.gold import GoldDocument
 from appliance.records.progress import Silent
 from appliance.records.scores import ScoreCard
 from appliance.records.spans import ScoredSpan, Span
-from appliance.settings.disclosure import smallest_count
+from appliance.settings.disclosure import load_disclosure
 from appliance.settings.policies import shipped_policies
 from appliance.workflows.evaluate_shown import Mistakes, evaluate_shown
 from appliance.workflows.report.evaluation import render_evaluation
@@ -72,11 +72,11 @@ def test_of_a_handful_of_entities_no_rate_is_shown():
 
 
 def test_the_smallest_count_is_the_policys(tmp_path):
-    assert smallest_count(shipped_policies()) == 11
+    assert load_disclosure(shipped_policies()).smallest == 11
     (tmp_path / "disclosure.toml").write_text("version = 1\n[counts]\nsmallest = 0\n")
 
     with pytest.raises(BadInput, match=r"counts\.smallest"):
-        smallest_count(tmp_path)
+        load_disclosure(tmp_path)
 
 
 def test_words_go_to_a_terminal_and_nowhere_else(tmp_path):

@@ -9,8 +9,11 @@ from appliance.artifacts.manifest import read_manifest
 from appliance.clinical.extraction.formats import OutputFormat
 from appliance.clinical.extraction.labelling import NoteLabelling
 from appliance.clinical.extraction.parts import Plan, read_card
+from appliance.clinical.extraction.reading import open_findings
 from appliance.clinical.extraction.run import extract
 from appliance.errors import ApplianceError, BadInput, KeyMismatch, ManifestMismatch, NoSpace
+from appliance.records.assertions import Assertion, Cue, Interpretation
+from appliance.records.findings import Link, LinkReason
 from appliance.records.notes import SourceNote
 from appliance.records.progress import Silent
 from appliance.records.spans import ScoredSpan, Span
@@ -93,7 +96,7 @@ def test_findings_are_offsets_sorted_and_complete(vault, tmp_path):
     card = run(vault, tmp_path / "f")
 
     tables = [pq.read_table(path).to_pylist() for path in sorted((tmp_path / "f").glob("part-*"))]
-    rows = [tuple(row.values()) for table in tables for row in table]
+    rows = [tuple(row.values())[:5] for table in tables for row in table]
     texts = {note_id: note.text for note_id, note in vault.notes.items()}
     assert len(tables) == 4
     assert rows == sorted(rows)
@@ -293,3 +296,39 @@ def test_a_changed_part_is_no_finding(vault, tmp_path):
 
     with pytest.raises(ManifestMismatch):
         read_card(tmp_path / "f")
+
+
+class Meaning:
+    """Says of every finding that its section is x and that the note's first letters negate it."""
+
+    def interpret(self, _text, spans):
+        return [Interpretation("x", (Cue(Assertion.NEGATED, 0, 1),)) for _ in spans]
+
+    def link(self, words):
+        return Link(f"C-{words}", 0.5, LinkReason.NEAR)
+
+
+@pytest.mark.parametrize("output", list(OutputFormat))
+def test_a_finding_carries_how_it_is_meant_and_what_it_names(vault, tmp_path, output):
+    """From the worker to the disk and back, the same in every format; the card counts it."""
+    worker = NoteLabelling(vault, WordLabeller(), Meaning(), Meaning())
+
+    card = extract(
+        lambda blocks: map(worker, blocks),
+        vault.note_ids(),
+        tmp_path / "f",
+        plan_of(vault, output=output),
+        recorder=vault.recorder,
+        policy_digest="p",
+        made_at="2026-03-01T06:00:00+00:00",
+        progress=Silent(),
+    )
+
+    again, notes = open_findings(tmp_path / "f")
+    findings = [finding for _, group in notes for finding in group]
+    assert again == card
+    assert len(findings) == card.findings
+    assert {finding.cues for finding in findings} == {(Cue(Assertion.NEGATED, 0, 1),)}
+    assert {finding.link for finding in findings} == {Link("C-fever", 0.5, LinkReason.NEAR)}
+    assert card.assertions == {"negated": card.findings}
+    assert (card.sections, card.linked) == ({"x": card.findings}, {"near": card.findings})

@@ -151,7 +151,7 @@ def test_what_is_no_note_is_counted_and_nothing_hangs(tmp_path):
     (root / "link.txt").symlink_to(outside)
     (root / "folder-link").symlink_to(tmp_path)
     os.mkfifo(root / "pipe.txt")
-    (root / "scan.pdf").write_bytes(b"%PDF")
+    (root / "scan.docx").write_bytes(b"%PDF")
     (root / "empty.txt").write_text("")
     (root / "nul.txt").write_bytes(b"a\x00b")
     (root / "latin.txt").write_bytes("Müller".encode("latin-1"))
@@ -241,7 +241,7 @@ def test_every_rejected_item_says_where_it_stands(tmp_path):
     root = tmp_path / "export"
     (root / "b").mkdir(parents=True)
     (root / "a.jsonl").write_text('{"id": "1", "text": "x"}\n\n{"id": "2"}\n')
-    (root / "b" / "c.pdf").touch()
+    (root / "b" / "c.docx").touch()
     (root / "d.txt").write_text("Good.")
     (root / "e.csv").write_text("id,text\n1,again\n")
     lone = tmp_path / "lone.txt"
@@ -251,7 +251,7 @@ def test_every_rejected_item_says_where_it_stands(tmp_path):
 
     assert [(item.reason, item.place) for item in items] == [
         (Reason.MISSING_FIELD, Place(1, 1, 3, str(root / "a.jsonl"))),
-        (Reason.UNKNOWN_FORMAT, Place(1, 2, None, str(root / "b" / "c.pdf"))),
+        (Reason.UNKNOWN_FORMAT, Place(1, 2, None, str(root / "b" / "c.docx"))),
         (Reason.DUPLICATE_ID, Place(1, 4, 2, str(root / "e.csv"))),
         (Reason.EMPTY, Place(2, None, None, str(lone))),
     ]
@@ -259,12 +259,12 @@ def test_every_rejected_item_says_where_it_stands(tmp_path):
 
 def test_a_name_that_can_not_be_printed_is_escaped(tmp_path):
     """Not UTF-8, or with a terminal's commands in it."""
-    (tmp_path / os.fsdecode(b"M\xfcller.pdf")).touch()
-    (tmp_path / "a\x1b[2J.pdf").touch()
+    (tmp_path / os.fsdecode(b"M\xfcller.docx")).touch()
+    (tmp_path / "a\x1b[2J.docx").touch()
 
     names = [item.place.name.rpartition("/")[2] for item in read_notes([tmp_path])]
 
-    assert sorted(names) == ["M\\xfcller.pdf", "a\\x1b[2J.pdf"]
+    assert sorted(names) == ["M\\xfcller.docx", "a\\x1b[2J.docx"]
 
 
 def test_a_link_that_was_named_is_said_to_be_one(tmp_path):

@@ -40,7 +40,7 @@ def export(tmp_path):
     ]
     (folder / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (folder / "latin.txt").write_bytes("Müller".encode("latin-1"))
-    (folder / "scan.pdf").write_bytes(b"%PDF")
+    (folder / "scan.docx").write_bytes(b"%PDF")
     return folder
 
 
@@ -84,7 +84,7 @@ def test_an_export_without_notes_is_bad_input(site, tmp_path, name):
     folder = tmp_path / name
     folder.mkdir()
     if name == "useless":
-        (folder / "a.pdf").touch()
+        (folder / "a.docx").touch()
         (folder / "b.txt").touch()
 
     with pytest.raises(BadInput, match=r"note.*Give folders of \.txt") as caught:
@@ -184,7 +184,7 @@ def test_the_list_on_the_screen_is_short_and_says_so(site, tmp_path, capfd):
     folder.mkdir()
     (folder / "good.txt").write_text("Good.")
     for number in range(50):
-        (folder / f"{number}.pdf").touch()
+        (folder / f"{number}.docx").touch()
 
     assert run(["notes", "import", str(folder), "--site", str(site.paths.root)]) == 0
     assert run(["notes", "rejected", "--site", str(site.paths.root), "--json"]) == 0
@@ -197,9 +197,9 @@ def test_the_list_on_the_screen_is_short_and_says_so(site, tmp_path, capfd):
 
 def test_an_export_without_notes_keeps_its_list(site, tmp_path, capfd):
     """Where nothing was taken in, the list is needed most."""
-    (tmp_path / "x.pdf").touch()
+    (tmp_path / "x.docx").touch()
 
-    assert run(["notes", "import", str(tmp_path / "x.pdf"), "--site", str(site.paths.root)]) == 2
+    assert run(["notes", "import", str(tmp_path / "x.docx"), "--site", str(site.paths.root)]) == 2
     assert "appliance notes rejected" in capfd.readouterr().err
     assert run(["notes", "rejected", "--site", str(site.paths.root), "--json"]) == 0
 

@@ -238,7 +238,8 @@ def test_a_vault_of_an_older_layout_is_brought_up_to_date(tmp_path):
     """What it holds stays, and what was added since is there."""
     vault = open_vault(tmp_path)
     vault.seal([SourceNote("1", None, "", "", "Stays.")])
-    vault._connection.execute("DROP TABLE rejected")
+    for table in ("rejected", "erasing", "indexed", "words"):
+        vault._connection.execute(f"DROP TABLE {table}")
     vault._connection.execute("PRAGMA user_version = 1")
     vault.close()
 

@@ -2,10 +2,13 @@
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from typing import Any
 
-from appliance.records.findings import Finding
+from appliance.records.assertions import Assertion, Cue
+from appliance.records.findings import Finding, Link, LinkReason
+from appliance.records.identifiers import NoteId
 
 
 class OutputFormat(StrEnum):
@@ -16,46 +19,84 @@ class OutputFormat(StrEnum):
 
 
 def encode(findings: Sequence[Finding], output: OutputFormat) -> bytes:
-    """A part's bytes; columns note_id, start, end, label, score."""
+    """A part's bytes: one row a finding, with `row_of`'s columns."""
     return _parquet(findings) if output is OutputFormat.PARQUET else _jsonl(findings)
 
 
-def _parquet(findings: Sequence[Finding]) -> bytes:
-    import pyarrow as pa
+def row_of(finding: Finding) -> dict[str, object]:
+    """A finding in the columns of every table.
+
+    note_id, start, end, label, score, section; for each kind of assertion whether a cue says it,
+    and in `cues` where these cues stand; concept, concept_score and concept_reason.
+    """
+    return {
+        "note_id": finding.note_id,
+        "start": finding.start,
+        "end": finding.end,
+        "label": finding.label,
+        "score": finding.score,
+        "section": finding.section,
+        **{kind.value: finding.is_(kind) for kind in Assertion},
+        "cues": [
+            {"kind": cue.kind.value, "start": cue.start, "end": cue.end} for cue in finding.cues
+        ],
+        "concept": finding.link.concept,
+        "concept_score": finding.link.score,
+        "concept_reason": finding.link.reason.value,
+    }
+
+
+def finding_of(row: Mapping[str, Any]) -> Finding:
+    """The finding of a row; the inverse of `row_of`."""
+    return Finding(
+        *(NoteId(row["note_id"]), row["start"], row["end"], row["label"], row["score"]),
+        row["section"],
+        tuple(Cue(Assertion(cue["kind"]), cue["start"], cue["end"]) for cue in row["cues"]),
+        Link(row["concept"], row["concept_score"], LinkReason(row["concept_reason"])),
+    )
+
+
+def decode(content: bytes, output: OutputFormat) -> list[Finding]:
+    """The findings of a part; the inverse of `encode`."""
+    if output is OutputFormat.JSONL:
+        return [finding_of(json.loads(line)) for line in content.splitlines()]
     import pyarrow.parquet as pq
 
-    schema = pa.schema(
+    return [finding_of(row) for row in pq.read_table(io.BytesIO(content)).to_pylist()]
+
+
+def parquet_schema() -> Any:
+    """The pyarrow schema of `row_of`'s columns."""
+    import pyarrow as pa
+
+    cue = pa.struct([("kind", pa.string()), ("start", pa.int32()), ("end", pa.int32())])
+    return pa.schema(
         [
             ("note_id", pa.string()),
             ("start", pa.int32()),
             ("end", pa.int32()),
             ("label", pa.string()),
             ("score", pa.float64()),
+            ("section", pa.string()),
+            *((kind.value, pa.bool_()) for kind in Assertion),
+            ("cues", pa.list_(cue)),
+            ("concept", pa.string()),
+            ("concept_score", pa.float64()),
+            ("concept_reason", pa.string()),
         ]
     )
-    columns = {
-        "note_id": [finding.note_id for finding in findings],
-        "start": [finding.start for finding in findings],
-        "end": [finding.end for finding in findings],
-        "label": [finding.label for finding in findings],
-        "score": [finding.score for finding in findings],
-    }
+
+
+def _parquet(findings: Sequence[Finding]) -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = parquet_schema()
     buffer = io.BytesIO()
-    pq.write_table(pa.table(columns, schema=schema), buffer, compression="zstd")
+    rows = [row_of(finding) for finding in findings]
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), buffer, compression="zstd")
     return buffer.getvalue()
 
 
 def _jsonl(findings: Sequence[Finding]) -> bytes:
-    lines = (
-        json.dumps(
-            {
-                "note_id": finding.note_id,
-                "start": finding.start,
-                "end": finding.end,
-                "label": finding.label,
-                "score": finding.score,
-            }
-        )
-        for finding in findings
-    )
-    return "".join(f"{line}\n" for line in lines).encode()
+    return "".join(json.dumps(row_of(finding)) + "\n" for finding in findings).encode()

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from appliance.errors import ApplianceError, IntegrityError, KeyMismatch
+from appliance.records.assertions import Assertion, Cue, Interpretation
+from appliance.records.findings import Finding, Link, LinkReason
 from appliance.records.identifiers import NoteId
 from appliance.records.notes import Note
 from appliance.records.spans import ScoredSpan
@@ -30,17 +32,41 @@ class NoteReader(Protocol):
         """The notes, in the order asked for."""
 
 
+class Interpreter(Protocol):
+    """What says how findings are meant."""
+
+    def interpret(self, text: str, spans: Sequence[tuple[int, int]]) -> list[Interpretation]:
+        """How each span of the text is meant, in order."""
+
+
+class ConceptLinker(Protocol):
+    """What finds the concepts that words name."""
+
+    def link(self, words: str) -> Link:
+        """The concept, or why there is none."""
+
+
 class NoteLabelling:
     """Labels blocks of notes; one for each worker.
 
     Args:
         reader: The vault, opened in this worker.
         labeller: The adapter, loaded in this worker.
+        interpreter: How findings are meant; None to leave it open.
+        linker: Which concepts they name; None to leave it open.
     """
 
-    def __init__(self, reader: NoteReader, labeller: Labeller) -> None:
+    def __init__(
+        self,
+        reader: NoteReader,
+        labeller: Labeller,
+        interpreter: Interpreter | None = None,
+        linker: ConceptLinker | None = None,
+    ) -> None:
         self._reader = reader
         self._labeller = labeller
+        self._interpreter = interpreter
+        self._linker = linker
 
     def __call__(self, note_ids: Sequence[str]) -> list[dict[str, object]]:
         """One record per note: its id with `spans`, or with `poison`, the kind of its failure.
@@ -58,9 +84,21 @@ class NoteLabelling:
         notes = self._reader.read_identified([NoteId(note_id) for note_id in note_ids], REASON)
         found = self._labeller.label([note.text for note in notes])
         return [
-            {"note": note.note_id, "spans": [_plain(span, note) for span in spans]}
+            {"note": note.note_id, "spans": self._describe(note, spans)}
             for note, spans in zip(notes, found, strict=True)
         ]
+
+    def _describe(self, note: Note, spans: Sequence[ScoredSpan]) -> list[list[object]]:
+        if any(scored.span.end > len(note.text) for scored in spans):
+            raise IntegrityError(f"A span lies beyond the end of {note.note_id}.")
+        places = [(scored.span.start, scored.span.end) for scored in spans]
+        meanings = [Interpretation()] * len(spans)
+        if self._interpreter is not None:
+            meanings = self._interpreter.interpret(note.text, places)
+        links = [Link()] * len(spans)
+        if self._linker is not None:
+            links = [self._linker.link(note.text[start:end]) for start, end in places]
+        return [_plain(*one) for one in zip(spans, meanings, links, strict=True)]
 
     def _label_alone(self, note_id: str) -> dict[str, object]:
         try:
@@ -70,11 +108,25 @@ class NoteLabelling:
             return {"note": note_id, "poison": _kind(error)}
 
 
-def _plain(scored: ScoredSpan, note: Note) -> list[object]:
+def _plain(scored: ScoredSpan, meaning: Interpretation, link: Link) -> list[object]:
+    """A finding as JSON can carry it; `to_finding` reads it."""
     span = scored.span
-    if span.end > len(note.text):
-        raise IntegrityError(f"A span lies beyond the end of {note.note_id}.")
-    return [span.start, span.end, span.label, round(float(scored.score), _SCORE_DIGITS)]
+    return [
+        *(span.start, span.end, span.label, round(float(scored.score), _SCORE_DIGITS)),
+        meaning.section,
+        [[cue.kind, cue.start, cue.end] for cue in meaning.cues],
+        [link.concept, link.score, link.reason],
+    ]
+
+
+def to_finding(note_id: NoteId, plain: Sequence[Any]) -> Finding:
+    """The finding that a worker described."""
+    start, end, label, score, section, cues, (concept, similarity, reason) = plain
+    return Finding(
+        *(note_id, start, end, label, score, section),
+        tuple(Cue(Assertion(kind), first, last) for kind, first, last in cues),
+        Link(concept, similarity, LinkReason(reason)),
+    )
 
 
 def _check_is_about_one_note(error: Exception) -> None:

@@ -12,7 +12,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,6 +43,8 @@ class Plan:
         notes_per_block: What one call of a worker labels together.
         notes_per_part: What one part covers.
         output: Format of the parts.
+        rules_digest: Digest of the rules that say how findings are meant.
+        vocabulary_digest: Of the vocabulary that findings are linked to; "" for none.
     """
 
     adapter: str
@@ -53,6 +55,8 @@ class Plan:
     notes_per_block: int
     notes_per_part: int
     output: OutputFormat
+    rules_digest: str = ""
+    vocabulary_digest: str = ""
 
     @property
     def digest(self) -> Digest:
@@ -76,6 +80,9 @@ class FindingsCard:
         notes_with_findings: Notes with at least one.
         findings: Count.
         labels: Label to count of findings.
+        assertions: What is said of findings to count of those of which it is said.
+        sections: Section to count of findings in it.
+        linked: Why findings have a concept, or none, to count.
         quarantined: Kind of failure to count of notes without an answer.
         made_at: ISO 8601, UTC.
     """
@@ -92,6 +99,9 @@ class FindingsCard:
     labels: dict[str, int]
     quarantined: dict[str, int]
     made_at: str
+    assertions: dict[str, int] = field(default_factory=dict)
+    sections: dict[str, int] = field(default_factory=dict)
+    linked: dict[str, int] = field(default_factory=dict)
 
 
 def read_card(directory: Path) -> FindingsCard:
@@ -107,6 +117,16 @@ def read_card(directory: Path) -> FindingsCard:
         raise ManifestMismatch(
             f"{directory.name}: its card is unreadable.", "Remove the directory and extract again."
         ) from None
+
+
+def count_findings(findings: Sequence[Finding]) -> dict[str, Counter[str]]:
+    """What a card counts of findings, by its own names."""
+    return {
+        "labels": Counter(finding.label for finding in findings),
+        "assertions": Counter(cue.kind.value for one in findings for cue in one.cues),
+        "sections": Counter(one.section for one in findings if one.section),
+        "linked": Counter(one.link.reason.value for one in findings if one.link.reason),
+    }
 
 
 class Draft:
@@ -135,7 +155,7 @@ class Draft:
         write_atomically(self._part(number), content)
         ticket = {
             "sha256": hashlib.sha256(content).hexdigest(),
-            "labels": Counter(finding.label for finding in findings),
+            **count_findings(findings),
             "notes": len({finding.note_id for finding in findings}),
             "quarantined": dict(quarantined),
         }
@@ -158,13 +178,14 @@ class Draft:
     def _summarise(
         self, parts: int, policy_digest: str, made_at: str
     ) -> tuple[FindingsCard, dict[str, str]]:
-        labels: Counter[str] = Counter()
+        counts = count_findings([])
         quarantined: dict[str, str] = {}
         notes = 0
         for number in range(parts):
             ticket = self._ticket(number)
             assert ticket is not None, "every part has its ticket by now"
-            labels.update(ticket["labels"])
+            for name, counter in counts.items():
+                counter.update(ticket[name])
             quarantined.update(ticket["quarantined"])
             notes += ticket["notes"]
         card = FindingsCard(
@@ -176,8 +197,8 @@ class Draft:
             format=self._plan.output,
             notes=self._plan.notes,
             notes_with_findings=notes,
-            findings=labels.total(),
-            labels=dict(sorted(labels.items())),
+            findings=counts["labels"].total(),
+            **{name: dict(sorted(counter.items())) for name, counter in counts.items()},
             quarantined=dict(sorted(Counter(quarantined.values()).items())),
             made_at=made_at,
         )

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from appliance.artifacts.manifest import is_finished
-from appliance.clinical.extraction.labelling import REASON
+from appliance.clinical.extraction.labelling import REASON, to_finding
 from appliance.clinical.extraction.parts import (
     Draft,
     FindingsCard,
@@ -152,7 +152,7 @@ def _sort_out(records: Sequence[dict[str, Any]]) -> tuple[list[Finding], dict[No
     """Findings in order, and the notes that gave none because they failed."""
     quarantined = {record["note"]: record["poison"] for record in records if "poison" in record}
     findings = sorted(
-        Finding(record["note"], *span) for record in records for span in record.get("spans", ())
+        to_finding(record["note"], span) for record in records for span in record.get("spans", ())
     )
     return findings, quarantined
 

@@ -12,12 +12,15 @@ from appliance.records.notes import SourceNote
 MAX_NOTE_BYTES: Final = 10_000_000
 """Longest note taken in, in bytes of UTF-8; a longer one is an export gone wrong."""
 
+MAX_ID_CHARACTERS: Final = 500
+"""Longest id of a note or a patient; a path is one too."""
+
 
 def _id_text(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-Id = Annotated[str, BeforeValidator(_id_text), Field(min_length=1, max_length=500)]
+Id = Annotated[str, BeforeValidator(_id_text), Field(min_length=1, max_length=MAX_ID_CHARACTERS)]
 
 
 class _Fields(BaseModel):
@@ -33,7 +36,7 @@ class _Fields(BaseModel):
 _REASONS: Final = {"extra_forbidden": Reason.UNKNOWN_FIELD, "missing": Reason.MISSING_FIELD}
 
 
-def note_from_fields(fields: Mapping[str, object]) -> SourceNote:
+def note_from_fields(fields: Mapping[str, object], encoding: str = "utf-8") -> SourceNote:
     """The note that an export's row describes: id, text, and optionally patient, kind and date.
 
     Raises:
@@ -44,32 +47,39 @@ def note_from_fields(fields: Mapping[str, object]) -> SourceNote:
     except (ValidationError, ValueError) as error:
         refusal = Refusal(_reason(error))
     else:
-        return make_note(parsed.id, parsed.patient, parsed.kind, parsed.date, parsed.text)
+        return make_note(parsed.id, parsed.patient, parsed.kind, parsed.date, parsed.text, encoding)
     # Outside the handler: pydantic's error still holds the input, and must not be its context.
     raise refusal
 
 
 def make_note(
-    source_id: str, patient: str | None, kind: str, written_on: str, text: str
+    source_id: str,
+    patient: str | None,
+    kind: str,
+    written_on: str,
+    text: str,
+    encoding: str = "utf-8",
 ) -> SourceNote:
     """A note whose text can be read and whose date is a date.
 
     Raises:
-        Refusal: Empty, too large, with NUL bytes, not UTF-8, or with a date that is none.
+        Refusal: Empty, too large, with NUL bytes, not UTF-8, or with an id or date that is none.
     """
     for value in (source_id, patient or "", kind, text):
         if not _is_utf8(value):
             raise Refusal(Reason.NOT_UTF8)
-    if "\x00" in text or "\x00" in source_id or "\x00" in (patient or ""):
+    if any("\x00" in value for value in (text, source_id, patient or "", kind)):
         raise Refusal(Reason.NUL_BYTE)
     if len(text) > MAX_NOTE_BYTES or len(text.encode()) > MAX_NOTE_BYTES:
         raise Refusal(Reason.TOO_LARGE)
     if not text.strip():
         raise Refusal(Reason.EMPTY)
+    if not source_id or max(len(source_id), len(patient or "")) > MAX_ID_CHARACTERS:
+        raise Refusal(Reason.MALFORMED)
     if written_on and not _is_date(written_on):
         raise Refusal(Reason.BAD_DATE)
     normalised = text.replace("\r\n", "\n").replace("\r", "\n")
-    return SourceNote(source_id, patient, kind.strip(), written_on[:10], normalised)
+    return SourceNote(source_id, patient, kind.strip(), written_on[:10], normalised, encoding)
 
 
 def _reason(error: Exception) -> Reason:

@@ -4,30 +4,33 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Final
 
-from appliance.clinical.intake.fields import MAX_NOTE_BYTES, make_note, note_from_fields
+from appliance.clinical.intake.formats.known import FORMATS
+from appliance.clinical.intake.formats.reading import Origin, Reading
 from appliance.clinical.intake.rejections import Place, Reason, Refusal, Rejected
-from appliance.clinical.intake.tables import read_csv, read_jsonl
 from appliance.errors import BadInput
 from appliance.records.notes import SourceNote
 
 Item = SourceNote | Rejected
 _Found = tuple[Place, SourceNote | Reason]
+AS_DECLARED: Final = Reading()
+"""Nothing said by the operator: what the files declare counts, and UTF-8."""
 
-_TABLES: Final = {".jsonl": read_jsonl, ".ndjson": read_jsonl, ".csv": read_csv}
-_TEXT: Final = ".txt"
 
-
-def read_notes(paths: Sequence[Path]) -> Iterator[Item]:
+def read_notes(paths: Sequence[Path], reading: Reading = AS_DECLARED) -> Iterator[Item]:
     """Every item of the files and folders: a note, or why it is none.
 
+    Only what is at hand is held, and sixteen bytes for each id: a file's size does not matter.
     Folders are walked in name order and never left: links are not followed. A text file's id is
     its path from the folder named on, that folder's name included, so that exports of two wards
     don't overwrite each other. An id that came before, in any of the paths, is refused.
+
+    Args:
+        paths: Files and folders.
+        reading: What the operator says about them.
 
     Raises:
         BadInput: A path does not exist; found before anything is read.
@@ -35,7 +38,9 @@ def read_notes(paths: Sequence[Path]) -> Iterator[Item]:
     for path in paths:
         if not os.path.lexists(path):
             raise BadInput(f"{path} does not exist.", "Name files or folders of notes.")
-    return _unique(item for number, path in enumerate(paths, start=1) for item in _at(number, path))
+    return _unique(
+        item for number, path in enumerate(paths, start=1) for item in _at(number, path, reading)
+    )
 
 
 def _unique(items: Iterator[_Found]) -> Iterator[Item]:
@@ -53,7 +58,7 @@ def _unique(items: Iterator[_Found]) -> Iterator[Item]:
             yield item
 
 
-def _at(number: int, path: Path) -> Iterator[_Found]:
+def _at(number: int, path: Path, reading: Reading) -> Iterator[_Found]:
     """The items of the path that was named as the `number`th."""
     whole = path.absolute()
     if not path.is_dir():
@@ -61,7 +66,7 @@ def _at(number: int, path: Path) -> Iterator[_Found]:
         if path.is_symlink():
             yield place, Reason.LINK
             return
-        yield from _read_file(path, f"{whole.parent.name}/{path.name}", place)
+        yield from _read_file(path, f"{whole.parent.name}/{path.name}", place, reading)
         return
     for file, (found, flaw) in enumerate(_walk(path), start=1):
         place = Place(number, file, None, _spell(found))
@@ -69,7 +74,7 @@ def _at(number: int, path: Path) -> Iterator[_Found]:
             yield place, flaw
         else:
             name = f"{whole.name}/{found.relative_to(path).as_posix()}"
-            yield from _read_file(found, name, place)
+            yield from _read_file(found, name, place, reading)
 
 
 def _spell(path: Path) -> str:
@@ -97,22 +102,24 @@ def _walk(root: Path) -> Iterator[tuple[Path, Reason | None]]:
             yield path, Reason.LINK if entry.is_symlink() else None
 
 
-def _read_file(path: Path, name: str, place: Place) -> Iterator[_Found]:
-    table = _TABLES.get(path.suffix.lower())
-    if table is None and path.suffix.lower() != _TEXT:
+def _read_file(path: Path, name: str, place: Place, reading: Reading) -> Iterator[_Found]:
+    read = FORMATS.get(path.suffix.lower())
+    if read is None:
         yield place, Reason.UNKNOWN_FORMAT
         return
     try:
+        # A name that is no UTF-8 comes out with lone surrogates, and is refused as an id.
+        origin = Origin(name, reading)
         with _open_regular(path) as file:
-            if table is None:
-                yield place, _whole_file(file, path, name)
-                return
-            for number, row in table(file):
-                yield replace(place, line=number), _from_row(row)
+            for number, entry in read(file, origin):
+                found = entry.reason if isinstance(entry, Refusal) else entry
+                yield replace(place, line=number), found
     except Refusal as refusal:
         yield place, refusal.reason
     except OSError:
         yield place, Reason.UNREADABLE
+    except Exception:  # noqa: BLE001 - a file that finds a bug of ours must not stop the others
+        yield place, Reason.FAILED
 
 
 def _open_regular(path: Path) -> IO[bytes]:
@@ -122,26 +129,3 @@ def _open_regular(path: Path) -> IO[bytes]:
         os.close(handle)
         raise Refusal(Reason.NOT_A_FILE)
     return os.fdopen(handle, "rb")
-
-
-def _whole_file(file: IO[bytes], path: Path, name: str) -> SourceNote | Reason:
-    content = file.read(MAX_NOTE_BYTES + 1)
-    if len(content) > MAX_NOTE_BYTES:
-        return Reason.TOO_LARGE
-    with suppress(UnicodeDecodeError):
-        text = content.decode("utf-8-sig")
-        identity = os.fsencode(name).decode("utf-8")
-        try:
-            return make_note(identity.removesuffix(path.suffix), None, "", "", text)
-        except Refusal as refusal:
-            return refusal.reason
-    return Reason.NOT_UTF8
-
-
-def _from_row(row: dict[str, object] | Refusal) -> SourceNote | Reason:
-    if isinstance(row, Refusal):
-        return row.reason
-    try:
-        return note_from_fields(row)
-    except Refusal as refusal:
-        return refusal.reason

@@ -12,6 +12,8 @@ class Reason(StrEnum):
     LINK = "link"
     UNKNOWN_FORMAT = "unknown-format"
     NOT_UTF8 = "not-utf-8"
+    WRONG_ENCODING = "wrong-encoding"
+    UNKNOWN_ENCODING = "unknown-encoding"
     MALFORMED = "malformed"
     UNKNOWN_FIELD = "unknown-field"
     MISSING_FIELD = "missing-field"
@@ -21,6 +23,15 @@ class Reason(StrEnum):
     EMPTY = "empty"
     NUL_BYTE = "nul-byte"
     TOO_LARGE = "too-large"
+    TOO_DEEP = "too-deep"
+    TOO_COSTLY = "too-costly"
+    ENTITIES = "document-type-declared"
+    LOCKED = "locked"
+    NO_TEXT = "no-text-in-it"
+    NO_NOTE = "no-note-in-it"
+    NOT_INLINE = "attachment-elsewhere"
+    WITHDRAWN = "withdrawn"
+    FAILED = "could-not-be-read"
     DUPLICATE_ID = "duplicate-id"
 
 
@@ -31,7 +42,8 @@ class Place:
     Attributes:
         path: Which of the paths that were named, from 1.
         file: Which file below it, in the order they are read, from 1; None where it is one.
-        line: Of a table, from 1; None where the whole file is the item.
+        line: Of a table, from 1; of messages or a bundle, which of them; None where the whole file
+            is the item.
         name: The file's path; it can hold a patient's name, hence out of repr.
     """
 

@@ -40,6 +40,17 @@ CREATE TABLE rejected (
     line INTEGER, name TEXT NOT NULL
 );
 """,
+    """
+CREATE TABLE erasing (patient_id TEXT PRIMARY KEY) WITHOUT ROWID;
+""",
+    """
+CREATE TABLE indexed (
+    number INTEGER PRIMARY KEY, note_id TEXT NOT NULL UNIQUE, version INTEGER NOT NULL
+);
+CREATE VIRTUAL TABLE words USING fts5 (
+    text, content='', contentless_delete=1, tokenize='unicode61 remove_diacritics 2'
+);
+""",
 )
 SCHEMA_VERSION: Final = len(_LAYOUTS)
 

@@ -38,16 +38,26 @@ class Sealed:
 
 @dataclass(frozen=True, slots=True)
 class VaultKeys:
-    """What the site's vault key is split into; 32 bytes each."""
+    """What the vault works with; 32 bytes each.
+
+    Attributes:
+        database: Encrypts the database's pages.
+        wrapping: Wraps data keys.
+        marking: Marks texts so that a change is seen.
+        older: Wrapping keys under which data keys may still be.
+        generation: How often keys were changed.
+    """
 
     database: bytes = field(repr=False)
     wrapping: bytes = field(repr=False)
     marking: bytes = field(repr=False)
+    older: tuple[bytes, ...] = field(default=(), repr=False)
+    generation: int = 0
 
 
 def derive_keys(key: bytes) -> VaultKeys:
     """The three keys of one vault key, always the same ones."""
-    return VaultKeys(*(_derive(key, purpose) for purpose in (b"database", b"wrapping", b"marking")))
+    return VaultKeys(_derive(key, b"database"), _derive(key, b"wrapping"), _derive(key, b"marking"))
 
 
 def seal(text: str, note_id: NoteId, version: int, wrapping: bytes) -> Sealed:
@@ -73,6 +83,16 @@ def unseal(sealed: Sealed, note_id: NoteId, version: int, wrapping: bytes) -> st
         f"{note_id} does not open: its bytes were changed, or belong to another note.",
         "Import the note again, and find out who changed the vault.",
     )
+
+
+def rewrap(sealed: Sealed, note_id: NoteId, version: int, old: bytes, new: bytes) -> bytes | None:
+    """The note's data key from under `old` under `new`; None where `old` is not the one."""
+    bound = _bound(note_id, version)
+    try:
+        data_key = _decrypt(old, sealed.wrapped_key, bound)
+    except (InvalidTag, ValueError):
+        return None
+    return _encrypt(new, data_key, bound)
 
 
 def mark(marking: bytes, *parts: str) -> bytes:

@@ -2,31 +2,30 @@
 
 import hashlib
 import hmac
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from appliance.clinical.intake.rejections import Place, Reason, Rejected
-from appliance.clinical.vault.database import database_errors, open_database, transaction
-from appliance.clinical.vault.sealing import Sealed, VaultKeys, derive_keys, mark, seal, unseal
-from appliance.errors import BadInput, KeyMismatch
+from appliance.clinical.vault.database import database_errors, transaction
+from appliance.clinical.vault.keyring import Keyring, read_keyring
+from appliance.clinical.vault.people import People
+from appliance.clinical.vault.rotation import GENERATION, open_rotating
+from appliance.clinical.vault.sealing import Sealed, mark, seal, unseal
+from appliance.clinical.vault.words import Hit, Where, find, index_batch, left_to_index
+from appliance.errors import BadInput, IntegrityError, KeyMismatch
 from appliance.records.events import Recorder
 from appliance.records.identifiers import Digest, NoteId, PatientId
 from appliance.records.notes import (
     Note,
-    PatientIdentifier,
-    RegisteredPatient,
     SourceNote,
-    SourcePatient,
 )
 from appliance.settings.keys import pseudonym
 
 NOTES_PER_TRANSACTION: Final = 256
-_IDS_PER_QUERY: Final = 500
-_REASON: Final = re.compile(r"[a-z](?:-?[a-z]){1,39}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +54,10 @@ class SealReport:
         )
 
 
-class Vault:
+class Vault(People):
     """One site's vault, open. Several processes may hold it open at once."""
 
-    def __init__(
-        self, connection: Any, keys: VaultKeys, pseudonym_key: bytes, recorder: Recorder
-    ) -> None:
-        self._connection = connection
-        self._keys = keys
-        self._pseudonym_key = pseudonym_key
-        self._recorder = recorder
+    _reread: "Callable[[], Keyring] | None" = None
 
     @classmethod
     def open(cls, directory: Path, key: bytes, pseudonym_key: bytes, recorder: Recorder) -> "Vault":
@@ -80,22 +73,11 @@ class Vault:
             KeyMismatch: It was made with another key, of either kind.
             NoSpace: The disk is full.
         """
-        keys = derive_keys(key)
-        vault = cls(open_database(directory, keys.database), keys, pseudonym_key, recorder)
+        keyring = read_keyring(directory, key)
+        vault = cls(open_rotating(directory, keyring), keyring.keys, pseudonym_key, recorder)
+        vault._reread = partial(read_keyring, directory, key)
         vault._check_pseudonym_key()
         return vault
-
-    def close(self) -> None:
-        """The file is closed; the vault is of no further use."""
-        self._connection.close()
-
-    def note_id_of(self, source_id: str) -> NoteId:
-        """The site's own id of a note of the exporting system."""
-        return NoteId("n-" + pseudonym(self._pseudonym_key, "note", source_id))
-
-    def patient_id_of(self, source_id: str) -> PatientId:
-        """The site's own id of a patient of the exporting system."""
-        return PatientId("p-" + pseudonym(self._pseudonym_key, "patient", source_id))
 
     def seal(self, notes: Iterable[SourceNote]) -> SealReport:
         """Every note is in the vault: once, however often it comes, and in its newest version.
@@ -128,6 +110,15 @@ class Vault:
         with database_errors():
             return [NoteId(row[0]) for row in self._connection.execute(query, values)]
 
+    def owners(self) -> dict[NoteId, PatientId | None]:
+        """The patient of every note, by the site's own ids."""
+        with database_errors():
+            rows = self._connection.execute("SELECT note_id, patient_id FROM notes")
+            return {
+                NoteId(note_id): None if patient is None else PatientId(patient)
+                for note_id, patient in rows
+            }
+
     def digest(self) -> Digest:
         """SHA-256 over ids and versions of all notes: it changes when what is to be read does."""
         hasher = hashlib.sha256()
@@ -144,12 +135,6 @@ class Vault:
                 "SELECT kind, count(*) FROM notes GROUP BY kind ORDER BY kind"
             )
             return {str(kind): int(count) for kind, count in rows}
-
-    def count_patients(self) -> int:
-        """Count of registered patients."""
-        with database_errors():
-            row = self._connection.execute("SELECT count(*) FROM patients").fetchone()
-            return int(row[0])
 
     def read_identified(self, note_ids: Sequence[NoteId], reason: str) -> list[Note]:
         """The notes, as asked for and in that order; the ledger was told why before any was read.
@@ -179,103 +164,29 @@ class Vault:
             )
         return [found[note_id] for note_id in note_ids]
 
-    def register(self, patients: Iterable[SourcePatient]) -> int:
-        """Every patient's identifiers are in the registry, beside those known before; their count.
+    def left_to_index(self) -> int:
+        """Count of notes that a search would not find yet."""
+        return left_to_index(self._connection)
 
-        All of them or none: a registry half taken in would leave patients unprotected.
-
-        Raises:
-            NoSpace: The disk is full.
-        """
-        count = 0
-        with database_errors(), transaction(self._connection):
-            for patient in patients:
-                self._register(patient)
-                count += 1
-        self._recorder.record("vault.registered", {"patients": count})
-        return count
-
-    def read_patients_identified(self, reason: str) -> list[RegisteredPatient]:
-        """All registered patients with all their identifiers; the ledger was told why before.
+    def index_some(self, reason: str) -> int:
+        """Some more notes can be found; their count, 0 when all can.
 
         Raises:
             BadInput: The reason is none.
         """
-        self._record_read("vault.patients-read", self.count_patients(), reason)
-        found: dict[PatientId, list[PatientIdentifier]] = {}
-        with database_errors():
-            rows = self._connection.execute(
-                "SELECT patient_id, kind, value FROM identifiers ORDER BY patient_id, kind, value"
-            )
-            for patient_id, kind, value in rows:
-                found.setdefault(PatientId(patient_id), []).append(PatientIdentifier(kind, value))
-        return [RegisteredPatient(patient_id, tuple(all_)) for patient_id, all_ in found.items()]
+        return index_batch(
+            self._connection,
+            lambda ids: [note.text for note in self.read_identified(ids, reason)] if ids else [],
+        )
 
-    def keep_rejected(self, items: Iterable[Rejected]) -> None:
-        """The items that the newest import did not take in are known; those before are forgotten.
+    def find_identified(self, expression: str, where: Where, reason: str) -> list[Hit]:
+        """Notes that hold the words, by id; the ledger was told why, and not which words.
 
         Raises:
-            NoSpace: The disk is full; the list is as it was.
+            BadInput: The reason or the expression is none.
         """
-        rows = [
-            (item.reason, item.place.path, item.place.file, item.place.line, item.place.name)
-            for item in items
-        ]
-        with database_errors(), transaction(self._connection):
-            self._connection.execute("DELETE FROM rejected")
-            self._connection.executemany(
-                "INSERT INTO rejected (reason, path, file, line, name) VALUES (?, ?, ?, ?, ?)", rows
-            )
-
-    def read_rejected_identified(self, reason: str) -> list[Rejected]:
-        """What `keep_rejected` was given last, names and all; the ledger was told why before.
-
-        Raises:
-            BadInput: The reason is none.
-        """
-        with database_errors():
-            rows = self._connection.execute(
-                "SELECT reason, path, file, line, name FROM rejected ORDER BY number"
-            ).fetchall()
-        self._record_read("vault.rejected-read", len(rows), reason)
-        return [Rejected(Reason(why), Place(*place)) for why, *place in rows]
-
-    def count_of_patient(self, patient_source_id: str) -> int:
-        """Count of notes that `erase_patient` would erase."""
-        patient_id = self.patient_id_of(patient_source_id)
-        with database_errors():
-            return int(
-                self._connection.execute(
-                    "SELECT count(*) FROM notes WHERE patient_id = ?", (patient_id,)
-                ).fetchone()[0]
-            )
-
-    def erase_patient(self, patient_source_id: str) -> int:
-        """The patient's notes, in every version, and identifiers are gone; the count of notes.
-
-        So is the list of rejected items: a file's name can be a patient's. Pages are overwritten
-        and the write-ahead log is emptied.
-        """
-        patient_id = self.patient_id_of(patient_source_id)
-        with database_errors():
-            with transaction(self._connection):
-                owned = "(SELECT note_id FROM notes WHERE patient_id = ?)"
-                self._connection.execute(
-                    f"DELETE FROM bodies WHERE note_id IN {owned}",  # noqa: S608 - fixed text
-                    (patient_id,),
-                )
-                erased = self._connection.execute(
-                    "DELETE FROM notes WHERE patient_id = ?", (patient_id,)
-                ).rowcount
-                for table in ("identifiers", "patients"):
-                    self._connection.execute(
-                        f"DELETE FROM {table} WHERE patient_id = ?",  # noqa: S608 - fixed names
-                        (patient_id,),
-                    )
-                self._connection.execute("DELETE FROM rejected")
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        self._recorder.record("vault.erased", {"patient": patient_id, "notes": erased})
-        return int(erased)
+        self._record_read("vault.searched", sum(self.count().values()), reason)
+        return find(self._connection, expression, where)
 
     def _seal_chunk(self, chunk: Sequence[SourceNote]) -> SealReport:
         ids = [self.note_id_of(note.source_id) for note in chunk]
@@ -283,6 +194,7 @@ class Vault:
             row[0]: (int(row[5]), bytes(row[6])) for row in self._rows("note_id", "notes", ids)
         }
         new = changed = 0
+        self._keep_up()
         for note_id, note in zip(ids, chunk, strict=True):
             version, before = known.get(note_id, (0, b""))
             now = self._mark(note)
@@ -323,41 +235,36 @@ class Vault:
             note.text,
         )
 
-    def _rows(self, column: str, tables: str, values: Sequence[str]) -> Iterator[tuple[Any, ...]]:
-        for start in range(0, len(values), _IDS_PER_QUERY):
-            part = values[start : start + _IDS_PER_QUERY]
-            places = ",".join("?" * len(part))
-            query = f"SELECT * FROM {tables} WHERE {column} IN ({places})"  # noqa: S608 - fixed
-            yield from self._connection.execute(query, part)
-
     def _open_note(self, row: tuple[Any, ...]) -> Note:
         note_id, _, patient_id, kind, written_on, version, _, wrapped_key, body = row
-        text = unseal(
-            Sealed(bytes(wrapped_key), bytes(body)),
-            NoteId(note_id),
-            int(version),
-            self._keys.wrapping,
-        )
+        text = self._unseal(Sealed(bytes(wrapped_key), bytes(body)), NoteId(note_id), int(version))
         owner = None if patient_id is None else PatientId(patient_id)
         return Note(NoteId(note_id), owner, kind, written_on, text)
 
-    def _register(self, patient: SourcePatient) -> None:
-        patient_id = self.patient_id_of(patient.source_id)
-        self._connection.execute(
-            "INSERT OR IGNORE INTO patients VALUES (?, ?)", (patient_id, patient.source_id)
-        )
-        self._connection.executemany(
-            "INSERT OR IGNORE INTO identifiers VALUES (?, ?, ?)",
-            [(patient_id, item.kind, item.value) for item in patient.identifiers],
-        )
+    def _unseal(self, sealed: Sealed, note_id: NoteId, version: int) -> str:
+        """The text, under whichever wrapping key; read again if another process changed them."""
+        for key in (self._keys.wrapping, *self._keys.older):
+            with suppress(IntegrityError):
+                return unseal(sealed, note_id, version, key)
+        before = self._keys.generation
+        if self._reread is not None:
+            self._keys = self._reread().keys
+        if self._keys.generation == before:
+            # Once more, for its words.
+            return unseal(sealed, note_id, version, self._keys.wrapping)
+        return self._unseal(sealed, note_id, version)
 
-    def _record_read(self, kind: str, count: int, reason: str) -> None:
-        if not _REASON.fullmatch(reason):
-            raise BadInput(
-                "A reason for reading is two to forty of the letters a-z, with single dashes.",
-                "Give one such as `--reason chart-review`.",
-            )
-        self._recorder.record(kind, {"count": count, "reason": reason})
+    def _keep_up(self) -> None:
+        """Inside a transaction that writes: the wrapping key is the one that new notes are to have.
+
+        Raises:
+            KeyMismatch: It was changed, and this process has no key to read which it is.
+        """
+        row = self._connection.execute(
+            "SELECT value FROM facts WHERE name = ?", (GENERATION,)
+        ).fetchone()
+        if self._reread is not None and row and int(row[0]) != self._keys.generation:
+            self._keys = self._reread().keys
 
     def _check_pseudonym_key(self) -> None:
         expected = pseudonym(self._pseudonym_key, "check", "vault").encode()

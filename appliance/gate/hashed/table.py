@@ -1,15 +1,18 @@
 """A file of sorted hashes, mapped into memory: opened in seconds, shared between processes."""
 
 import hashlib
+import os
+import shutil
 import struct
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import IO, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from appliance.artifacts.writing import write_atomically
+from appliance.artifacts.writing import disk_errors, sync_directory, write_atomically
 from appliance.errors import DetectorFailed, KeyMismatch
 from appliance.gate.hashed.hashing import Hashes
 
@@ -96,6 +99,71 @@ def write_table(path: Path, table: HashTable, key: bytes) -> None:
     write_atomically(path, b"".join((header, *(column.tobytes() for column in columns))))
 
 
+class TableWriter:
+    """Writes a table of two columns that comes in order, some rows at a time.
+
+    A context manager: when the block ends well the table is at its path, whole; otherwise the path
+    is as it was.
+
+    Args:
+        path: The file.
+        key: 32 bytes.
+
+    Raises:
+        NoSpace: The disk is full.
+    """
+
+    def __init__(self, path: Path, key: bytes) -> None:
+        self._path = path
+        self._key = key
+        self._draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+        self._rows = 0
+
+    def __enter__(self) -> Self:
+        with disk_errors(self._path):
+            self._file = _private(self._draft)
+            self._file.seek(_HEADER.size)
+            self._others = tempfile.TemporaryFile(dir=self._path.parent)
+        return self
+
+    def add(self, hashes: Hashes, others: Hashes) -> None:
+        """The next rows, above all before them."""
+        with disk_errors(self._path):
+            self._file.write(hashes.astype(_ITEM, copy=False).tobytes())
+            self._others.write(others.astype(_ITEM, copy=False).tobytes())
+        self._rows += len(hashes)
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        try:
+            if kind is None:
+                with disk_errors(self._path):
+                    self._finish()
+        finally:
+            self._others.close()
+            self._file.close()
+            self._draft.unlink(missing_ok=True)
+
+    def _finish(self) -> None:
+        self._others.seek(0)
+        shutil.copyfileobj(self._others, self._file, _CHUNK)
+        self._file.seek(_HEADER.size)
+        # As `_proof`, without the columns in memory.
+        hasher = _begin_proof(self._key, self._rows, 2)
+        while content := self._file.read(_CHUNK):
+            hasher.update(content)
+        self._file.seek(0)
+        self._file.write(_HEADER.pack(_MAGIC, hasher.digest(), 2, self._rows))
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._draft.replace(self._path)
+        sync_directory(self._path.parent)
+
+
+def _private(path: Path) -> IO[bytes]:
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    return os.fdopen(handle, "w+b")
+
+
 def distinct(hashes: Hashes) -> Hashes:
     """The hashes in ascending order, each once; several times as fast as numpy's own `unique`."""
     ordered = np.sort(hashes)
@@ -108,9 +176,14 @@ def _none() -> Hashes:
     return np.zeros(0, np.uint64)
 
 
-def _proof(key: bytes, rows: int, columns: Sequence[Hashes]) -> bytes:
+def _begin_proof(key: bytes, rows: int, columns: int) -> "hashlib.blake2b":
     hasher = hashlib.blake2b(digest_size=32, key=key, person=b"hash-table")
-    hasher.update(struct.pack("<QQ", len(columns), rows))
+    hasher.update(struct.pack("<QQ", columns, rows))
+    return hasher
+
+
+def _proof(key: bytes, rows: int, columns: Sequence[Hashes]) -> bytes:
+    hasher = _begin_proof(key, rows, len(columns))
     for column in columns:
         for start in range(0, rows, _CHUNK):
             hasher.update(column[start : start + _CHUNK].tobytes())

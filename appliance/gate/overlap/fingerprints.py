@@ -16,6 +16,7 @@ import numpy as np
 from appliance.artifacts.writing import disk_errors, sync_directory, write_atomically
 from appliance.errors import BadInput, DetectorFailed
 from appliance.gate.hashed.hashing import Hasher, Hashes
+from appliance.gate.hashed.merging import Sorter
 from appliance.gate.hashed.table import HashTable, read_table, write_table
 from appliance.gate.normalisation import normalise
 from appliance.gate.overlap.shingles import USE, fingerprint
@@ -37,8 +38,7 @@ class Fingerprints:
         self._path = path
         self._key = key
         self._hasher = Hasher(key, USE)
-        self._hashes: list[Hashes] = []
-        self._owners: list[Hashes] = []
+        self._sorter = Sorter(path.parent)
 
     @property
     def is_whole(self) -> bool:
@@ -71,15 +71,15 @@ class Fingerprints:
         write_atomically(_marker(self._path), b"")
 
     def add(self, owner: str, text: str) -> None:
-        """One note's fingerprint is held until `finish`.
+        """One note's fingerprint is held until `finish`: in memory, or beside the file.
 
         Args:
             owner: The site's id of the patient, or of the note where it has none.
             text: The note.
         """
         hashes = fingerprint(self._hasher, normalise(text).text)
-        self._hashes.append(hashes)
-        self._owners.append(np.full(len(hashes), _number(owner), np.uint64))
+        with disk_errors(self._path):
+            self._sorter.add(hashes, np.full(len(hashes), _number(owner), np.uint64))
 
     def finish(self, *, anew: bool = False) -> None:
         """What was added is in the file, durably; then the gate opens again.
@@ -91,10 +91,7 @@ class Fingerprints:
             KeyMismatch: The file is damaged; it is left as it is.
         """
         before = HashTable(*_empty()) if anew else read_fingerprints(self._path, self._key)
-        hashes = np.concatenate([before.hashes, *self._hashes])
-        owners = np.concatenate([before.others[0], *self._owners])
-        self._hashes, self._owners = [], []
-        self._write(hashes, owners)
+        self._sorter.write(self._path, self._key, before)
         with disk_errors(self._path):
             _marker(self._path).unlink(missing_ok=True)
             sync_directory(self._path.parent)
@@ -102,15 +99,10 @@ class Fingerprints:
     def forget(self, owners: Iterable[str]) -> None:
         """What these patients' or notes' texts left is gone, where nobody else's text left it."""
         before = read_fingerprints(self._path, self._key)
-        stays = ~np.isin(before.others[0], np.array(list(map(_number, owners)), np.uint64))
-        self._write(before.hashes[stays], before.others[0][stays])
-
-    def _write(self, hashes: Hashes, owners: Hashes) -> None:
-        order = np.lexsort((owners, hashes))
-        hashes, owners = hashes[order], owners[order]
-        is_first = np.ones(len(hashes), np.bool_)
-        is_first[1:] = (hashes[1:] != hashes[:-1]) | (owners[1:] != owners[:-1])
-        write_table(self._path, HashTable(hashes[is_first], [owners[is_first]]), self._key)
+        gone = np.array(list(map(_number, owners)), np.uint64)
+        stays = ~np.isin(before.others[0], gone)
+        left = HashTable(before.hashes[stays], [before.others[0][stays]])
+        write_table(self._path, left, self._key)
 
 
 def read_fingerprints(path: Path, key: bytes) -> HashTable:

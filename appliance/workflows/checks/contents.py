@@ -76,6 +76,7 @@ def _products(site: SiteView) -> Outcome:
             ("corpus", site.paths.corpora),
             ("adapter", site.paths.adapters),
             ("findings", site.paths.findings),
+            ("export", site.paths.exports),
         )
         for path in _finished_or_not(parent)
     ]

@@ -1,0 +1,128 @@
+"""Findings without some of their notes: an erasure goes through everything that was made of them.
+
+The findings are written anew beside themselves and take their own place. Killed at any moment,
+either the old ones stand there or the new ones, or the next run puts the new ones there.
+"""
+
+import json
+import shutil
+from collections.abc import Set as AbstractSet
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Final
+
+from appliance.artifacts.manifest import is_finished, write_manifest
+from appliance.artifacts.writing import disk_errors, sync_directory, write_atomically
+from appliance.clinical.extraction.formats import OutputFormat, decode, encode
+from appliance.clinical.extraction.parts import (
+    CARD,
+    KIND,
+    QUARANTINE,
+    FindingsCard,
+    count_findings,
+    read_card,
+)
+from appliance.clinical.extraction.reading import part_paths
+from appliance.records.identifiers import NoteId
+
+_NEW: Final = ".{}.scrubbed"
+_OLD: Final = ".{}.replaced"
+
+
+def scrub(directory: Path, note_ids: AbstractSet[NoteId]) -> int:
+    """No finding of these notes is in the directory, nor their quarantine; the count of findings.
+
+    Raises:
+        ManifestMismatch: The findings are not what was written; nothing was changed.
+        NoSpace: The disk is full; the old findings stand as they were.
+    """
+    card = read_card(directory)
+    output = OutputFormat(card.format)
+    kept = _quarantined(directory, note_ids)
+    removed = 0
+    for path in part_paths(directory, output):
+        removed += sum(one.note_id in note_ids for one in decode(path.read_bytes(), output))
+    if not removed and len(kept) == sum(card.quarantined.values()):
+        return 0
+    new = _beside(directory, _NEW)
+    with disk_errors(new):
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(mode=0o700)
+    _write(directory, new, card, note_ids, kept)
+    _exchange(directory, new)
+    return removed
+
+
+def recover(parent: Path) -> None:
+    """What a scrubbing that was killed left in a folder of findings is finished or gone."""
+    for new in sorted(parent.glob(_NEW.format("*"))):
+        directory = parent / new.name.removeprefix(".").removesuffix(".scrubbed")
+        if is_finished(new):
+            _exchange(directory, new)
+        else:
+            shutil.rmtree(new)
+    for old in parent.glob(_OLD.format("*")):
+        shutil.rmtree(old)
+
+
+def discard_drafts(parent: Path) -> int:
+    """Extractions that were never finished are gone, with what they had found; their count."""
+    drafts = list(parent.glob(".*.partial"))
+    for draft in drafts:
+        shutil.rmtree(draft)
+    return len(drafts)
+
+
+def _write(
+    directory: Path,
+    new: Path,
+    card: FindingsCard,
+    note_ids: AbstractSet[NoteId],
+    kept: dict[str, str],
+) -> None:
+    output = OutputFormat(card.format)
+    counts = count_findings([])
+    notes = 0
+    for path in part_paths(directory, output):
+        findings = [one for one in decode(path.read_bytes(), output) if one.note_id not in note_ids]
+        write_atomically(new / path.name, encode(findings, output))
+        for name, counter in count_findings(findings).items():
+            counts[name].update(counter)
+        notes += len({finding.note_id for finding in findings})
+    lines = [json.dumps({"note_id": key, "reason": kept[key]}) + "\n" for key in sorted(kept)]
+    write_atomically(new / QUARANTINE, "".join(lines).encode())
+    reasons = sorted(set(kept.values()))
+    fresh = replace(
+        card,
+        notes=card.notes - len(note_ids),
+        notes_with_findings=notes,
+        findings=counts["labels"].total(),
+        quarantined={one: list(kept.values()).count(one) for one in reasons},
+        labels=dict(sorted(counts["labels"].items())),
+        assertions=dict(sorted(counts["assertions"].items())),
+        sections=dict(sorted(counts["sections"].items())),
+        linked=dict(sorted(counts["linked"].items())),
+    )
+    body = json.dumps(asdict(fresh), indent=1, sort_keys=True) + "\n"
+    write_atomically(new / CARD, body.encode())
+    write_manifest(new, KIND)
+
+
+def _quarantined(directory: Path, note_ids: AbstractSet[NoteId]) -> dict[str, str]:
+    lines = (directory / QUARANTINE).read_text(encoding="ascii").splitlines()
+    entries = map(json.loads, lines)
+    return {one["note_id"]: one["reason"] for one in entries if one["note_id"] not in note_ids}
+
+
+def _exchange(directory: Path, new: Path) -> None:
+    old = _beside(directory, _OLD)
+    with disk_errors(directory):
+        if directory.exists():
+            directory.rename(old)
+        new.rename(directory)
+        sync_directory(directory.parent)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _beside(directory: Path, pattern: str) -> Path:
+    return directory.with_name(pattern.format(directory.name))

@@ -1,0 +1,163 @@
+"""FHIR R4: the notes in resources: DocumentReference and DiagnosticReport with attachments.
+
+As a Bundle or a single resource (`.json`), or one resource a line (`.ndjson`, as FHIR Bulk Data
+Access has it). Of a document in several formats the one is taken that loses least on the way to
+text; R4 says that all of them say the same.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import IO, Any, Final
+
+from appliance.clinical.intake.fields import make_note
+from appliance.clinical.intake.formats.attachments import (
+    BEST_FIRST,
+    from_base64,
+    media_type,
+    text_of,
+)
+from appliance.clinical.intake.formats.json_stream import MAX_VALUE_BYTES, Elements, parse_object
+from appliance.clinical.intake.formats.reading import Entry, Origin, Reading, attempt
+from appliance.clinical.intake.rejections import Reason, Refusal
+from appliance.records.notes import SourceNote
+
+TYPE: Final = "resourceType"
+"""The key by which a JSON object says that it is a resource."""
+
+_WITHDRAWN: Final = frozenset({"entered-in-error", "cancelled"})
+_ENTRIES: Final = "entry"
+
+
+def read_fhir(file: IO[bytes], origin: Origin) -> Iterator[Entry]:
+    """Every resource of a Bundle, entry by entry; or the one resource that the file is."""
+    elements = Elements(file, _ENTRIES)
+    for number, element in enumerate(elements, start=1):
+        yield number if elements.has_array else None, _of_entry(element, origin.reading)
+        if not elements.has_array:
+            return
+    if elements.has_array:
+        return
+    file.seek(0)
+    content = file.read(MAX_VALUE_BYTES + 1)
+    yield None, attempt(lambda: note_of(parse_object(content), origin.reading))
+
+
+def _of_entry(element: bytes | Refusal, reading: Reading) -> SourceNote | Refusal:
+    if isinstance(element, Refusal):
+        return element
+    return attempt(lambda: note_of(_resource(parse_object(element)), reading))
+
+
+def _resource(entry: Mapping[str, object]) -> Mapping[str, object]:
+    resource = entry.get("resource")
+    if not isinstance(resource, dict):
+        # A request to delete, or an answer without a body.
+        raise Refusal(Reason.NO_NOTE)
+    return resource
+
+
+def note_of(resource: Mapping[str, object], reading: Reading) -> SourceNote:
+    """The note that a resource holds.
+
+    Raises:
+        Refusal: Of another type, withdrawn, with its attachment elsewhere, or malformed.
+    """
+    kind = resource.get(TYPE)
+    if kind == "DocumentReference":
+        attachments = [_at(item, "attachment") for item in _list(resource, "content")]
+        code, date = resource.get("type"), _at(resource, "date")
+    elif kind == "DiagnosticReport":
+        attachments = _list(resource, "presentedForm")
+        code = resource.get("code")
+        date = _at(resource, "effectiveDateTime") or _at(resource, "issued")
+    else:
+        raise Refusal(Reason.NO_NOTE)
+    if _at(resource, "status") in _WITHDRAWN:
+        raise Refusal(Reason.WITHDRAWN)
+    text, encoding = _text(attachments, resource, reading)
+    return make_note(
+        f"{kind}/{_identity(resource)}",
+        _patient(resource),
+        _name(code),
+        _day(date),
+        text,
+        encoding,
+    )
+
+
+def _text(
+    attachments: list[Any], resource: Mapping[str, object], reading: Reading
+) -> tuple[str, str]:
+    inline = [item for item in attachments if _is_text(_at(item, "data"))]
+    if not inline:
+        conclusion = _at(resource, "conclusion")
+        if _is_text(conclusion):
+            return str(conclusion), "utf-8"
+        # A link would have to be fetched, and this program reaches for nothing.
+        raise Refusal(Reason.NOT_INLINE if attachments else Reason.MISSING_FIELD)
+    best = min(inline, key=_preference)
+    declared = _at(best, "contentType")
+    if not isinstance(declared, str):
+        raise Refusal(Reason.MISSING_FIELD)
+    return text_of(from_base64(_at(best, "data")), declared, reading)
+
+
+def _preference(attachment: Any) -> int:
+    declared = _at(attachment, "contentType")
+    kind = media_type(declared) if isinstance(declared, str) else ""
+    return BEST_FIRST.index(kind) if kind in BEST_FIRST else len(BEST_FIRST)
+
+
+def _identity(resource: Mapping[str, object]) -> str:
+    for found in (
+        _at(resource, "id"),
+        _at(resource, "masterIdentifier", "value"),
+        _at(resource, "identifier", 0, "value"),
+    ):
+        if _is_text(found):
+            return str(found)
+    raise Refusal(Reason.MISSING_FIELD)
+
+
+def _patient(resource: Mapping[str, object]) -> str | None:
+    """The id in "Patient/ID", absolute or versioned; or the identifier's value."""
+    reference = _at(resource, "subject", "reference")
+    if _is_text(reference):
+        path = str(reference).partition("/_history/")[0]
+        kind, _, identity = path.rpartition("/")
+        if not kind or kind.rpartition("/")[2] == "Patient":
+            return identity.removeprefix("urn:uuid:") or None
+        return None
+    value = _at(resource, "subject", "identifier", "value")
+    return str(value) if _is_text(value) else None
+
+
+def _name(code: object) -> str:
+    coding = _at(code, "coding", 0)
+    for found in (_at(coding, "display"), _at(code, "text"), _at(coding, "code")):
+        if _is_text(found):
+            return " ".join(str(found).split())[:100]
+    return ""
+
+
+def _day(date: object) -> str:
+    """Of an instant or a day the day; a year or a month alone is none (R4, dateTime)."""
+    return date[:10] if isinstance(date, str) and len(date) >= len("YYYY-MM-DD") else ""
+
+
+def _list(resource: Mapping[str, object], key: str) -> list[Any]:
+    value = resource.get(key)
+    return value if isinstance(value, list) else []
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+def _at(value: Any, *path: str | int) -> Any:
+    """What stands at the path, or None where the way ends."""
+    for step in path:
+        if isinstance(step, int):
+            value = value[step] if isinstance(value, list) and step < len(value) else None
+        else:
+            value = value.get(step) if isinstance(value, dict) else None
+    return value

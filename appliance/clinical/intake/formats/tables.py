@@ -1,0 +1,120 @@
+"""Rows of JSONL, CSV and Parquet, one at a time, each with its line and its note or refusal."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
+from functools import partial
+from typing import IO, Final
+
+from appliance.clinical.intake.fields import note_from_fields
+from appliance.clinical.intake.formats.csv_rows import rows_of_csv
+from appliance.clinical.intake.formats.fhir import TYPE, note_of
+from appliance.clinical.intake.formats.json_stream import MAX_VALUE_BYTES, parse_object
+from appliance.clinical.intake.formats.reading import Entry, Origin, Reading, attempt
+from appliance.clinical.intake.rejections import Reason, Refusal
+from appliance.records.notes import SourceNote
+
+_ROWS_AT_ONCE: Final = 64
+# Unpacked; what claims more is a bomb, or is to be written in more row groups.
+_MAX_ROW_GROUP_BYTES: Final = 1_000_000_000
+
+
+def read_jsonl(file: IO[bytes], origin: Origin) -> Iterator[Entry]:
+    """Every line that is not blank, by its number; a FHIR resource or a note's fields."""
+    number = 0
+    while line := file.readline(MAX_VALUE_BYTES):
+        number += 1
+        if len(line) >= MAX_VALUE_BYTES and not line.endswith(b"\n"):
+            _skip_line(file)
+            yield number, Refusal(Reason.TOO_LARGE)
+        elif line.strip():
+            yield number, attempt(partial(_of_line, line, origin.reading))
+
+
+def _skip_line(file: IO[bytes]) -> None:
+    while (rest := file.readline(MAX_VALUE_BYTES)) and not rest.endswith(b"\n"):
+        pass
+
+
+def _of_line(line: bytes, reading: Reading) -> SourceNote:
+    fields = parse_object(line)
+    if TYPE in fields:
+        return note_of(fields, reading)
+    return note_of_row(fields, reading)
+
+
+def read_csv(file: IO[bytes], origin: Origin, delimiter: str = ",") -> Iterator[Entry]:
+    """Every row below the header, by the number of the line on which it ends."""
+    reading = origin.reading
+    columns = None if reading.columns is None else frozenset(reading.columns.values())
+    for number, row, encoding in rows_of_csv(file, columns, reading.encoding, delimiter):
+        if isinstance(row, Refusal):
+            yield number, row
+        else:
+            yield number, attempt(partial(note_of_row, row, reading, encoding))
+
+
+def read_tsv(file: IO[bytes], origin: Origin) -> Iterator[Entry]:
+    """The same, with tabs between cells."""
+    return read_csv(file, origin, "\t")
+
+
+def read_parquet(file: IO[bytes], origin: Origin) -> Iterator[Entry]:
+    """Every row, by its number."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    number = 0
+    reason = None
+    try:
+        table = pq.ParquetFile(file)
+        for group in range(table.num_row_groups):
+            if table.metadata.row_group(group).total_byte_size > _MAX_ROW_GROUP_BYTES:
+                raise Refusal(Reason.TOO_LARGE)
+        wanted = _wanted(table.schema_arrow.names, origin.reading)
+        for batch in table.iter_batches(batch_size=_ROWS_AT_ONCE, columns=wanted):
+            for row in batch.to_pylist():
+                number += 1
+                fields = {key: _plain(value) for key, value in row.items() if value is not None}
+                yield number, attempt(partial(note_of_row, fields, origin.reading))
+    except (pa.ArrowException, OSError, ValueError, OverflowError):
+        reason = Reason.MALFORMED
+    if reason is not None:
+        raise Refusal(reason)
+
+
+def _wanted(names: list[str], reading: Reading) -> list[str]:
+    if reading.columns is None:
+        return names
+    wanted = list(dict.fromkeys(reading.columns.values()))
+    if not set(wanted) <= set(names):
+        raise Refusal(Reason.MISSING_FIELD)
+    return wanted
+
+
+def _plain(value: object) -> object:
+    # A datetime is a date too; both say the day first.
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def note_of_row(row: Mapping[str, object], reading: Reading, encoding: str = "utf-8") -> SourceNote:
+    """The note that a row describes, by our names or by those that the operator gave.
+
+    Raises:
+        Refusal: With the reason.
+    """
+    fields = dict(row)
+    if reading.columns is not None:
+        fields = {field: row[column] for field, column in reading.columns.items() if column in row}
+    written = fields.get("date")
+    if reading.date_format and isinstance(written, str) and written:
+        fields["date"] = _day(written, reading.date_format)
+    return note_from_fields(fields, encoding)
+
+
+def _day(written: str, date_format: str) -> str:
+    try:
+        # Only the day is kept, so the time zone does not matter.
+        return datetime.strptime(written.strip(), date_format).date().isoformat()  # noqa: DTZ007
+    except ValueError:
+        pass
+    raise Refusal(Reason.BAD_DATE)

@@ -1,0 +1,53 @@
+"""An open vault: its connection, its ids, and the word that every read has to give."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from appliance.clinical.vault.sealing import VaultKeys
+from appliance.errors import BadInput
+from appliance.records.events import Recorder
+from appliance.records.identifiers import NoteId, PatientId
+from appliance.settings.keys import pseudonym
+
+_IDS_PER_QUERY: Final = 500
+_REASON: Final = re.compile(r"[a-z](?:-?[a-z]){1,39}")
+
+
+class OpenVault:
+    """What the parts of the vault share."""
+
+    def __init__(
+        self, connection: Any, keys: VaultKeys, pseudonym_key: bytes, recorder: Recorder
+    ) -> None:
+        self._connection = connection
+        self._keys = keys
+        self._pseudonym_key = pseudonym_key
+        self._recorder = recorder
+
+    def close(self) -> None:
+        """The file is closed; the vault is of no further use."""
+        self._connection.close()
+
+    def note_id_of(self, source_id: str) -> NoteId:
+        """The site's own id of a note of the exporting system."""
+        return NoteId("n-" + pseudonym(self._pseudonym_key, "note", source_id))
+
+    def patient_id_of(self, source_id: str) -> PatientId:
+        """The site's own id of a patient of the exporting system."""
+        return PatientId("p-" + pseudonym(self._pseudonym_key, "patient", source_id))
+
+    def _rows(self, column: str, tables: str, values: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+        for start in range(0, len(values), _IDS_PER_QUERY):
+            part = values[start : start + _IDS_PER_QUERY]
+            places = ",".join("?" * len(part))
+            query = f"SELECT * FROM {tables} WHERE {column} IN ({places})"  # noqa: S608 - fixed
+            yield from self._connection.execute(query, part)
+
+    def _record_read(self, kind: str, count: int, reason: str) -> None:
+        if not _REASON.fullmatch(reason):
+            raise BadInput(
+                "A reason for reading is two to forty of the letters a-z, with single dashes.",
+                "Give one such as `--reason chart-review`.",
+            )
+        self._recorder.record(kind, {"count": count, "reason": reason})

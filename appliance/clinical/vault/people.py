@@ -1,0 +1,159 @@
+"""The patients in the vault: registered, and erased; and what an import did not take in."""
+
+from collections.abc import Iterable
+
+from appliance.clinical.intake.rejections import Place, Reason, Rejected
+from appliance.clinical.vault.database import database_errors, transaction
+from appliance.clinical.vault.opened import OpenVault
+from appliance.clinical.vault.words import forget, squeeze
+from appliance.records.identifiers import NoteId, PatientId
+from appliance.records.notes import PatientIdentifier, RegisteredPatient, SourcePatient
+
+
+class People(OpenVault):
+    """The part of the vault that is about people."""
+
+    def count_patients(self) -> int:
+        """Count of registered patients."""
+        with database_errors():
+            row = self._connection.execute("SELECT count(*) FROM patients").fetchone()
+            return int(row[0])
+
+    def register(self, patients: Iterable[SourcePatient]) -> int:
+        """Every patient's identifiers are in the registry, beside those known before; their count.
+
+        All of them or none: a registry half taken in would leave patients unprotected.
+
+        Raises:
+            NoSpace: The disk is full.
+        """
+        count = 0
+        with database_errors(), transaction(self._connection):
+            for patient in patients:
+                self._register(patient)
+                count += 1
+        self._recorder.record("vault.registered", {"patients": count})
+        return count
+
+    def read_patients_identified(self, reason: str) -> list[RegisteredPatient]:
+        """All registered patients with all their identifiers; the ledger was told why before.
+
+        Raises:
+            BadInput: The reason is none.
+        """
+        self._record_read("vault.patients-read", self.count_patients(), reason)
+        found: dict[PatientId, list[PatientIdentifier]] = {}
+        with database_errors():
+            rows = self._connection.execute(
+                "SELECT patient_id, kind, value FROM identifiers ORDER BY patient_id, kind, value"
+            )
+            for patient_id, kind, value in rows:
+                found.setdefault(PatientId(patient_id), []).append(PatientIdentifier(kind, value))
+        return [RegisteredPatient(patient_id, tuple(all_)) for patient_id, all_ in found.items()]
+
+    def keep_rejected(self, items: Iterable[Rejected]) -> None:
+        """The items that the newest import did not take in are known; those before are forgotten.
+
+        Raises:
+            NoSpace: The disk is full; the list is as it was.
+        """
+        rows = [
+            (item.reason, item.place.path, item.place.file, item.place.line, item.place.name)
+            for item in items
+        ]
+        with database_errors(), transaction(self._connection):
+            self._connection.execute("DELETE FROM rejected")
+            self._connection.executemany(
+                "INSERT INTO rejected (reason, path, file, line, name) VALUES (?, ?, ?, ?, ?)", rows
+            )
+
+    def read_rejected_identified(self, reason: str) -> list[Rejected]:
+        """What `keep_rejected` was given last, names and all; the ledger was told why before.
+
+        Raises:
+            BadInput: The reason is none.
+        """
+        with database_errors():
+            rows = self._connection.execute(
+                "SELECT reason, path, file, line, name FROM rejected ORDER BY number"
+            ).fetchall()
+        self._record_read("vault.rejected-read", len(rows), reason)
+        return [Rejected(Reason(why), Place(*place)) for why, *place in rows]
+
+    def count_of_patient(self, patient_source_id: str) -> int:
+        """Count of notes that `erase_patient` would erase."""
+        patient_id = self.patient_id_of(patient_source_id)
+        with database_errors():
+            return int(
+                self._connection.execute(
+                    "SELECT count(*) FROM notes WHERE patient_id = ?", (patient_id,)
+                ).fetchone()[0]
+            )
+
+    def begin_erasure(self, patient_source_id: str) -> list[NoteId]:
+        """It is on disk that the patient is being erased; ids of the notes that are still there."""
+        patient_id = self.patient_id_of(patient_source_id)
+        with database_errors():
+            self._connection.execute("INSERT OR IGNORE INTO erasing VALUES (?)", (patient_id,))
+            rows = self._connection.execute(
+                "SELECT note_id FROM notes WHERE patient_id = ? ORDER BY note_id", (patient_id,)
+            )
+            return [NoteId(row[0]) for row in rows]
+
+    def is_erasing(self, patient_source_id: str) -> bool:
+        """Whether an erasure of the patient was begun and not ended."""
+        patient_id = self.patient_id_of(patient_source_id)
+        with database_errors():
+            row = self._connection.execute(
+                "SELECT count(*) FROM erasing WHERE patient_id = ?", (patient_id,)
+            ).fetchone()
+            return bool(row[0])
+
+    def end_erasure(self, patient_source_id: str) -> None:
+        """Everything of the patient is gone, from other places too."""
+        patient_id = self.patient_id_of(patient_source_id)
+        with database_errors():
+            self._connection.execute("DELETE FROM erasing WHERE patient_id = ?", (patient_id,))
+
+    def erase_patient(self, patient_source_id: str) -> int:
+        """The patient's notes, in every version, and identifiers are gone; the count of notes.
+
+        So is the list of rejected items: a file's name can be a patient's. Pages are overwritten
+        and the write-ahead log is emptied.
+        """
+        patient_id = self.patient_id_of(patient_source_id)
+        with database_errors():
+            with transaction(self._connection):
+                ids = self._connection.execute(
+                    "SELECT note_id FROM notes WHERE patient_id = ?", (patient_id,)
+                ).fetchall()
+                forget(self._connection, [row[0] for row in ids])
+                if ids:
+                    squeeze(self._connection)
+                owned = "(SELECT note_id FROM notes WHERE patient_id = ?)"
+                self._connection.execute(
+                    f"DELETE FROM bodies WHERE note_id IN {owned}",  # noqa: S608 - fixed text
+                    (patient_id,),
+                )
+                erased = self._connection.execute(
+                    "DELETE FROM notes WHERE patient_id = ?", (patient_id,)
+                ).rowcount
+                for table in ("identifiers", "patients"):
+                    self._connection.execute(
+                        f"DELETE FROM {table} WHERE patient_id = ?",  # noqa: S608 - fixed names
+                        (patient_id,),
+                    )
+                self._connection.execute("DELETE FROM rejected")
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        self._recorder.record("vault.erased", {"patient": patient_id, "notes": erased})
+        return int(erased)
+
+    def _register(self, patient: SourcePatient) -> None:
+        patient_id = self.patient_id_of(patient.source_id)
+        self._connection.execute(
+            "INSERT OR IGNORE INTO patients VALUES (?, ?)", (patient_id, patient.source_id)
+        )
+        self._connection.executemany(
+            "INSERT OR IGNORE INTO identifiers VALUES (?, ?, ?)",
+            [(patient_id, item.kind, item.value) for item in patient.identifiers],
+        )

@@ -1,0 +1,135 @@
+"""Which notes hold which words: an index inside the vault's encrypted pages.
+
+SQLite's FTS5, without content: it holds words and where they stand, not texts, and its pages are
+encrypted like all others. Brought up to date before a search, batch by batch, so that an import
+pays nothing for it and a search that was killed loses a batch.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlcipher3 import dbapi2
+
+from appliance.clinical.vault.database import database_errors, transaction
+from appliance.errors import BadInput
+from appliance.records.identifiers import NoteId, PatientId
+
+_AT_ONCE: Final = 256
+_MAX_WORDS: Final = 500
+_HELP: Final = 'Write words, "a phrase", a OR b, a NOT b, or begin* of a word.'
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """What a note has to be besides holding the words.
+
+    Attributes:
+        kind: Its kind; None for any.
+        since: Written on that day or later, ISO 8601; "" for any.
+        until: Written on that day or earlier; notes without a date are in neither.
+    """
+
+    kind: str | None = None
+    since: str = ""
+    until: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One note that was found, without its text."""
+
+    note_id: NoteId
+    patient_id: PatientId | None
+    kind: str
+    written_on: str
+
+
+def left_to_index(connection: Any) -> int:
+    """Count of notes whose newest version is not in the index."""
+    with database_errors():
+        row = connection.execute(f"SELECT count(*) {_MISSING}").fetchone()
+        return int(row[0])
+
+
+_MISSING: Final = (
+    "FROM notes LEFT JOIN indexed USING (note_id) "
+    "WHERE indexed.version IS NULL OR indexed.version <> notes.version"
+)
+
+
+def index_batch(connection: Any, texts_of: Callable[[Sequence[NoteId]], list[str]]) -> int:
+    """Some more notes are in the index; their count, 0 when all are.
+
+    Args:
+        connection: The vault's.
+        texts_of: Opens notes, in the order asked for.
+    """
+    with database_errors():
+        rows = connection.execute(
+            f"SELECT notes.note_id, notes.version {_MISSING} LIMIT ?",
+            (_AT_ONCE,),
+        ).fetchall()
+        texts = texts_of([NoteId(note_id) for note_id, _ in rows])
+        with transaction(connection):
+            for (note_id, version), text in zip(rows, texts, strict=True):
+                forget(connection, [note_id])
+                number = connection.execute(
+                    "INSERT INTO indexed (note_id, version) VALUES (?, ?)", (note_id, version)
+                ).lastrowid
+                connection.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (number, text))
+    return len(rows)
+
+
+def forget(connection: Any, note_ids: Sequence[str]) -> None:
+    """Inside a transaction: these notes are not found any more."""
+    for note_id in note_ids:
+        row = connection.execute(
+            "SELECT number FROM indexed WHERE note_id = ?", (note_id,)
+        ).fetchone()
+        if row is not None:
+            connection.execute("DELETE FROM words WHERE rowid = ?", row)
+            connection.execute("DELETE FROM indexed WHERE number = ?", row)
+
+
+def squeeze(connection: Any) -> None:
+    """What was forgotten is in no page of the index any more: it is written anew, as a whole."""
+    connection.execute("INSERT INTO words (words) VALUES ('optimize')")
+
+
+def find(connection: Any, expression: str, where: Where) -> list[Hit]:
+    """Every note that holds the words, by id.
+
+    Args:
+        connection: The vault's.
+        expression: In FTS5's syntax.
+        where: What the note has to be besides.
+
+    Raises:
+        BadInput: The expression is none.
+    """
+    if not expression.strip() or len(expression) > _MAX_WORDS:
+        raise BadInput("There is nothing to search for, or too much.", _HELP)
+    query = (
+        "SELECT note_id, patient_id, kind, written_on FROM words "
+        "JOIN indexed ON indexed.number = words.rowid JOIN notes USING (note_id, version) "
+        "WHERE words MATCH ? AND (? IS NULL OR kind = ?) "
+        "AND (? = '' OR written_on >= ?) "
+        "AND (? = '' OR (written_on <> '' AND written_on <= ?)) ORDER BY note_id"
+    )
+    limits = (where.kind, where.kind, where.since, where.since, where.until, where.until)
+    try:
+        rows = connection.execute(query, (expression, *limits)).fetchall()
+    except dbapi2.OperationalError as error:
+        # Its message quotes the expression, which can be a patient's name.
+        if getattr(error, "sqlite_errorname", "SQLITE_ERROR") == "SQLITE_ERROR":
+            rows = None
+        else:
+            with database_errors():
+                raise
+    if rows is None:
+        raise BadInput("That is no expression to search for.", _HELP)
+    return [
+        Hit(NoteId(note), None if owner is None else PatientId(owner), kind, day)
+        for note, owner, kind, day in rows
+    ]

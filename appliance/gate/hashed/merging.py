@@ -1,0 +1,153 @@
+"""Two columns of hashes, sorted in memory that does not grow with them.
+
+What is added is sorted by the million and put into a file without a name, in the directory of the
+table; at the end all runs are merged, block by block, into a table (Knuth, vol. 3, 5.4.1).
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+
+import numpy as np
+
+from appliance.gate.hashed.hashing import Hashes
+from appliance.gate.hashed.table import HashTable, TableWriter
+
+RUN_ROWS: Final = 1 << 20
+"""Rows that are sorted in memory at a time."""
+
+_BLOCK_ROWS: Final = 1 << 20
+_ITEM: Final = np.dtype("<u8")
+
+Pair = tuple[Hashes, Hashes]
+
+
+@dataclass(slots=True)
+class _Run:
+    """Sorted rows in a file, first the one column, then the other; read from the front."""
+
+    file: IO[bytes]
+    offset: int
+    rows: int
+    at: int = 0
+
+    def take(self, count: int) -> Pair:
+        """The next rows, fewer at the end."""
+        count = min(count, self.rows - self.at)
+        columns = [
+            self._read(self.offset + (column * self.rows + self.at) * _ITEM.itemsize, count)
+            for column in range(2)
+        ]
+        self.at += count
+        return columns[0], columns[1]
+
+    def _read(self, offset: int, count: int) -> Hashes:
+        content = os.pread(self.file.fileno(), count * _ITEM.itemsize, offset)
+        return np.frombuffer(content, _ITEM)
+
+
+class Sorter:
+    """Rows in any order in, a sorted table without doubles out.
+
+    Args:
+        directory: Where the runs lie meanwhile, without a name: they are gone with the process.
+        run_rows: Rows sorted in memory at a time.
+    """
+
+    def __init__(self, directory: Path, run_rows: int = RUN_ROWS) -> None:
+        self._directory = directory
+        self._run_rows = run_rows
+        self._held: list[Pair] = []
+        self._held_rows = 0
+        self._file: IO[bytes] | None = None
+        self._runs: list[_Run] = []
+
+    def add(self, hashes: Hashes, others: Hashes) -> None:
+        """Some rows more."""
+        self._held.append((hashes, others))
+        self._held_rows += len(hashes)
+        if self._held_rows >= self._run_rows:
+            self._spill()
+
+    def write(self, path: Path, key: bytes, before: HashTable) -> None:
+        """`path` holds all rows, and those of a table that was there before, each once.
+
+        Raises:
+            NoSpace: The disk is full; the file is as it was.
+        """
+        with TableWriter(path, key) as writer:
+            for start in range(0, len(before), self._run_rows):
+                end = start + self._run_rows
+                self.add(before.hashes[start:end], before.others[0][start:end])
+            self._spill()
+            for hashes, others in merge(self._runs):
+                writer.add(hashes, others)
+        self.close()
+
+    def close(self) -> None:
+        """Nothing is held any more."""
+        self._held, self._held_rows, self._runs = [], 0, []
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _spill(self) -> None:
+        if not self._held_rows:
+            return
+        hashes, others = ordered(*map(np.concatenate, zip(*self._held, strict=True)))
+        if self._file is None:
+            # Unlinked from the first moment: nothing is left when the process is killed.
+            self._file = tempfile.TemporaryFile(dir=self._directory, buffering=0)  # noqa: SIM115
+        offset = self._file.seek(0, os.SEEK_END)
+        for column in (hashes, others):
+            self._file.write(column.astype(_ITEM, copy=False).tobytes())
+        self._runs.append(_Run(self._file, offset, len(hashes)))
+        self._held, self._held_rows = [], 0
+
+
+def ordered(hashes: Hashes, others: Hashes) -> Pair:
+    """The rows, ascending by both columns, each once."""
+    order = np.lexsort((others, hashes))
+    hashes, others = hashes[order], others[order]
+    is_first = np.ones(len(hashes), np.bool_)
+    is_first[1:] = (hashes[1:] != hashes[:-1]) | (others[1:] != others[:-1])
+    return hashes[is_first], others[is_first]
+
+
+def merge(runs: Sequence[_Run], block_rows: int = _BLOCK_ROWS) -> Iterator[Pair]:
+    """All rows of sorted runs, ascending, each once, some at a time."""
+    if not runs:
+        return
+    count = max(1, block_rows // len(runs))
+    held = [run.take(count) for run in runs]
+    while True:
+        open_ends = [
+            hashes[-1] for run, (hashes, _) in zip(runs, held, strict=True) if run.at < run.rows
+        ]
+        if not open_ends:
+            yield ordered(*map(np.concatenate, zip(*held, strict=True)))
+            return
+        # Rows below the least of what was read last can't be met again in any run.
+        limit = min(open_ends)
+        cuts = [int(np.searchsorted(hashes, limit)) for hashes, _ in held]
+        if any(cuts):
+            ready = [
+                (hashes[:cut], others[:cut])
+                for (hashes, others), cut in zip(held, cuts, strict=True)
+            ]
+            yield ordered(*map(np.concatenate, zip(*ready, strict=True)))
+        held = [
+            _refilled(run, (pair[0][cut:], pair[1][cut:]), limit, count)
+            for run, pair, cut in zip(runs, held, cuts, strict=True)
+        ]
+
+
+def _refilled(run: _Run, left: Pair, limit: np.uint64, count: int) -> Pair:
+    """What is left of a run's block; with the next block where nothing above the limit is left."""
+    if len(left[0]) and left[0][-1] > limit:
+        return left
+    more = run.take(count)
+    return np.concatenate([left[0], more[0]]), np.concatenate([left[1], more[1]])

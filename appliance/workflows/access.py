@@ -1,0 +1,163 @@
+"""Who may do what: asked before anything is done, answered by the site's rules, and on record."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from appliance.errors import BadInput, Forbidden
+from appliance.ledger.proofs import read_bodies
+from appliance.records.access import AccessRules, Identity, Verb, is_allowed
+from appliance.records.events import Fact
+from appliance.settings.keys import Purpose, pseudonym
+from appliance.settings.roles import current_identity, load_roles
+from appliance.workflows.site import Site, open_site
+
+_ASKED: Final = "access.asked"
+_APPROVED: Final = "access.approved"
+_USED: Final = "access.used"
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A request that a second person has approved."""
+
+    request: str
+    verb: str
+    asked_by: str
+    approved_by: str
+
+
+def allow(
+    site: Site,
+    verb: Verb,
+    subject: str = "",
+    who: Identity | None = None,
+    *,
+    with_second: bool = True,
+) -> None:
+    """It may be done now, by who runs this; else nothing is done, and the ledger says so.
+
+    Where the rules want a second person, the first call asks, and is refused with the request's
+    number; once that is approved the same call goes through, once.
+
+    Args:
+        site: The site.
+        verb: What is to be done.
+        subject: To what, in a form that is the same when it is asked again; it may name a patient.
+        who: Who asks; None for who runs this.
+        with_second: Whether the second person is asked for too; not where nothing is done yet.
+
+    Raises:
+        Forbidden: Not allowed, or not yet.
+        BadInput: The rules are broken: nothing is allowed.
+    """
+    rules, who = load_roles(site.paths.policies), who or current_identity()
+    _check_role(site, rules, who, verb)
+    if with_second and rules.by_roles and verb in rules.two_persons:
+        _check_second_person(site, rules, who, _request(site, who, verb, subject), verb)
+
+
+def approve(root: Path, request: str, reason: str, who: Identity | None = None) -> Approval:
+    """The request may be carried out, once, by the person who asked.
+
+    Raises:
+        Forbidden: Who approves may not, or is the person who asked.
+        BadInput: There is no such open request.
+    """
+    site = open_site(root)
+    rules, who = load_roles(site.paths.policies), who or current_identity()
+    _check_role(site, rules, who, Verb.APPROVE)
+    asked = [one for one in _events(site, request) if one["kind"] == _ASKED]
+    if not asked:
+        raise BadInput(
+            "Nobody has asked for that.", "Give the number that the refused command printed."
+        )
+    facts = asked[-1]["facts"]
+    if facts["uid"] == who.uid:
+        site.ledger.record("access.refused", {"verb": Verb.APPROVE, "uid": who.uid})
+        raise Forbidden("Nobody approves their own request.", "Ask somebody else who may approve.")
+    site.ledger.record(
+        _APPROVED, {"request": request, "verb": facts["verb"], "uid": who.uid, "reason": reason}
+    )
+    return Approval(request, facts["verb"], str(facts["user"]), who.user or str(who.uid))
+
+
+@dataclass(frozen=True, slots=True)
+class VerbView:
+    """One verb, for who asks."""
+
+    verb: str
+    is_allowed: bool
+    needs_second: bool
+
+
+def list_verbs(root: Path, who: Identity | None = None) -> tuple[VerbView, ...]:
+    """Every verb, whether who runs this may do it, and whether it needs a second person.
+
+    Raises:
+        BadInput: The rules are broken.
+    """
+    site = open_site(root)
+    rules, who = load_roles(site.paths.policies), who or current_identity()
+    owner = site.paths.root.stat().st_uid
+    return tuple(
+        VerbView(
+            verb, is_allowed(rules, who, owner, verb), rules.by_roles and verb in rules.two_persons
+        )
+        for verb in Verb
+    )
+
+
+def _check_role(site: Site, rules: AccessRules, who: Identity, verb: Verb) -> None:
+    if is_allowed(rules, who, site.paths.root.stat().st_uid, verb):
+        return
+    site.ledger.record("access.refused", {"verb": verb, "uid": who.uid})
+    raise Forbidden(
+        f"{who.user or who.uid} may not do {verb} here.",
+        "Somebody who may can do it, or policies/roles.toml is to be changed, under review.",
+    )
+
+
+def _check_second_person(
+    site: Site, rules: AccessRules, who: Identity, request: str, verb: Verb
+) -> None:
+    events = _events(site, request)
+    approved = sum(
+        1 for one in events if one["kind"] == _APPROVED and _counts(site, rules, who, one)
+    )
+    used = sum(1 for one in events if one["kind"] == _USED)
+    if approved > used:
+        # Before anything is done: killed after this, it has to be asked for again.
+        site.ledger.record(_USED, {"request": request, "verb": verb, "uid": who.uid})
+        return
+    facts: dict[str, Fact] = {"request": request, "verb": verb, "uid": who.uid}
+    facts["user"] = who.user or str(who.uid)
+    site.ledger.record(_ASKED, facts)
+    raise Forbidden(
+        f"{verb} needs a second person.",
+        f"Somebody else who may: `appliance access approve {request} --reason R`; then again.",
+    )
+
+
+def _counts(site: Site, rules: AccessRules, who: Identity, event: dict[str, Any]) -> bool:
+    facts = event["facts"]
+    age = site.clock.now() - datetime.fromisoformat(str(event["at"]))
+    return bool(facts["uid"] != who.uid) and age <= timedelta(days=rules.days)
+
+
+def _request(site: Site, who: Identity, verb: Verb, subject: str) -> str:
+    """The number of a request: of this person, for this, under these policies."""
+    content = json.dumps([who.uid, verb, subject, site.policy_digest])
+    # Keyed: a subject can be a patient's number, and all numbers can be tried.
+    return pseudonym(site.keys.key(Purpose.PSEUDONYM), "request", content)
+
+
+def _events(site: Site, request: str) -> list[dict[str, Any]]:
+    mark = f'"request":"{request}"'.encode()
+    return [
+        json.loads(body)
+        for body in read_bodies(site.paths.ledger, site.ledger.head().size)
+        if mark in body
+    ]

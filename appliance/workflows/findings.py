@@ -1,0 +1,254 @@
+"""What is done with findings: exported for other tools inside the site, counted for others."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from appliance.artifacts.manifest import write_manifest
+from appliance.artifacts.writing import check_absent, folder_atomically, write_atomically
+from appliance.clinical.exports.known import EXPORTERS, HOLD_NOTES
+from appliance.clinical.exports.writing import NoteFindings, Source
+from appliance.clinical.extraction.parts import FindingsCard
+from appliance.clinical.extraction.reading import open_findings
+from appliance.clinical.vault.store import Vault
+from appliance.errors import BadInput, ManifestMismatch
+from appliance.records.access import Verb
+from appliance.records.findings import Finding
+from appliance.records.identifiers import NoteId
+from appliance.records.progress import Progress
+from appliance.settings.disclosure import load_disclosure
+from appliance.settings.names import check_name
+from appliance.workflows.access import allow
+from appliance.workflows.ingest import opened_vault
+from appliance.workflows.site import Site, open_site
+
+KIND: Final = "export"
+CARD: Final = "card.json"
+_NOTES_AT_ONCE: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class ExportCard:
+    """An export's datasheet.
+
+    Attributes:
+        name: Directory name under `SITE/exports/`.
+        findings: Name of the findings it was made of.
+        plan_digest: Of these.
+        format: See `appliance.clinical.exports.known`.
+        with_text: Whether words of notes are in it.
+        reason: Why it was made.
+        rows: What it holds, by kind of thing.
+        left_out: Findings that are not in it, by reason.
+        policy_digest: Of the policies in force.
+        made_at: ISO 8601, UTC.
+        is_dry_run: Whether nothing was written.
+    """
+
+    name: str
+    findings: str
+    plan_digest: str
+    format: str
+    with_text: bool
+    reason: str
+    rows: dict[str, int]
+    left_out: dict[str, int]
+    policy_digest: str
+    made_at: str
+    is_dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FindingCount:
+    """How many patients and findings there are of one kind.
+
+    Attributes:
+        label: Entity type.
+        concept: Its concept, or "".
+        patients: Patients of whom it is said and not negated, of the family, or only feared; None
+            where these are so few that the policy keeps the number back.
+        findings: Such findings; None with `patients`.
+    """
+
+    label: str
+    concept: str
+    patients: int | None
+    findings: int | None
+
+
+def export(
+    root: Path,
+    name: str,
+    *,
+    out: str,
+    output_format: str,
+    reason: str,
+    vocabulary: str = "",
+    with_text: bool = False,
+    dry_run: bool = False,
+    progress: Progress,
+) -> ExportCard:
+    """The findings are at `SITE/exports/OUT` in that format, whole, and the ledger says so.
+
+    They stay in the site: `policies/disclosure.toml` lets no finding out of it.
+
+    Args:
+        root: The site.
+        name: Of finished findings.
+        out: Of the export.
+        output_format: A key of `EXPORTERS`.
+        reason: Why the notes are read; kept in the ledger.
+        vocabulary: A URI that names the coding system of the findings' concepts.
+        with_text: Whether the words that were found are written too.
+        dry_run: Check only.
+        progress: Told of every note.
+
+    Raises:
+        BadInput: No such findings, a name that is taken, a format that is text without leave.
+        ManifestMismatch: The findings are not what was written, or their notes have changed.
+        NoSpace: The disk is full; nothing is left of the export.
+    """
+    check_name(name, "findings", "the first argument")
+    check_name(out, "an export", "--out")
+    if output_format in HOLD_NOTES and not with_text:
+        raise BadInput(
+            f"The format {output_format} is the notes' own text with marks on it.",
+            "Give --with-text if that is meant, or take another format.",
+        )
+    site = open_site(root)
+    verb = Verb.EXPORT_TEXT if with_text else Verb.EXPORT
+    allow(site, verb, f"{name} {out} {output_format}", with_second=not dry_run)
+    found, notes = open_findings(site.paths.findings / name)
+    destination = site.paths.exports / out
+    check_absent(destination)
+    source = Source(
+        found.adapter, found.adapter_digest, found.made_at, vocabulary, with_text=with_text
+    )
+    card = ExportCard(
+        out,
+        name,
+        found.plan_digest,
+        output_format,
+        with_text,
+        reason,
+        {"findings": found.findings},
+        {},
+        site.policy_digest,
+        site.clock.now().isoformat(timespec="seconds"),
+        is_dry_run=dry_run,
+    )
+    if dry_run:
+        return card
+    site.paths.exports.mkdir(mode=0o700, exist_ok=True)
+    progress.begin("Exporting", found.notes_with_findings)
+    with opened_vault(site) as vault, folder_atomically(destination, 0o700) as folder:
+        entries = _with_notes(vault, notes, reason, progress)
+        written = EXPORTERS[output_format](folder, entries, source)
+        card = replace(
+            card,
+            rows=dict(sorted(written.rows.items())),
+            left_out=dict(sorted(written.left_out.items())),
+        )
+        body = json.dumps(asdict(card), indent=1, sort_keys=True) + "\n"
+        write_atomically(folder / CARD, body.encode())
+        write_manifest(folder, KIND)
+    progress.end(", ".join(f"{count} {kind}" for kind, count in card.rows.items()))
+    _record(site, found, card)
+    return card
+
+
+def count(root: Path, name: str, *, by_concept: bool = False) -> tuple[FindingCount, ...]:
+    """How many patients have what; numbers below the policy's smallest are kept back.
+
+    What is negated, of the family or only feared does not count.
+
+    Raises:
+        BadInput: No such findings, or no disclosure policy.
+    """
+    check_name(name, "findings", "the first argument")
+    site = open_site(root)
+    allow(site, Verb.COUNT_FINDINGS)
+    smallest = load_disclosure(site.paths.policies).smallest
+    found, notes = open_findings(site.paths.findings / name)
+    patients: dict[tuple[str, str], set[str]] = {}
+    counts: Counter[tuple[str, str]] = Counter()
+    with opened_vault(site) as vault:
+        owners = vault.owners()
+        for note_id, findings in notes:
+            # A note without a patient is counted as one patient's.
+            owner = owners.get(note_id) or note_id
+            for finding in findings:
+                if finding.is_about_patient:
+                    key = (finding.label, finding.link.concept if by_concept else "")
+                    patients.setdefault(key, set()).add(owner)
+                    counts[key] += 1
+    kept_back = _kept_back({key: len(owners) for key, owners in patients.items()}, smallest)
+    rows = [
+        FindingCount(*key, None, None)
+        if key in kept_back
+        else FindingCount(*key, len(patients[key]), counts[key])
+        for key in sorted(patients)
+    ]
+    site.ledger.record(
+        "findings.counted",
+        {
+            "name": name,
+            "plan_digest": found.plan_digest,
+            "rows": len(rows),
+            "kept_back": len(kept_back),
+            "smallest": smallest,
+        },
+    )
+    return tuple(rows)
+
+
+def _kept_back(patients: Mapping[tuple[str, str], int], smallest: int) -> set[tuple[str, str]]:
+    """Rows that are not shown: those too small, and beside a single one of a label the next.
+
+    Otherwise the one would follow from the label's total (complementary suppression; Hundepool et
+    al., Statistical Disclosure Control, 2012, 4.2).
+    """
+    hidden = {key for key, number in patients.items() if number < smallest}
+    for label in {label for label, _ in hidden}:
+        own = [key for key in patients if key[0] == label]
+        shown = [key for key in own if key not in hidden]
+        if len(own) - len(shown) == 1 and shown:
+            hidden.add(min(shown, key=lambda key: (patients[key], key)))
+    return hidden
+
+
+def _with_notes(
+    vault: Vault,
+    found: Iterator[tuple[NoteId, list[Finding]]],
+    reason: str,
+    progress: Progress,
+) -> Iterator[NoteFindings]:
+    while chunk := list(islice(found, _NOTES_AT_ONCE)):
+        notes = vault.read_identified([note_id for note_id, _ in chunk], reason)
+        for note, (note_id, findings) in zip(notes, chunk, strict=True):
+            if any(finding.end > len(note.text) for finding in findings):
+                raise ManifestMismatch(
+                    f"{note_id} has changed since these findings were made.",
+                    "Extract again under another name, and export that.",
+                )
+            yield NoteFindings(note, tuple(findings))
+            progress.advance()
+
+
+def _record(site: Site, found: FindingsCard, card: ExportCard) -> None:
+    site.ledger.record(
+        "findings.exported",
+        {
+            "name": card.name,
+            "findings": card.findings,
+            "plan_digest": found.plan_digest,
+            "format": card.format,
+            "with_text": card.with_text,
+            "reason": card.reason,
+            "left_out": sum(card.left_out.values()),
+        },
+    )

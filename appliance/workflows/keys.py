@@ -1,0 +1,83 @@
+"""Fresh keys for the vault: the site's key, and everything that hangs from it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from appliance.clinical.vault.keyring import read_keyring
+from appliance.clinical.vault.rotation import (
+    begin_rotation,
+    end_rotation,
+    rekey_pages,
+    rewrap_notes,
+)
+from appliance.records.access import Verb
+from appliance.records.progress import Progress
+from appliance.settings.keys import FileKeys, Purpose
+from appliance.workflows.access import allow
+from appliance.workflows.fingerprints import fingerprints_of
+from appliance.workflows.ingest import opened_vault
+from appliance.workflows.site import Site, open_site
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """What a change of keys did, or would do.
+
+    Attributes:
+        generation: How often the vault's keys were changed, this time included.
+        notes: Notes whose data keys were wrapped anew by this run.
+        is_dry_run: Whether nothing was changed.
+    """
+
+    generation: int
+    notes: int
+    is_dry_run: bool
+
+
+def rotate(root: Path, progress: Progress, *, dry_run: bool = False) -> Rotation:
+    """The vault is under fresh keys, and the site's old vault key opens nothing of it any more.
+
+    Reading and importing go on meanwhile, but for the moment in which the database's pages are
+    written anew: then no import may be under way, and whoever has the vault open has to open it
+    again. Killed anywhere, the same command goes on. Backups of before open with the old key only.
+
+    Raises:
+        Forbidden: Whoever runs this may not.
+        KeyMismatch: The vault does not open with the site's key.
+        BadInput: An import is under way; run it again.
+        NoSpace: The disk is full; run it again.
+    """
+    site = open_site(root)
+    allow(site, Verb.ROTATE)
+    keys, vault = FileKeys(site.paths.keys), site.paths.vault
+    with opened_vault(site) as opened:
+        total = sum(opened.count().values())
+    keyring = read_keyring(vault, keys.key(Purpose.VAULT))
+    if dry_run:
+        changing = keyring.is_changing
+        return Rotation(keyring.keys.generation + (not changing), total, is_dry_run=True)
+    done = 0
+    if keyring.is_changing and not keys.has_next(Purpose.VAULT):
+        # Killed between the last two steps: the site's key is the new one already.
+        end_rotation(vault, keyring, keys.key(Purpose.VAULT))
+    else:
+        new = keys.make_next(Purpose.VAULT)
+        keyring = begin_rotation(vault, keys.key(Purpose.VAULT), new)
+        progress.begin("Wrapping keys", total)
+        done = rewrap_notes(vault, keyring, progress.advance)
+        progress.end(f"{done} notes")
+        _swap(site, keys)
+    generation = keyring.keys.generation
+    site.ledger.record("keys.rotated", {"purpose": Purpose.VAULT, "generation": generation})
+    return Rotation(generation, done, is_dry_run=False)
+
+
+def _swap(site: Site, keys: FileKeys) -> None:
+    vault = site.paths.vault
+    with fingerprints_of(site).alone():
+        keyring = read_keyring(vault, keys.key(Purpose.VAULT))
+        # What was imported since the batches went by.
+        rewrap_notes(vault, keyring, lambda _: None)
+        rekey_pages(vault, keyring)
+        keys.promote_next(Purpose.VAULT)
+        end_rotation(vault, keyring, keys.key(Purpose.VAULT))

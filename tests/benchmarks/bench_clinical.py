@@ -1,0 +1,205 @@
+# ruff: noqa: T201 - what a benchmark prints is its result
+"""What a note costs, from export to finding, and whether that grows: `make bench-clinical`.
+
+Public notes (APPLIANCE_CORPORA/notes) are multiplied with variations to each of the counts that
+are named, and every step runs in a process of its own, so that its memory is its own. Times are
+CPU seconds of that process: rates are per core, on however busy a machine.
+"""
+
+import argparse
+import json
+import os
+import random
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+
+from appliance.clinical.assertion.context import ContextEngine
+from appliance.clinical.extraction.formats import OutputFormat
+from appliance.clinical.extraction.labelling import NoteLabelling
+from appliance.clinical.extraction.parts import Plan
+from appliance.clinical.extraction.run import extract
+from appliance.learning.evaluation.dictionary import DictionaryLabeller
+from appliance.records.identifiers import Digest
+from appliance.records.progress import Silent
+from appliance.settings.assertion import load_assertion
+from appliance.settings.tasks import load_task
+from appliance.workflows.ingest import import_notes, opened_vault
+from appliance.workflows.site import init, open_site
+
+COUNTS = (1_000, 10_000, 100_000)
+STEPS = ("import", "import-again", "scan", "unseal", "label", "extract")
+# What a large hospital group has, and what it may run on.
+PROJECTED_NOTES = 100_000_000
+PROJECTED_CORES = 16 * 32
+
+
+def write_notes(path: Path, count: int) -> None:
+    """The public notes over and over, each time with sentences left out and a line of its own."""
+    folder = Path(os.environ["APPLIANCE_CORPORA"]) / "notes"
+    texts = [
+        json.loads(line)["text"]
+        for name in ("notes-ccby.jsonl", "mtsamples_200.jsonl")
+        for line in (folder / name).read_text(encoding="utf-8").splitlines()
+    ]
+    chance = random.Random(0)
+    with path.open("w", encoding="utf-8") as file:
+        for number in range(count):
+            sentences = re.split(r"(?<=[.\n])", texts[number % len(texts)])
+            kept = [one for one in sentences if chance.random() < 0.9] or sentences
+            text = f"{''.join(kept)}\nSeen on day {number} in room {chance.randrange(900)}."
+            fields = {"id": f"b-{number}", "patient": f"p-{number // 7}", "text": text}
+            file.write(json.dumps(fields) + "\n")
+
+
+def step_import(root: Path) -> int:
+    """The export is in the vault, and fingerprinted."""
+    report = import_notes(root, [root.parent / "notes.jsonl"], Silent())
+    return report.new + report.known
+
+
+def step_scan(root: Path) -> int:
+    """Every row of the catalogue is read through SQLCipher."""
+    with opened_vault(open_site(root)) as vault:
+        return len(vault.owners())
+
+
+def step_unseal(root: Path) -> int:
+    """Every note is opened."""
+    with opened_vault(open_site(root)) as vault:
+        ids = iter(vault.note_ids())
+        count = 0
+        while chunk := list(islice(ids, 256)):
+            count += len(vault.read_identified(chunk, "benchmark"))
+        return count
+
+
+def _labeller(root: Path) -> DictionaryLabeller:
+    return DictionaryLabeller(load_task(open_site(root).paths.labels, "disease")[1])
+
+
+def step_label(root: Path) -> int:
+    """The labeller alone, on every note's text: what extraction is measured by."""
+    labeller = _labeller(root)
+    with opened_vault(open_site(root)) as vault:
+        ids = iter(vault.note_ids())
+        count, spent = 0, 0.0
+        while chunk := list(islice(ids, 16)):
+            texts = [note.text for note in vault.read_identified(chunk, "benchmark")]
+            before = time.process_time()
+            labeller.label(texts)
+            spent += time.process_time() - before
+            count += len(texts)
+    print(json.dumps({"labeller_cpu_s": round(spent, 2)}), file=sys.stderr)
+    return count
+
+
+def step_extract(root: Path) -> int:
+    """Findings of every note, with their meaning, in parts on disk; in this process."""
+    site = open_site(root)
+    with opened_vault(site) as vault:
+        engine = ContextEngine(load_assertion(site.paths.policies))
+        worker = NoteLabelling(vault, _labeller(root), engine)
+        ids = vault.note_ids()
+        digest = Digest("0" * 64)
+        plan = Plan(
+            "dictionary", digest, "", vault.digest(), len(ids), 16, 2048, OutputFormat.PARQUET
+        )
+        card = extract(
+            lambda blocks: map(worker, blocks),
+            ids,
+            site.paths.findings / "bench",
+            plan,
+            recorder=site.ledger,
+            policy_digest=site.policy_digest,
+            made_at="2026-01-01T00:00:00+00:00",
+            progress=Silent(),
+        )
+    return card.notes
+
+
+RUN: dict[str, Callable[[Path], int]] = {
+    "import": step_import,
+    "import-again": step_import,
+    "scan": step_scan,
+    "unseal": step_unseal,
+    "label": step_label,
+    "extract": step_extract,
+}
+
+
+def one_step(name: str, root: Path) -> None:
+    """Run a step here and print what it cost."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    count = RUN[name](root)
+    cpu = time.process_time() - cpu
+    print(
+        json.dumps(
+            {
+                "step": name,
+                "notes": count,
+                "cpu_s": round(cpu, 2),
+                "wall_s": round(time.perf_counter() - wall, 2),
+                "notes_per_cpu_s": round(count / cpu),
+                "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+            }
+        )
+    )
+
+
+def measure(count: int) -> Iterator[dict[str, float]]:
+    """Every step on that many notes."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder) / "site"
+        init(root, "air-gapped")
+        write_notes(root.parent / "notes.jsonl", count)
+        for name in STEPS:
+            done = subprocess.run(
+                [sys.executable, "-m", __spec__.name, "--step", name, "--root", str(root)],
+                stdout=subprocess.PIPE,
+                check=True,
+            )
+            row = json.loads(done.stdout)
+            assert row["notes"] == count
+            yield row
+
+
+def main() -> None:
+    """Measure, and say what the figures mean for many notes."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("counts", nargs="*", type=int, default=list(COUNTS))
+    parser.add_argument("--step", choices=STEPS)
+    parser.add_argument("--root", type=Path)
+    options = parser.parse_args()
+    if options.step:
+        with suppress(BrokenPipeError):
+            one_step(options.step, options.root)
+        return
+    cost = 0.0
+    for count in options.counts:
+        print(f"{count:,} notes")
+        for row in measure(count):
+            print(
+                f"  {row['step']:13} {row['notes_per_cpu_s']:>9,} notes per CPU second,"
+                f" {row['cpu_s']:>8} s of CPU, {row['wall_s']:>8} s, peak {row['peak_mb']:>5} MB",
+                flush=True,
+            )
+            if row["step"] in {"import", "extract"}:
+                cost = cost * (row["step"] == "extract") + row["cpu_s"] / count
+    hours = PROJECTED_NOTES * cost / 3_600
+    print(
+        f"Projected, without a model: {PROJECTED_NOTES:,} notes imported and read by dictionary and"
+        f" rules take {hours:,.0f} hours of one such core, {hours / PROJECTED_CORES:.2f} hours of"
+        f" {PROJECTED_CORES}; a model's own time per note comes on top."
+    )
+
+
+if __name__ == "__main__":
+    main()

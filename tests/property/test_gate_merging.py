@@ -1,0 +1,72 @@
+"""Sorting in pieces is sorting: the same table, byte by byte, whatever the pieces."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from appliance.errors import NoSpace
+from appliance.gate.hashed import merging
+from appliance.gate.hashed.merging import Sorter, merge, ordered
+from appliance.gate.hashed.table import HashTable, TableWriter, read_table, write_table
+
+KEY = b"k" * 32
+# Few values, so that there are doubles within and across runs, and long runs of one hash.
+ROWS = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 5)), max_size=80)
+
+
+def columns(rows):
+    pairs = np.array(rows, np.uint64).reshape(-1, 2)
+    return pairs[:, 0].copy(), pairs[:, 1].copy()
+
+
+@settings(max_examples=60)
+@given(
+    before=ROWS,
+    added=st.lists(ROWS, max_size=6),
+    run_rows=st.integers(1, 30),
+    block=st.integers(1, 9),
+)
+def test_in_pieces_as_in_one(tmp_path_factory, before, added, run_rows, block):
+    """Rows of a table and rows that are added, in runs and blocks of any size."""
+    folder = tmp_path_factory.mktemp("tables")
+    known, owners = ordered(*columns(before))
+    old = HashTable(known, [owners])
+    sorter = Sorter(folder, run_rows)
+    for rows in added:
+        sorter.add(*columns(rows))
+    real = merging.merge
+    merging.merge = lambda runs: real(runs, block)
+    try:
+        sorter.write(folder / "pieces", KEY, old)
+    finally:
+        merging.merge = real
+
+    hashes, others = ordered(*columns([*before, *(row for rows in added for row in rows)]))
+    write_table(folder / "one", HashTable(hashes, [others]), KEY)
+    assert (folder / "pieces").read_bytes() == (folder / "one").read_bytes()
+    assert len(read_table(folder / "pieces", KEY, "table", "", 2)) == len(hashes)
+    assert {path.name for path in folder.iterdir()} == {"pieces", "one"}
+
+
+def test_nothing_merged_is_nothing():
+    """No run, no row."""
+    assert list(merge([])) == []
+
+
+def test_a_table_that_could_not_be_written_leaves_the_old_one(tmp_path, monkeypatch):
+    """Nor a draft beside it."""
+    path = tmp_path / "table"
+    path.write_bytes(b"old")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("appliance.gate.hashed.table.shutil.copyfileobj", full)
+    with pytest.raises(NoSpace), TableWriter(path, KEY) as writer:
+        writer.add(*columns([(1, 2)]))
+    with pytest.raises(ZeroDivisionError), TableWriter(path, KEY):
+        raise ZeroDivisionError
+
+    assert path.read_bytes() == b"old"
+    assert [one.name for one in tmp_path.iterdir()] == ["table"]

@@ -1,0 +1,268 @@
+"""What FHIR, HL7 v2 and C-CDA say in ways of their own."""
+
+import base64
+import io
+import json
+
+import pytest
+
+from appliance.clinical.intake.formats.hl7v2 import Separators, unescape
+from appliance.clinical.intake.formats.known import FORMATS
+from appliance.clinical.intake.formats.markup import text_of_html
+from appliance.clinical.intake.formats.reading import Origin, Reading
+from appliance.clinical.intake.rejections import Reason, Refusal
+from tests.lib.exports import Exported, ccda, diagnostic_report, document_reference, mdm, oru, pdf
+
+NOTE = Exported()
+USUAL = Separators("|", "^", "~", "\\", "&")
+
+
+def read(suffix, content, reading=None):
+    content = content if isinstance(content, bytes) else json.dumps(content).encode()
+    entries = FORMATS[suffix](io.BytesIO(content), Origin(f"x/a{suffix}", reading or Reading()))
+    return [entry.reason if isinstance(entry, Refusal) else entry for _, entry in entries]
+
+
+def resource(**changes):
+    return {**document_reference(NOTE), **changes}
+
+
+def attachment(kind, content):
+    data = base64.b64encode(content).decode()
+    return [{"attachment": {"contentType": kind, "data": data}}]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"status": "entered-in-error"}, Reason.WITHDRAWN),
+        ({"resourceType": "Observation"}, Reason.NO_NOTE),
+        ({"content": [{"attachment": {"url": "Binary/1"}}]}, Reason.NOT_INLINE),
+        ({"content": []}, Reason.MISSING_FIELD),
+        ({"content": "Zebedee"}, Reason.MISSING_FIELD),
+        ({"id": None}, Reason.MISSING_FIELD),
+        ({"id": 5}, Reason.MISSING_FIELD),
+        ({"content": attachment("application/msword", b"x")}, Reason.UNKNOWN_FORMAT),
+        ({"content": attachment("text/plain", b"Andr\xe9")}, Reason.NOT_UTF8),
+        ({"content": attachment("text/plain; charset=utf-7", b"x")}, Reason.UNKNOWN_ENCODING),
+        ({"content": attachment("text/plain; charset=us-ascii", b"\xe9")}, Reason.WRONG_ENCODING),
+        ({"content": attachment("application/pdf", b"%PDF-1.4 x")}, Reason.MALFORMED),
+        (
+            {"content": [{"attachment": {"contentType": "text/plain", "data": "?"}}]},
+            Reason.MALFORMED,
+        ),
+        ({"date": "Zebedee was here"}, Reason.BAD_DATE),
+    ],
+)
+def test_a_resource_that_holds_no_note_for_us_is_refused_with_its_reason(changes, reason):
+    """One by one, on a line or as a whole file."""
+    assert read(".ndjson", resource(**changes)) == [reason]
+    assert read(".json", resource(**changes)) == [reason]
+
+
+def test_of_several_formats_the_one_that_loses_least_is_read():
+    """Plain text before a page before a scan, wherever it stands."""
+    content = [
+        *attachment("application/pdf", b"%PDF-broken"),
+        *attachment("text/html; charset=iso-8859-1", "<p>Ménière</p>".encode("latin-1")),
+    ]
+
+    [page] = read(".ndjson", resource(content=content))
+    [plain] = read(".ndjson", resource(content=[*content, *attachment("text/plain", b"Plain.")]))
+
+    assert (page.text, page.encoding) == ("Ménière", "iso8859-1")
+    assert plain.text == "Plain."
+
+
+def test_attachments_of_every_kind_are_read():
+    """A clinical document and a PDF inside a resource."""
+    [inner] = read(".ndjson", resource(content=attachment("text/xml", ccda(NOTE))))
+    [scan] = read(".ndjson", resource(content=attachment("application/pdf", pdf(NOTE))))
+
+    assert inner.text == scan.text == NOTE.text
+    assert scan.encoding == "pdf"
+
+
+def test_a_report_without_an_attachment_is_its_conclusion():
+    """As small hospitals send it."""
+    report = diagnostic_report(NOTE) | {"presentedForm": [], "conclusion": "Normal."}
+
+    [note] = read(".json", report)
+
+    assert note.text == "Normal."
+
+
+def test_a_bundle_costs_one_entry_for_one_bad_entry():
+    """The others are read; each refused one has its number and its reason."""
+    entries = [
+        {"resource": resource(id="1")},
+        {"resource": "Zebedee"},
+        {"request": {"method": "DELETE"}},
+        {"resource": resource(id="2", status="entered-in-error")},
+        {"resource": resource(id="3")},
+    ]
+    bundle = {"entry": entries, "resourceType": "Bundle", "meta": {"entry": [{"x": 1}]}}
+
+    first, *refused, last = read(".json", bundle)
+
+    assert (first.source_id, last.source_id) == ("DocumentReference/1", "DocumentReference/3")
+    assert refused == [Reason.NO_NOTE, Reason.NO_NOTE, Reason.WITHDRAWN]
+
+
+def test_a_bundle_that_was_cut_keeps_what_came_before():
+    """And says that something is missing."""
+    bundle = json.dumps({"resourceType": "Bundle", "entry": [{"resource": resource()}] * 3})
+
+    first, second, broken = read(".json", bundle[: int(len(bundle) * 0.9)].encode())
+
+    assert first == second
+    assert broken == Reason.MALFORMED
+
+
+@pytest.mark.parametrize(
+    ("escaped", "plain"),
+    [
+        (r"a\F\b\S\c\T\d\R\e\E\f", r"a|b^c&d~e\f"),
+        (r"\H\loud\N\ quiet", "loud quiet"),
+        (r"one\.br\two\.sp2\three", "one\ntwo\nthree"),
+        (r"\X0D0A\x", "\n\nx"),
+        (r"\XZZ\ \Q\ \C2842\ lone \ here", r"\XZZ\ \Q\ \C2842\ lone \ here"),
+    ],
+)
+def test_escapes_of_hl7_are_resolved_and_unknown_ones_stay(escaped, plain):
+    """Nothing of what was written is lost."""
+    assert unescape(escaped, USUAL) == plain
+
+
+def test_a_message_may_be_cut_by_other_characters():
+    """MSH says which."""
+    content = mdm(Exported(text="Plain words.")).decode()
+    for usual, other in (("|", "!"), ("^", "@"), ("~", "*"), ("\\", "/"), ("&", "+")):
+        content = content.replace(usual, other)
+
+    [note] = read(".hl7", content.encode())
+
+    assert (note.text, note.patient_source_id) == ("Plain words.", "pat-1")
+
+
+def test_line_feeds_frames_and_batches_make_no_difference():
+    """As files of messages come."""
+    plain = mdm(NOTE)
+    batch = b"FHS|^~\\&\rBHS|^~\\&\r" + plain + oru(NOTE) + b"BTS|2\rFTS|1\r"
+
+    assert read(".hl7", plain.replace(b"\r", b"\r\n")) == read(".hl7", plain)
+    assert len(read(".hl7", batch)) == 2
+    assert Reason.MALFORMED not in read(".hl7", batch)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("MDM^T02^MDM_T02", "ADT^A01", Reason.NO_NOTE),
+        ("AU||AV", "AU||CA", Reason.WITHDRAWN),
+        ("TXA|", "TXX|", Reason.MISSING_FIELD),
+        ("UNICODE UTF-8", "JAS2020", Reason.UNKNOWN_ENCODING),
+        ("UNICODE UTF-8", "ASCII~8859/1", Reason.UNKNOWN_ENCODING),
+        ("MSH|^~\\&", "MSH||||", Reason.MALFORMED),
+        ("|TX|||", "|NM|||", Reason.EMPTY),
+        ("MSH|", "Zebedee", Reason.MALFORMED),
+    ],
+)
+def test_a_message_without_a_note_is_refused_with_its_reason(old, new, reason):
+    """And the one after it is read."""
+    broken = mdm(NOTE).decode().replace(old, new).encode()
+
+    first, second = read(".hl7", broken + oru(NOTE))
+
+    assert first == reason
+    assert second.text == NOTE.text
+
+
+def test_the_character_set_of_a_message_counts():
+    """MSH-18, for every byte of it."""
+    text = "Größe: ø"
+    content = mdm(Exported(text=text)).decode().replace("UNICODE UTF-8", "8859/1")
+
+    [note] = read(".hl7", content.encode("latin-1"))
+
+    assert (note.text, note.encoding) == (text, "iso8859-1")
+
+
+def test_each_order_of_a_result_is_a_note_and_numbers_are_none():
+    """Two reports and a blood count in one message; a deleted line stays out."""
+    message = oru(NOTE).strip(b"\x0b\x1c\r").decode()
+    message += "\rOBR|2||18|CBC\rOBX|1|NM|HB||14\rOBR|3||19|ECG^ECG\rOBX|1|TX|A||Sinus.||||||F"
+    message += "\rOBX|2|TX|A||Another patient's.||||||W\rNTE|1||Checked."
+
+    first, count, third = read(".hl7", message.encode())
+
+    assert first.text == NOTE.text
+    assert count == Reason.NO_NOTE
+    assert third.text == "Sinus.\nChecked."
+    assert first.source_id != third.source_id
+
+
+def test_a_document_in_a_message_is_decoded():
+    """OBX of type ED, as scanners and dictation systems send it."""
+    data = base64.b64encode(pdf(NOTE)).decode()
+    start = mdm(Exported(text="x")).decode().partition("OBX")[0]
+
+    [note] = read(".hl7", f"{start}OBX|1|ED|||^application^PDF^Base64^{data}\r".encode())
+    [other] = read(".hl7", f"{start}OBX|1|ED|||^application^RTF^Base64^{data}\r".encode())
+
+    assert (note.text, note.encoding) == (NOTE.text, "pdf")
+    assert other == Reason.UNKNOWN_FORMAT
+
+
+def test_a_clinical_document_is_read_section_by_section():
+    """Titles, lists and tables as lines; coded entries repeat and are left out."""
+    body = (
+        "<title>Plan</title><text>See <content>him</content> again.<list><item>Rest</item>"
+        "<item>Tea</item></list><table><tbody><tr><td>Hb</td><td>14</td></tr></tbody></table></text>"
+        "</section></component><component><section><title>Course</title><text>Fine.</text>"
+    )
+    content = ccda(NOTE).decode()
+    start, _, rest = content.partition("  <text>")
+    content = start + body + rest.partition("</text>")[2]
+
+    [note] = read(".xml", content.encode())
+
+    assert note.text == "Plan\nSee him again.\nRest\nTea\nHb\t14\nCourse\nFine."
+
+
+def test_a_document_without_structure_is_its_attachment():
+    """nonXMLBody, as scanned letters are wrapped."""
+    start, rest = ccda(NOTE).decode().split("<component><structuredBody>")
+    end = rest.partition("</structuredBody>")[2]
+    data = base64.b64encode(pdf(NOTE)).decode()
+
+    def wrapped(kind, body):
+        text = f'<component><nonXMLBody><text mediaType="{kind}" representation="B64">{body}</text>'
+        return read(".xml", f"{start}{text}</nonXMLBody>{end}".encode())
+
+    [note] = wrapped("application/pdf", data)
+    assert note.text == NOTE.text
+    assert wrapped("text/xml", base64.b64encode(ccda(NOTE)).decode()) == [Reason.TOO_DEEP]
+
+
+def test_a_page_becomes_what_its_reader_sees():
+    """No script, no style, no head; blocks are lines."""
+    page = (
+        "<html><head><title>t</title></head><body><h1>Course</h1><p>No&nbsp;<b>fev</b>er.<br/>"
+        "Seen.</p><script>alert(1)</script><style>p{}</style></body></html>"
+    )
+
+    assert text_of_html(page).replace("\xa0", " ") == "Course\nNo fever.\nSeen."
+
+
+def test_a_pdf_without_text_or_with_a_lock_says_so():
+    """A scan is not an empty note."""
+    from pypdf import PdfReader, PdfWriter
+
+    writer = PdfWriter(PdfReader(io.BytesIO(pdf(NOTE))))
+    writer.encrypt("secret", algorithm="RC4-128")
+    locked = io.BytesIO()
+    writer.write(locked)
+
+    assert read(".pdf", locked.getvalue()) == [Reason.LOCKED]
+    assert read(".pdf", pdf(Exported(text=""))) == [Reason.NO_TEXT]

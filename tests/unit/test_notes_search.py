@@ -1,0 +1,175 @@
+"""Notes by their words: for a reason, without a word shown or kept that was not asked for."""
+
+import json
+
+import pytest
+
+from appliance.cli.main import run
+from appliance.clinical.vault.words import find
+from appliance.errors import BadInput
+from appliance.ledger.proofs import read_bodies
+from appliance.records.notes import SourceNote
+from appliance.records.progress import Silent
+from appliance.workflows.cohorts import read_cohort
+from appliance.workflows.ingest import import_stream, opened_vault
+from appliance.workflows.notes import erase
+from appliance.workflows.search import search
+from appliance.workflows.site import open_site
+from tests.lib.read_site import make_site
+
+CANARY = "Quillfeather"
+NOTES = (
+    SourceNote("1", "p-1", "letter", "2026-01-01", "Fever and asthma."),
+    SourceNote("2", "p-1", "letter", "2026-02-01", "No fever; aortic stenosis, severe."),
+    SourceNote("3", "p-2", "report", "2026-03-01", f"Mx {CANARY} has Ménière disease."),
+    SourceNote("4", None, "report", "", "Stenosis of the aortic valve."),
+)
+
+
+@pytest.fixture
+def site(tmp_path):
+    return make_site(tmp_path / "site", NOTES)
+
+
+def look(site, expression, **options):
+    return search(site.paths.root, expression, "a-study", Silent(), **options)
+
+
+def sources(site, result):
+    with opened_vault(site) as vault:
+        names = {vault.note_id_of(note.source_id): note.source_id for note in NOTES}
+    return {names[note.note_id] for note in result.shown}
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("fever", {"1", "2"}),
+        ("FEVER asthma", {"1"}),
+        ("asthma OR stenosis", {"1", "2", "4"}),
+        ('"aortic stenosis"', {"2"}),
+        ("fever NOT asthma", {"2"}),
+        ("sten*", {"2", "4"}),
+        ("meniere", {"3"}),
+        ("nothing", set()),
+    ],
+)
+def test_notes_are_found_by_their_words(site, expression, expected):
+    """Case and accents aside; phrases, alternatives, beginnings."""
+    assert sources(site, look(site, expression)) == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"kind": "letter"}, {"2"}),
+        ({"since": "2026-02-01"}, {"2"}),
+        ({"until": "2026-01-31"}, set()),
+        ({"since": "2026-01-01", "until": "2026-12-31"}, {"2"}),
+        ({"limit": 0}, set()),
+    ],
+)
+def test_kind_and_date_narrow_a_search(site, options, expected):
+    """A note without a date is on no side of one."""
+    result = look(site, "stenosis", **options)
+
+    assert sources(site, result) == expected
+
+
+def test_a_cohort_is_kept_and_narrows(site):
+    """By name; twice the same name is refused."""
+    result = look(site, "fever", cohort="feverish")
+
+    assert (result.notes, result.patients) == (2, 1)
+    assert len(read_cohort(site, "feverish").note_ids) == 2
+    assert sources(site, look(site, "stenosis", within="feverish")) == {"2"}
+    with pytest.raises(BadInput, match="already"):
+        look(site, "fever", cohort="feverish")
+    with pytest.raises(BadInput, match="no cohort"):
+        look(site, "fever", within="nobody")
+
+
+def test_changed_and_new_notes_are_found_as_they_are_now(site):
+    """The index follows the vault."""
+    look(site, "fever")
+    changed = SourceNote("1", "p-1", "letter", "2026-01-01", "Gout.")
+    import_stream(site, [changed, SourceNote("5", None, "x", "", "Fever")], Silent())
+
+    assert sources(site, look(site, "gout")) == {"1"}
+    assert look(site, "fever").notes == 2
+
+
+@pytest.mark.parametrize(
+    "expression", ["", " ", '"open', "AND", "fever (", "x" * 501, "a:b", "NOT fever"]
+)
+def test_what_is_no_expression_is_bad_input(site, expression):
+    """And is not quoted: it can be a name."""
+    with pytest.raises(BadInput) as refused:
+        look(site, expression)
+
+    assert not expression.strip() or expression not in str(refused.value)
+    assert refused.value.__cause__ is None
+
+
+def test_a_search_shows_no_text_and_leaves_no_word(site, capfd):
+    """Neither on the terminal, in the ledger, nor on the disk in clear."""
+    where = ["--site", str(site.paths.root)]
+
+    assert run(["notes", "search", CANARY, "--reason", "a study", *where, "--json"]) == 0
+
+    out, err = capfd.readouterr()
+    assert json.loads(out)["notes"] == 1
+    assert CANARY not in out + err
+    for path in site.paths.root.rglob("*"):
+        if path.is_file():
+            assert CANARY.lower().encode() not in path.read_bytes().lower()
+    bodies = read_bodies(site.paths.ledger, open_site(site.paths.root).ledger.head().size)
+    kinds = [json.loads(body) for body in bodies]
+    assert [one["facts"]["reason"] for one in kinds if one["kind"] == "vault.searched"] == [
+        "a-study"
+    ]
+
+
+def test_words_are_shown_where_they_were_asked_for(site, capfd):
+    """Around the first hit; the read is on record."""
+    where = ["--site", str(site.paths.root)]
+
+    assert run(["notes", "search", "Ménière", "--reason", "x y", "--show-text", *where]) == 0
+
+    assert CANARY in capfd.readouterr().out
+
+
+def test_an_erased_patients_words_are_in_no_page(site):
+    """Not even where SQLite keeps the words of its index."""
+    look(site, "fever", cohort="feverish")
+    with opened_vault(site) as vault:
+        pages = "SELECT block FROM words_data"
+        blocks = b"".join(bytes(row[0]) for row in vault._connection.execute(pages))
+    assert b"quillfeather" in blocks
+
+    erase(site.paths.root, "p-2")
+    erase(site.paths.root, "p-1")
+
+    with opened_vault(site) as vault:
+        blocks = b"".join(bytes(row[0]) for row in vault._connection.execute(pages))
+        assert b"quillfeather" not in blocks
+        assert b"fever" not in blocks
+        assert b"valve" in blocks
+    assert read_cohort(site, "feverish").note_ids == ()
+    assert sources(site, look(site, "stenosis")) == {"4"}
+
+
+def test_a_failing_database_is_not_a_wrong_expression():
+    """Whoever searches is told what is the matter."""
+    from sqlcipher3 import dbapi2
+
+    from appliance.clinical.vault.words import Where
+
+    class Failing:
+        def execute(self, *_):
+            error = dbapi2.OperationalError("disk I/O error")
+            error.sqlite_errorname = "SQLITE_IOERR_READ"
+            raise error
+
+    with pytest.raises(Exception, match="disk"):
+        find(Failing(), "fever", Where())
