@@ -38,7 +38,8 @@ COMMANDS: Final = {
     "extract": ("appliance.cli.extract:extract", "Run an adapter over all notes in the vault."),
     "model": ("appliance.cli.model:model", "Import, list and serve base models."),
     "gateway": ("appliance.cli.gateway:gateway", "Serve and open the one door to a provider."),
-    "ledger": ("appliance.cli.ledger:ledger", "Show and verify the ledger."),
+    "audit": ("appliance.cli.audit:audit", "Attack the site on purpose, and report."),
+    "ledger": ("appliance.cli.ledger:ledger", "Show, verify and witness the ledger."),
 }
 
 
