@@ -39,6 +39,7 @@ COMMANDS: Final = {
     "model": ("appliance.cli.model:model", "Import, list and serve base models."),
     "gateway": ("appliance.cli.gateway:gateway", "Serve and open the one door to a provider."),
     "audit": ("appliance.cli.audit:audit", "Attack the site on purpose, and report."),
+    "release": ("appliance.cli.release:release", "Let a corpus or an adapter leave."),
     "ledger": ("appliance.cli.ledger:ledger", "Show, verify and witness the ledger."),
 }
 

@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+COMPLETED: Final = "audit.completed"
+"""Kind of the event that anchors a report: its digests and its verdict."""
 
 
 class Standing(StrEnum):

@@ -27,7 +27,7 @@ from appliance.errors import BadInput, IntegrityError, LedgerBroken, ManifestMis
 from appliance.ledger.checkpoint import signer_of
 from appliance.ledger.proofs import prove_entry, read_bodies
 from appliance.ledger.signing import Signer
-from appliance.records.audits import AuditReport, Departure, Standing, Trend
+from appliance.records.audits import COMPLETED, AuditReport, Departure, Standing, Trend
 from appliance.records.clock import Clock
 from appliance.records.events import Event, Fact
 from appliance.records.progress import Progress, Silent
@@ -43,7 +43,6 @@ from appliance.workflows.scan import open_site_gate
 from appliance.workflows.site import Site, open_site
 from appliance.workflows.witness import read_kept
 
-COMPLETED: Final = "audit.completed"
 JSON, HTML, PDF = "audit.json", "audit.html", "audit.pdf"
 SIGNATURE: Final = "audit.sig"
 ENTRY, PROOF = "ledger-entry.json", "ledger-proof.txt"
@@ -325,6 +324,7 @@ _PLACES: Final = {
 }
 _EXPORTS: Final = {
     "corpus.exported": "corpora written for other tools",
+    "product.released": "corpora and adapters that were released",
     "ledger.exported": "stretches of the ledger written for an auditor",
     "findings.extracted": "extractions, kept in the site",
 }
