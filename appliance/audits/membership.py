@@ -96,6 +96,8 @@ class Membership:
             blind_spots=[
                 "Stronger attackers: shadow models, knowledge of the training, many queries.",
                 "A hit rate at 0.1 % false alarms needs thousands of others; see their count.",
+                "Whose each text is, where a corpus does not say: intervals are too narrow then.",
+                "Inclusion was not drawn by coins: the bound on epsilon is one for guessing so.",
             ],
             charts=charts,
         )

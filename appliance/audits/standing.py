@@ -187,7 +187,7 @@ class Safeguards:
         return conclude(
             self,
             f"{len(self._checks)} checks of the site, {len(problems)} failed, {warned} warn; "
-            f"{len(self._policies)} versions of the policies were in force.",
+            f"{len(self._policies)} version(s) of the policies were in force.",
             problems,
             estimates=[
                 share("checks that fail", len(problems), len(self._checks)),

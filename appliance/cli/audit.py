@@ -38,6 +38,11 @@ def audit() -> None:
     help="One more place to search for clear text: exports, backups, logs.",
 )
 @click.option(
+    "--drop",
+    type=PathType(exists=True, file_okay=False),
+    help="Also put a copy of the report into this directory: a share, a mail gateway's spool.",
+)
+@click.option(
     "--provider-requests",
     type=click.IntRange(min=0),
     help="Requests that the provider has counted for the site's key, since the site began.",
@@ -73,6 +78,7 @@ def run(
     witnesses: tuple[Path, ...],
     holdouts: tuple[Path, ...],
     look: tuple[Path, ...],
+    drop: Path | None,
     provider_requests: int | None,
     payloads: int,
     patients: int,
@@ -93,6 +99,7 @@ def run(
         witnesses=witnesses,
         holdout=holdouts,
         look=look,
+        drop=drop,
         provider_requests=provider_requests,
         payloads=payloads,
         patients=patients,

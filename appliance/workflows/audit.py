@@ -106,8 +106,13 @@ def audit(
     target = out or find_site(root).reports / f"audit-{now:%Y%m%dT%H%M%S}"
     check_absent(target)
     check_writable(target)
+    if order.drop is not None:
+        check_writable(order.drop / target.name)
     subject, report = _attack(root, order, progress or Silent(), clock, open_gate)
-    return _publish(subject, report, target)
+    done = _publish(subject, report, target)
+    if order.drop is not None:
+        _drop(target, order.drop / f"audit-{now:%Y%m%dT%H%M%S}-{report.verdict.value}")
+    return done
 
 
 def try_attacks(
@@ -264,6 +269,13 @@ def _publish(subject: Subject, report: AuditReport, target: Path) -> Audit:
     kept.mkdir(mode=0o700, exist_ok=True)
     write_atomically(kept / f"{digests[JSON]}.json", document)
     return Audit(report, target, pdf is not None, entry, key)
+
+
+def _drop(report: Path, place: Path) -> None:
+    """A copy of the report is at `place`, whole; whoever reads there must be able to."""
+    with folder_atomically(place, 0o755) as draft:
+        for path in sorted(report.iterdir()):
+            write_atomically(draft / path.name, path.read_bytes(), 0o644)
 
 
 def _anchor(

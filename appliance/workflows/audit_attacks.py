@@ -2,19 +2,18 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Final
 
 from appliance.audits.atrest import AtRest
 from appliance.audits.attack import Attack, not_tested
 from appliance.audits.evasion import Evasion, Inspector
-from appliance.audits.membership import Membership, Trial
+from appliance.audits.membership import Membership
 from appliance.audits.overlap import Overlap
 from appliance.audits.regate import Regate
 from appliance.audits.reidentification import Reidentification
 from appliance.audits.replay import Evidence, Replay
-from appliance.audits.standing import Check, Product, Provenance, Safeguards, Sound
+from appliance.audits.standing import Check, Provenance, Safeguards, Sound
 from appliance.errors import ApplianceError, LedgerBroken
 from appliance.gate.opening import open_stamp_key
 from appliance.ledger.checkpoint import Checkpoint
@@ -38,6 +37,7 @@ from appliance.workflows.audit_evidence import (
     redraw,
 )
 from appliance.workflows.audit_holdout import read_holdout
+from appliance.workflows.audit_members import make_trials
 from appliance.workflows.scan import open_site_gate
 from appliance.workflows.site import Site
 
@@ -52,6 +52,7 @@ class AuditOrder:
 
     Attributes:
         witnesses: Heads of the ledger kept elsewhere: files or directories.
+        drop: Directory where a copy of the report is put, for people or a mail gateway.
         holdout: Exports of notes that were never in the vault, as a control; without any, held-out
             patients of the vault are.
         look: More paths to search for clear text: exports, backups, logs.
@@ -63,6 +64,7 @@ class AuditOrder:
     """
 
     witnesses: tuple[Path, ...] = ()
+    drop: Path | None = None
     holdout: tuple[Path, ...] = ()
     look: tuple[Path, ...] = ()
     provider_requests: int | None = None
@@ -177,21 +179,21 @@ def _make_reading(
     open_gate: Callable[[Site], Inspector],
 ) -> list[Attack]:
     """Those that read notes, patients or texts."""
-    notes, public = SiteNotes(site), read_public(site.paths.labels)
+    planted = count_planted(subject.events)
+    notes, public = SiteNotes(site, planted), read_public(site.paths.labels)
     patients = draw_patients(notes.patients(), order.patients, order.seed)
     prompts = redraw(site.paths, subject.events, order.seeds)
     sent = len(
         {event.facts.get("draft") for event in subject.events if event.kind == "prompt.sent"}
     )
     gate = _open(site, open_gate)
-    planted = count_planted(subject.events)
     needles = make_needles(site, notes, patients, public, planted, order.seed)
     return [
         Regate(prompts, sent, gate),
         Evasion(identifiers_of(patients), gate, order.payloads, order.seed),
         Overlap(outputs.outgoing, notes, public, read_holdout(order.holdout), order.seed),
         Reidentification(outputs.outgoing, notes, subject.smallest, order.seed),
-        Membership(_trials(outputs.products), order.seed),
+        Membership(make_trials(site.paths, site.settings.learning.device), order.seed),
         AtRest(make_places(site.paths, order.look), needles, SECRETS, outputs.unread),
     ]
 
@@ -209,15 +211,3 @@ def _open(site: Site, open_gate: Callable[[Site], Inspector]) -> Inspector | Non
     except ApplianceError:
         # It has told the ledger; `safeguards` says why.
         return None
-
-
-def _trials(products: Sequence[Product]) -> list[Trial]:
-    return [
-        Trial(product.name, product.is_site_only, partial(_unknown, product.name))
-        for product in products
-        if product.kind == "adapter"
-    ]
-
-
-def _unknown(name: str) -> tuple[list[list[float]], list[list[float]]]:
-    raise ApplianceError(f"Adapter {name} does not say which notes it was trained on.")

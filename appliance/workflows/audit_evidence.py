@@ -26,7 +26,7 @@ from appliance.ledger import files as ledger_files
 from appliance.records.events import Event
 from appliance.records.identifiers import NoteId
 from appliance.records.notes import Note, PatientIdentifier, RegisteredPatient
-from appliance.settings.keys import FileKeys, Purpose
+from appliance.settings.keys import FileKeys, Purpose, pseudonym
 from appliance.settings.secrets import PROVIDER_KEY
 from appliance.settings.site import SitePaths
 from appliance.settings.tasks import list_tasks, load_task
@@ -56,10 +56,16 @@ class SiteNotes:
 
     Args:
         site: The site.
+        planted: How many canaries it has: their notes are alike, so none of them is in a sample.
     """
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, planted: int = 0) -> None:
         self._site = site
+        key = site.keys.key(Purpose.PSEUDONYM)
+        self._canaries = {
+            f"p-{pseudonym(key, 'patient', canary.source_id)}"
+            for canary in derive_canaries(key, planted)
+        }
 
     def count(self) -> int:
         """How many there are."""
@@ -72,7 +78,8 @@ class SiteNotes:
         if not chosen:
             return []
         with opened_vault(self._site) as vault:
-            return vault.read_identified(chosen, REASON)
+            found = vault.read_identified(chosen, REASON)
+        return [note for note in found if note.patient_id not in self._canaries]
 
     def stream(self) -> Iterator[Note]:
         """All notes, a batch in memory at a time."""

@@ -189,16 +189,21 @@ def test_the_command_tells_monitoring_by_its_exit_code(tmp_path, capsys):
     """The whole gate, at the command line: a clean site, then one with a weakened policy."""
     site = make_audited_site(tmp_path / "site", notes=24, examples=6)
     words = ["audit", "run", "--site", str(site.paths.root), "--payloads", "300"]
+    (tmp_path / "drop").mkdir()
     assert run(["audit", "plant", "--count", "2", "--site", str(site.paths.root), "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"count": 2, "total": 2}
 
-    assert run([*words, "--out", str(tmp_path / "one"), "--json"]) == 0
+    drop = ["--drop", str(tmp_path / "drop")]
+    assert run([*words, "--out", str(tmp_path / "one"), *drop, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["report"]["verdict"] == "pass"
     harbor = {row["letter"]: row["stopped"] for row in told["report"]["harbor"]}
     assert len(harbor) == 18
     assert all(row["value"] == 1.0 for row in harbor.values())
-    assert run(["audit", "verify", str(tmp_path / "one"), "--site", str(site.paths.root)]) == 0
+    [dropped] = (tmp_path / "drop").iterdir()
+    assert dropped.name.endswith("-pass")
+    for place in (tmp_path / "one", dropped):
+        assert run(["audit", "verify", str(place), "--site", str(site.paths.root)]) == 0
     assert run([*words, "--out", str(tmp_path / "one")]) == 2
 
     phi = site.paths.policies / "phi.toml"

@@ -4,10 +4,13 @@ import re
 from collections import Counter
 from html import escape
 from importlib import resources
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from appliance.records.audits import AttackResult, AuditReport, Estimate, Standing
 from appliance.workflows.report.audit_plots import draw
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 _SHARES: Final = 0.01
 
@@ -20,6 +23,7 @@ def render_audit(report: AuditReport) -> str:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["figure"] = in_figures
+    environment.filters["coded"] = with_code
     environment.filters["interval"] = interval
     environment.filters["slug"] = lambda text: text.replace(" ", "-")
     return environment.from_string(_part("audit.html.j2")).render(
@@ -45,6 +49,13 @@ def to_pdf(page: str) -> bytes | None:
     fetcher = URLFetcher(allowed_protocols=frozenset({"data"}), allow_redirects=False)
     content: bytes = HTML(string=page, url_fetcher=fetcher).write_pdf(pdf_tags=True)
     return content
+
+
+def with_code(text: str) -> "Markup":
+    """The text escaped, what stands between backticks as code."""
+    from markupsafe import Markup
+
+    return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", escape(text)))  # noqa: S704 - escaped
 
 
 def in_figures(estimate: Estimate) -> str:
