@@ -77,6 +77,7 @@ class Membership:
         problems: list[Problem] = []
         estimates: list[Estimate] = []
         charts: list[Chart] = []
+        fewest = 0
         for trial in subjects:
             members, others = trial.score()
             if min(len(members), len(others)) < _FEWEST:
@@ -84,16 +85,19 @@ class Membership:
                     self, f"Adapter {trial.name} has fewer than {_FEWEST} members or others."
                 )
             measured = _measure(members, others, self._seed)
+            fewest = min(fewest or measured[-1].total, measured[-1].total)
             estimates += [_named(trial.name, one) for one in measured]
             charts.append(_roc(trial.name, members, others))
             problems += _judge(trial, measured)
             progress.advance()
+        ceiling = epsilon_lower_bound(fewest, fewest)
         return conclude(
             self,
-            f"{len(subjects)} adapters of site text attacked, {len(problems)} problems.",
+            f"{len(subjects)} adapter(s) of site text attacked, {len(problems)} problem(s).",
             problems,
             estimates=estimates,
             blind_spots=[
+                f"An epsilon above {ceiling:.1f}: {fewest} guesses, all right, show no more.",
                 "Stronger attackers: shadow models, knowledge of the training, many queries.",
                 "A hit rate at 0.1 % false alarms needs thousands of others; see their count.",
                 "Whose each text is, where a corpus does not say: intervals are too narrow then.",
@@ -115,9 +119,8 @@ def _measure(members: Groups, others: Groups, seed: int) -> list[Estimate]:
         estimates.append(Estimate(name, measure(*flat), low, high, len(flat[0]) + len(flat[1])))
     right, guesses = _guess(*flat)
     bound = epsilon_lower_bound(right, guesses)
-    ceiling = epsilon_lower_bound(guesses, guesses)
     estimates.append(
-        Estimate("epsilon, lower bound from one run", bound, bound, ceiling, guesses, "nats")
+        Estimate("epsilon, lower bound from one run", bound, None, None, guesses, "nats")
     )
     return estimates
 
@@ -145,7 +148,7 @@ def _judge(trial: Trial, measured: Sequence[Estimate]) -> list[Problem]:
                 f"adapter {trial.name}",
                 f"At 1 % false alarms it gives away {hits.value:.0%} of what it was trained on "
                 f"(95 % interval from {hits.low:.0%}).",
-                "Do not let it leave or answer outsiders; train with --dp, or on more patients.",
+                "Do not let it leave; train it on more patients, or for less long.",
             )
         )
     if trial.epsilon is not None and bound.value is not None and bound.value > trial.epsilon:

@@ -72,7 +72,7 @@ def interval(estimate: Estimate) -> str:
 
 def _write(value: float, unit: str) -> str:
     if unit != "share":
-        return f"{value:g} {unit}" if unit != "count" else f"{value:g}"
+        return f"{value:.3g} {unit}" if unit != "count" else f"{value:.0f}"
     percent = 100 * value
     if 0 < value < _SHARES:
         return f"{percent:.2g} %"
