@@ -118,7 +118,7 @@ class Overlap:
             f"longest run that one patient alone has is {longest} words, {limit} would be a copy.",
             problems,
             estimates=self._estimates(found, control, limit),
-            blind_spots=self._blind_spots(control),
+            blind_spots=self._blind_spots(control, limit),
             charts=[_histogram(found, control)],
         )
 
@@ -164,9 +164,10 @@ class Overlap:
             ]
         return estimates
 
-    def _blind_spots(self, control: Sequence[Personal]) -> list[str]:
+    def _blind_spots(self, control: Sequence[Personal], limit: int) -> list[str]:
         spots = [
-            f"A copy of fewer than {_SUSPICIOUS} words, or one that was rephrased or translated.",
+            f"A copy of fewer than {limit} words in a few texts: strangers share as much.",
+            "A copy that was rephrased or translated.",
             "What a reader infers from the meaning alone.",
         ]
         if self._holdout:

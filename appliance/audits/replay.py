@@ -48,6 +48,7 @@ class Evidence:
         stamp_key: Checks the gate's stamps.
         is_latched: Whether the gateway's door is latched now.
         provider_requests: What the provider has counted; None where nobody asked it.
+        provider_since: From which day on it has, ISO 8601, UTC; "" for the beginning.
         unreadable: Names of journals that can't be read.
     """
 
@@ -56,6 +57,7 @@ class Evidence:
     stamp_key: Ed25519PublicKey
     is_latched: bool = False
     provider_requests: int | None = None
+    provider_since: str = ""
     unreadable: Sequence[str] = ()
 
 
@@ -71,6 +73,8 @@ class _Account:
     denied_and_sent: list[int] = field(default_factory=list)
     intended: dict[str, str] = field(default_factory=dict)
     outcomes: Counter[str] = field(default_factory=Counter)
+    asked_of_provider: int = 0
+    answered_by_provider: int = 0
     strangers: list[int] = field(default_factory=list)
 
 
@@ -114,9 +118,12 @@ class Replay:
                 account.denied[str(facts.get("draft")), event.policy_digest] = number
             elif event.kind == "egress.intended":
                 account.intended[str(facts.get("request"))] = str(facts.get("draft", ""))
+                account.asked_of_provider += event.at >= self._with.provider_since
             elif event.kind in {"egress.answered", "egress.failed"}:
                 request = str(facts.get("request"))
                 account.outcomes[event.kind] += 1
+                is_counted = event.kind == "egress.answered" and request in account.intended
+                account.answered_by_provider += is_counted and event.at >= self._with.provider_since
                 if request not in account.intended:
                     account.strangers.append(number)
         return account
@@ -226,10 +233,10 @@ class Replay:
             )
 
     def _judge_provider(self, account: _Account) -> Iterator[Problem]:
-        counted, asked = self._with.provider_requests, len(account.intended)
+        counted, asked = self._with.provider_requests, account.asked_of_provider
         if counted is None:
             return
-        answered = account.outcomes["egress.answered"]
+        answered = account.answered_by_provider
         if counted > asked:
             yield Problem(
                 "replay.provider-counted-more",

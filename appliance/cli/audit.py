@@ -1,5 +1,6 @@
 """`appliance audit run | plant | verify`."""
 
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -45,7 +46,12 @@ def audit() -> None:
 @click.option(
     "--provider-requests",
     type=click.IntRange(min=0),
-    help="Requests that the provider has counted for the site's key, since the site began.",
+    help="Requests that the provider has counted for the site's key.",
+)
+@click.option(
+    "--provider-since",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="First day (UTC) of that count; the site's first day if left out.",
 )
 @click.option(
     "--payloads",
@@ -80,6 +86,7 @@ def run(
     look: tuple[Path, ...],
     drop: Path | None,
     provider_requests: int | None,
+    provider_since: datetime | None,
     payloads: int,
     patients: int,
     seeds: tuple[int, ...],
@@ -101,6 +108,7 @@ def run(
         look=look,
         drop=drop,
         provider_requests=provider_requests,
+        provider_since=f"{provider_since:%Y-%m-%d}" if provider_since else "",
         payloads=payloads,
         patients=patients,
         seeds=seeds,

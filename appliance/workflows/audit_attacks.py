@@ -57,6 +57,7 @@ class AuditOrder:
             patients of the vault are.
         look: More paths to search for clear text: exports, backups, logs.
         provider_requests: What the provider has counted for the site's key; None if not asked.
+        provider_since: From which day on it has, ISO 8601, UTC; "" for the beginning.
         payloads: Identifiers to send against the gate.
         patients: Most patients whose identifiers are searched for.
         seeds: Of the runs whose prompts are drawn again.
@@ -68,6 +69,7 @@ class AuditOrder:
     holdout: tuple[Path, ...] = ()
     look: tuple[Path, ...] = ()
     provider_requests: int | None = None
+    provider_since: str = ""
     payloads: int = 1_000
     patients: int = 2_000
     seeds: tuple[int, ...] = (_DRAWN_SEED,)
@@ -132,6 +134,7 @@ def make_attacks(
         open_stamp_key(FileKeys(paths.keys)),
         any(check.check_id == "SITE021" and check.status == "fail" for check in subject.checks),
         order.provider_requests,
+        order.provider_since,
         outputs.damaged,
     )
     standing: list[Attack] = [

@@ -136,3 +136,19 @@ def test_what_is_from_before_stamps_were_kept_is_said_and_not_failed(books):
 
     assert found == set()
     assert any(f"{COUNT} sendings are from before" in spot for spot in result.blind_spots)
+
+
+def test_the_providers_count_may_begin_on_a_day(books):
+    """As its monthly statement does; what was sent before is in another one."""
+    events, journal = books
+    later = [
+        Event(e.kind, f"2026-12-01{e.at[10:]}", e.actor, e.policy_digest, e.facts)
+        for e in events[3 * 5 :]
+    ]
+    both = [*events[: 3 * 5], *later]
+    month = {"provider_since": "2026-12-01"}
+
+    assert _replay(both, journal, provider_requests=COUNT - 5, **month)[0] == set()
+    assert _replay(both, journal, provider_requests=COUNT, **month)[0] == {
+        "replay.provider-counted-more"
+    }
