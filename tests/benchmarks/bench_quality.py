@@ -5,9 +5,9 @@ Adapters are trained on parts of the corpus, three seeds each; the model of the 
 corpus's own dev split is kept, and the gold's labels are read once, when all are trained. Prints
 strict F1 with mean and 95 % interval over seeds (Student's t), and the dictionary beside it.
 
-Options: `--seeds N`; `--arms NAME,...` (see ARMS); `--unlabelled FILE` adds two arms learning from
-real text of that kind too, labelled by the adapter of "all" (the file's own labels are not looked
-at); `--work DIR` keeps what was trained and goes on there.
+Options: `--seeds N`; `--arms NAME,...` (see ARMS); `--unlabelled FILE` adds an arm that learns from
+real text of that kind too, as the adapters of "all" label it together (`train --teacher`; the
+file's own labels are not looked at); `--work DIR` keeps what was trained and goes on there.
 """
 
 import argparse
@@ -29,15 +29,17 @@ from appliance.learning.evaluation.gold import read_gold
 from appliance.learning.evaluation.score import score
 from appliance.learning.inference.labeller import AdapterLabeller
 from appliance.learning.tuning.fit import fit
+from appliance.learning.tuning.own import Lesson, Own, teach
 from appliance.learning.tuning.worker import InProcessWorker
 from appliance.records.cards import CorpusCard
 from appliance.records.examples import Example, Origin, Split
+from appliance.records.identifiers import Digest
 from appliance.records.spans import Span
 from appliance.settings.policies import shipped_policies
 from appliance.settings.tasks import load_task
 from appliance.synthesis.curation.corpus import read_corpus, write_corpus
-from appliance.synthesis.curation.curator import example_id
 
+LEAST = (0.8,)
 Arm = Callable[[Sequence[Example]], list[Example]]
 
 
@@ -91,12 +93,19 @@ class Bench:
         self._work, self._types = work, types
         self._base = ModelStore(work / "models").resolve("embedded-encoder")
 
-    def find(self, arm: str, seed: int, chosen: Sequence[Example], texts: Sequence[str]) -> Path:
+    def find(
+        self,
+        arm: str,
+        seed: int,
+        chosen: Sequence[Example],
+        texts: Sequence[str],
+        own: Own | None = None,
+    ) -> Path:
         """A file with the spans that the arm's adapter finds in `texts`."""
         name = f"{arm.replace(' ', '-')}-{seed}"
         found = self._work / f"{name}.json"
         if not found.exists():
-            labeller = self.labeller(name, seed, chosen)
+            labeller = self.labeller(name, seed, chosen, own)
             spans = [
                 [(one.span.start, one.span.end, one.span.label) for one in document]
                 for document in labeller.label(texts)
@@ -105,13 +114,15 @@ class Bench:
             say(f"{arm}, seed {seed}: {count(chosen)} examples")
         return found
 
-    def labeller(self, name: str, seed: int, chosen: Sequence[Example]) -> AdapterLabeller:
+    def labeller(
+        self, name: str, seed: int, chosen: Sequence[Example], own: Own | None = None
+    ) -> AdapterLabeller:
         """The adapter of that name, trained where it is not there yet."""
         corpus, out = self._work / f"corpus-{name}", self._work / f"adapter-{name}"
         if not is_finished(out):
             if not is_finished(corpus):
                 write_corpus(corpus, _card(self.card, name), chosen)
-            fit(self._config(name, corpus, out, seed), InProcessWorker())
+            fit(self._config(name, corpus, out, seed), InProcessWorker(), own)
         return AdapterLabeller.load(
             out,
             self._base.path,
@@ -136,17 +147,6 @@ class Bench:
             "made_at": self.card.made_at,
             "seed": seed,
         }
-
-
-def self_labelled(labeller: AdapterLabeller, texts: Sequence[str], least: float) -> list[Example]:
-    """Texts as the adapter labels them, those left out of which it is less sure than `least`."""
-    examples = []
-    for text, found in zip(texts, labeller.label(texts), strict=True):
-        if all(one.score >= least for one in found):
-            spans = tuple(one.span for one in found)
-            identity = example_id(text, spans)
-            examples.append(Example(identity, text, spans, (), identity, "", Split.TRAIN))
-    return list({one.text: one for one in examples}.values())
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -181,17 +181,13 @@ def _self_training(
 ) -> dict[str, list[Path]]:
     real = [document.text for document in read_gold(unlabelled, types)]
     whole = list(bench.examples)
+    teachers = [bench.labeller(f"all-{seed}", seed, whole) for seed in seeds]
     found: dict[str, list[Path]] = {}
-    for arm, least in (("all, and real text", 0.0), ("all, and real text if sure", 0.8)):
-        found[arm] = [
-            bench.find(
-                arm,
-                seed,
-                [*whole, *self_labelled(bench.labeller(f"all-{seed}", seed, whole), real, least)],
-                texts,
-            )
-            for seed in seeds
-        ]
+    for least in LEAST:
+        texts_taught = teach(real, teachers, types, least)
+        own = Own(Lesson((), Digest(""), len(real), least), texts_taught)
+        arm = f"all, and real text of which teachers are {least:.0%} sure"
+        found[arm] = [bench.find(arm, seed, whole, texts, own) for seed in seeds]
     return found
 
 
