@@ -29,10 +29,11 @@ GRANTED = {
     Duty.INSTALLER: {"keys.rotate"},
     Duty.OPERATOR: {
         *("notes.import", "notes.rejected", "notes.count", "patients.import", "findings.extract"),
+        "notes.learn",
     },
     Duty.RESEARCHER: {
         *("notes.count", "notes.show", "notes.show-text", "notes.search", "findings.extract"),
-        *("findings.export", "findings.export-text", "findings.count"),
+        *("findings.export", "findings.export-text", "findings.count", "notes.learn"),
     },
     Duty.AUDITOR: {"notes.count", "findings.count"},
     Duty.PRIVACY_OFFICER: {
