@@ -125,11 +125,24 @@ def _shares(values: tuple[float, ...]) -> str:
     type=PathType(),
     help="File or, for hf and brat, folder to write; stdout where it is left out.",
 )
+@click.option(
+    "--approval",
+    "approvals",
+    type=PathType(dir_okay=False),
+    multiple=True,
+    help="A signed statement of `appliance release ask`, where policies/release.toml asks for it.",
+)
 @site_option
 @dry_run_option
 @json_option
 def export(
-    name: str, form: str, target: Path | None, site: Path, dry_run: bool, as_json: bool
+    name: str,
+    form: str,
+    target: Path | None,
+    approvals: tuple[Path, ...],
+    site: Path,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     """Write corpus NAME in a format of another tool.
 
@@ -140,7 +153,7 @@ def export(
     from appliance.workflows.corpus import document_export, export_corpus
 
     if dry_run or as_json or target is not None:
-        document = document_export(site, name, form, target, dry_run=dry_run)
+        document = document_export(site, name, form, target, dry_run=dry_run, approvals=approvals)
         if dry_run:
             place = target or "stdout"
             render.say(f"Would write {document.examples} examples as {form} to {place}.")
@@ -151,7 +164,7 @@ def export(
         if as_json:
             render.emit_json(document)
         return
-    for line in export_corpus(site, name, form):
+    for line in export_corpus(site, name, form, approvals=approvals):
         click.echo(line)
 
 

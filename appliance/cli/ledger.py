@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from appliance.cli import render
-from appliance.cli.options import PathType, json_option, site_option
+from appliance.cli.options import PathType, dry_run_option, json_option, site_option
 from appliance.errors import LedgerBroken
 from appliance.workflows import ledger as workflow
 
@@ -39,11 +39,48 @@ def head(site: Path, as_json: bool, out: Path | None) -> None:
 
 
 @ledger.command()
+@click.option(
+    "--to",
+    type=PathType(),
+    required=True,
+    help="File or directory on another machine or medium: a mount, a stick, a drop.",
+)
+@site_option
+@dry_run_option
+@json_option
+def witness(to: Path, site: Path, dry_run: bool, as_json: bool) -> None:
+    """Keep the newest head where this machine can't change what it kept before.
+
+    What is there is compared first: a ledger that was rolled back or rewritten is told and not
+    witnessed (exit code 8). A directory keeps every head, a file the newest.
+    """
+    from appliance.workflows.witness import keep_head
+
+    kept = keep_head(site, to, dry_run=dry_run)
+    if as_json:
+        render.emit_json(kept)
+        return
+    verb = "Would keep" if dry_run else "Kept"
+    render.say(f"{verb} the head of {kept.size} entries in {kept.path}; {kept.before} before it.")
+
+
+@ledger.command()
+@click.option(
+    "--witness",
+    "witnesses",
+    type=PathType(),
+    multiple=True,
+    help="A head kept elsewhere, or a directory of them: finds a rollback and a fork.",
+)
 @site_option
 @json_option
-def verify(site: Path, as_json: bool) -> None:
-    """Read everything again; name each fault and its entry. Exit code 8 where there is one."""
-    found = workflow.verify(site)
+def verify(witnesses: tuple[Path, ...], site: Path, as_json: bool) -> None:
+    """Read everything again; name each fault and its entry. Exit code 8 where there is one.
+
+    A machine by itself can't notice that its whole ledger was put back to an older state: that
+    takes --witness.
+    """
+    found = workflow.verify(site, witnesses)
     if as_json:
         render.emit_json(
             {
@@ -53,6 +90,7 @@ def verify(site: Path, as_json: bool) -> None:
                 "root": found.root,
                 "unsigned": found.unsigned,
                 "torn_bytes": found.torn_bytes,
+                "witnesses": len(witnesses),
                 "faults": found.faults,
             }
         )

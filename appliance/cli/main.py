@@ -42,7 +42,9 @@ COMMANDS: Final = {
     "access": ("appliance.cli.access:access", "Approve requests; see what you may do."),
     "model": ("appliance.cli.model:model", "Import, list and serve base models."),
     "gateway": ("appliance.cli.gateway:gateway", "Serve and open the one door to a provider."),
-    "ledger": ("appliance.cli.ledger:ledger", "Show and verify the ledger."),
+    "audit": ("appliance.cli.audit:audit", "Attack the site on purpose, and report."),
+    "release": ("appliance.cli.release:release", "Let a corpus or an adapter leave."),
+    "ledger": ("appliance.cli.ledger:ledger", "Show, verify and witness the ledger."),
 }
 
 

@@ -9,17 +9,18 @@ that memory: a stamp for one route is worth nothing at the door of another.
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from appliance.errors import ClearanceInvalid
 from appliance.gate.spending import SpentStamps
 from appliance.records.clock import Clock
+from appliance.records.events import Fact
 from appliance.records.identifiers import Digest
 from appliance.records.prompts import Draft, Route
 
@@ -96,7 +97,7 @@ class ClearanceChecker:
         route: Route,
         spent: SpentStamps,
     ) -> None:
-        self._key = Ed25519PrivateKey.from_private_bytes(seed).public_key()
+        self._key = public_key_of(seed)
         self._clock = clock
         self._policy_digest = policy_digest
         self._life = life
@@ -148,20 +149,72 @@ class ClearanceChecker:
         return None
 
 
+def sending_facts(cleared: ClearedPrompt) -> dict[str, Fact]:
+    """Facts of the event that a prompt is about to be sent: all that its stamp was given over.
+
+    The prompt is invented, so its plain digest tells nothing; with it an auditor can check the
+    stamp again when the prompt itself is gone. The stamp is spent by then, or soon worth nothing.
+    """
+    return {
+        "draft": cleared.draft.draft_id,
+        "prompt": _digest_of(cleared.draft.prompt).hex(),
+        "route": cleared.route.value,
+        "expires": cleared.expires_at.isoformat(),
+        "nonce": cleared.nonce,
+        "stamp": cleared.stamp.hex(),
+    }
+
+
+def is_stamped(facts: Mapping[str, Fact], policy_digest: str, public_key: Ed25519PublicKey) -> bool:
+    """Whether those facts, of an event under that policy, bear the gate's good stamp.
+
+    Args:
+        facts: Of `sending_facts`.
+        policy_digest: In force when the event was written.
+        public_key: Of the site's stamps.
+    """
+    try:
+        signed = (
+            str(facts["draft"]).encode(),
+            str(facts["route"]).encode(),
+            policy_digest.encode(),
+            bytes.fromhex(str(facts["prompt"])),
+            str(facts["expires"]).encode(),
+            str(facts["nonce"]).encode(),
+        )
+        public_key.verify(bytes.fromhex(str(facts["stamp"])), _join(signed))
+    except (InvalidSignature, KeyError, ValueError):
+        return False
+    return True
+
+
+def public_key_of(seed: bytes) -> Ed25519PublicKey:
+    """What checks the stamps made with that seed (32 bytes) and can make none."""
+    return Ed25519PrivateKey.from_private_bytes(seed).public_key()
+
+
 def _message(
     draft: Draft, route: Route, policy_digest: Digest, expires_at: datetime, nonce: str
 ) -> bytes:
-    """What is signed: each part with its length before it, so that none can run into the next."""
-    parts = (
-        _DOMAIN,
-        draft.draft_id.encode(),
-        route.encode(),
-        policy_digest.encode(),
-        hashlib.sha256(draft.prompt.encode("utf-8", "surrogatepass")).digest(),
-        expires_at.isoformat().encode(),
-        nonce.encode(),
+    return _join(
+        (
+            draft.draft_id.encode(),
+            route.encode(),
+            policy_digest.encode(),
+            _digest_of(draft.prompt),
+            expires_at.isoformat().encode(),
+            nonce.encode(),
+        )
     )
-    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+
+
+def _digest_of(prompt: str) -> bytes:
+    return hashlib.sha256(prompt.encode("utf-8", "surrogatepass")).digest()
+
+
+def _join(parts: Sequence[bytes]) -> bytes:
+    """What is signed: each part with its length before it, so that none can run into the next."""
+    return b"".join(len(part).to_bytes(4, "big") + part for part in (_DOMAIN, *parts))
 
 
 def _invalid(cleared: ClearedPrompt, complaint: str) -> ClearanceInvalid:

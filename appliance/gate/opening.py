@@ -7,8 +7,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
 from appliance.errors import ApplianceError, DetectorFailed
-from appliance.gate.clearance import ClearanceChecker
+from appliance.gate.clearance import ClearanceChecker, public_key_of
 from appliance.gate.detecting import Detector
 from appliance.gate.inspection import Gate, GateRules
 from appliance.gate.overlap.detector import NoteOverlap, read_public_texts
@@ -104,6 +106,11 @@ def open_checker(
     """The side of the stamp that stands at the door of one route; loads no detector."""
     seed = keys.key(Purpose.CLEARANCE)
     return ClearanceChecker(seed, clock, policy_digest, _LONGEST_LIFE, route, spent)
+
+
+def open_stamp_key(keys: KeyProvider) -> Ed25519PublicKey:
+    """What checks the site's stamps again, on record; it can make none."""
+    return public_key_of(keys.key(Purpose.CLEARANCE))
 
 
 def open_seal_key(keys: KeyProvider) -> bytes:

@@ -63,13 +63,16 @@ class _Reading:
     all_fit: bool = True
 
 
-def examine(directory: Path, key: bytes, *, first_kind: str = "") -> Examination:
+def examine(
+    directory: Path, key: bytes, *, first_kind: str = "", kept: Sequence[Checkpoint] = ()
+) -> Examination:
     """Everything in the ledger is read and recomputed; nothing is changed.
 
     Args:
         directory: The ledger's.
         key: As for `Ledger.open`.
         first_kind: The kind that entry 0 must have; "" where any will do.
+        kept: Heads of this ledger that were kept where its machine can't change them.
 
     Raises:
         LedgerBroken: There are no entries at all.
@@ -80,11 +83,12 @@ def examine(directory: Path, key: bytes, *, first_kind: str = "") -> Examination
         if not path.exists():
             raise LedgerBroken("The ledger's entries are gone.", "Restore them from the backup.")
         heads = _good_heads(directory, signer_of(key).verifier)
-        reading = _read(path, tag_key, {head.size for head in heads})
+        reading = _read(path, tag_key, {head.size for head in (*heads, *kept)})
         newest = max(heads, key=lambda head: head.size, default=None)
         size = newest.size if newest else 0
         faults = [] if reading.all_fit else list(locate(list(_claims(path, tag_key)), size))
     faults += _judge_heads(reading, heads)
+    faults += _judge_kept(reading, kept)
     if first_kind and reading.first_kind != first_kind:
         what = f"The ledger does not begin with {first_kind}."
         faults.append(Fault(FaultKind.BEGINNING, 0, what))
@@ -180,3 +184,14 @@ def _judge_heads(reading: _Reading, heads: Sequence[Checkpoint]) -> Iterator[Fau
         elif reading.roots[head.size] != head.root:
             what = f"The root over the first {head.size} entries is not the signed one."
             yield Fault(FaultKind.ROOT, None, what)
+
+
+def _judge_kept(reading: _Reading, kept: Sequence[Checkpoint]) -> Iterator[Fault]:
+    size = reading.frontier.size
+    for head in kept:
+        if head.size > size:
+            what = f"A head kept elsewhere has {head.size} entries; there are {size}."
+            yield Fault(FaultKind.ROLLED_BACK, size, what)
+        elif reading.roots[head.size] != head.root:
+            what = f"The first {head.size} entries are not those of a head kept elsewhere."
+            yield Fault(FaultKind.FORKED, None, what)

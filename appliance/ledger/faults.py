@@ -21,6 +21,10 @@ class FaultKind(StrEnum):
     ROOT = "root"
     HEAD = "head"
     BEGINNING = "beginning"
+    ROLLED_BACK = "rolled-back"
+    """A head that was kept elsewhere has more entries than there are."""
+    FORKED = "forked"
+    """A head that was kept elsewhere is of other entries."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,17 @@
 """Asking a model of this machine a list of questions: through the gate, on record, in order."""
 
 import asyncio
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Final
 
 from appliance.errors import BackendRefused
-from appliance.gate.clearance import ClearedPrompt
+from appliance.gate.clearance import ClearedPrompt, sending_facts
 from appliance.gate.opening import open_checker
 from appliance.gate.spending import SpentFile
 from appliance.learning.basemodels.store import ModelStore
-from appliance.records.events import Fact, Recorder
+from appliance.records.events import Recorder
 from appliance.records.progress import Progress
 from appliance.records.prompts import Draft, Route, SamplingParameters
 from appliance.records.verdicts import Verdict
@@ -139,13 +138,7 @@ class Asking:
             self._progress.advance()
             return None
         async with slots:
-            digest = hashlib.sha256(ruling.draft.prompt.encode()).hexdigest()
-            facts: dict[str, Fact] = {
-                "draft": ruling.draft.draft_id,
-                "prompt": digest,
-                "route": ruling.route.value,
-            }
-            self._recorder.record("prompt.sent", facts)
+            self._recorder.record("prompt.sent", sending_facts(ruling))
             try:
                 completion = await backend.complete(ruling, PARAMETERS)
             except BackendRefused:

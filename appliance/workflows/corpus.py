@@ -1,7 +1,7 @@
 """Corpora: looked at, and written in formats that other tools read."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from appliance.settings.site import SitePaths, find_site
 from appliance.synthesis.curation.corpus import KIND, read_corpus
 from appliance.synthesis.curation.formats.known import FORMATS, TextFormat, find_format
 from appliance.synthesis.curation.formats.label_studio import labelling_config
+from appliance.workflows.release import require_for_export
+from appliance.workflows.site import open_site
 
 NAMES = tuple(FORMATS)
 
@@ -66,26 +68,46 @@ class CorpusExport:
 
 
 def document_export(
-    root: Path, name: str, form: str, target: Path | None, *, dry_run: bool
+    root: Path,
+    name: str,
+    form: str,
+    target: Path | None,
+    *,
+    dry_run: bool,
+    approvals: Sequence[Path] = (),
 ) -> CorpusExport:
     """As `export_corpus`, told as one document; a dry run only counts.
 
     Raises:
-        BadInput, ManifestMismatch: As `export_corpus`.
+        BadInput, Denied, ManifestMismatch: As `export_corpus`.
     """
     card, examples = _prepare(root, name, form, target)
     setup = labelling_config(tuple(card.entities)) if form == "label-studio" else ""
     result = CorpusExport(name, form, target, len(examples), None, setup)
     if dry_run:
         return result
-    lines = tuple(export_corpus(root, name, form, target))
+    lines = tuple(export_corpus(root, name, form, target, approvals))
     return CorpusExport(name, form, target, len(examples), None if target else lines, setup)
 
 
-def export_corpus(root: Path, name: str, form: str, target: Path | None = None) -> Iterator[str]:
+def export_corpus(
+    root: Path,
+    name: str,
+    form: str,
+    target: Path | None = None,
+    approvals: Sequence[Path] = (),
+) -> Iterator[str]:
     """The corpus in another format: lines without their ends, or nothing once `target` holds it.
 
+    Args:
+        root: The site.
+        name: Of the corpus.
+        form: One of `NAMES`.
+        target: File or folder to write; None for lines.
+        approvals: Signed statements, where the policy asks for a release.
+
     Raises:
+        Denied: The policy asks for a release, and audit or approvals are not enough.
         BadInput: No such corpus or format, the format has no lines and there is no `target`, or
             `target` is there already or can't be written.
         ManifestMismatch: Not finished, or a file is not what was written.
@@ -93,6 +115,11 @@ def export_corpus(root: Path, name: str, form: str, target: Path | None = None) 
     """
     _, examples = _prepare(root, name, form, target)
     chosen = find_format(form)
+    site = open_site(root)
+    require_for_export(site, name, approvals)
+    # Before it is written: what leaves a room is on record before it does.
+    facts = {"corpus": name, "digest": corpus_digest(site.paths.corpora / name), "format": form}
+    site.ledger.record("corpus.exported", {**facts, "examples": len(examples)})
     if target is None and isinstance(chosen, TextFormat):
         return chosen.to_lines(examples)
     if target is not None:

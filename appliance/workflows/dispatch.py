@@ -1,7 +1,6 @@
 """One cleared prompt from the choice of its route to its completion in the journal."""
 
 import asyncio
-import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from appliance.errors import (
     Exhausted,
     PrivacyError,
 )
-from appliance.gate.clearance import ClearedPrompt
+from appliance.gate.clearance import ClearedPrompt, sending_facts
 from appliance.records.clock import Clock
 from appliance.records.events import Fact, ManyRecorder
 from appliance.records.identifiers import DraftId
@@ -281,11 +280,9 @@ class Dispatcher:
 
     async def _ask_now(self, route: Route, cleared: ClearedPrompt) -> Completion:
         backend = await self._backend(route)
-        draft, key = cleared.draft, self._key(cleared.draft, route)
-        # On disk before a byte leaves: the prompt is invented, its plain digest tells nothing.
-        digest = hashlib.sha256(draft.prompt.encode()).hexdigest()
-        facts: dict[str, Fact] = {"draft": draft.draft_id, "prompt": digest, "route": route.value}
-        await self._intents.ask((key, facts))
+        key = self._key(cleared.draft, route)
+        # On disk before a byte leaves.
+        await self._intents.ask((key, sending_facts(cleared)))
         completion = await backend.complete(cleared, self._with.parameters)
         # Whoever gives up waiting here leaves an answer that is kept all the same.
         await asyncio.shield(self._answers.ask((key, completion)))

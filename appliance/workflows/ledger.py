@@ -3,12 +3,13 @@
 `verify` reads the keys and the files only: it must work on a ledger that can't be opened.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from appliance.artifacts.writing import check_absent, write_atomically
 from appliance.errors import BadInput, LedgerBroken
-from appliance.ledger.checkpoint import Checkpoint, open_checkpoint, origin_of
+from appliance.ledger.checkpoint import Checkpoint, open_checkpoint, signer_of
 from appliance.ledger.examination import Examination, examine
 from appliance.ledger.proofs import (
     EntryProof,
@@ -19,10 +20,10 @@ from appliance.ledger.proofs import (
     prove_growth,
     read_bodies,
 )
-from appliance.ledger.signing import MAX_BYTES, Verifier
 from appliance.settings.keys import FileKeys, Purpose
 from appliance.settings.site import find_site
 from appliance.workflows.site import open_site
+from appliance.workflows.witness import open_kept, read_kept
 
 FIRST_EVENT = "site.initialised"
 
@@ -64,15 +65,22 @@ def head(root: Path) -> SignedHead:
     return SignedHead(open_checkpoint(signed, verifier), signed.decode(), verifier.verifier_key())
 
 
-def verify(root: Path) -> Examination:
+def verify(root: Path, witnesses: Sequence[Path] = ()) -> Examination:
     """Everything is read and recomputed; the result lists every fault, and nothing is changed.
 
+    Args:
+        root: The site.
+        witnesses: Files with heads that were kept elsewhere, or directories of such files: with
+            them a ledger that was rolled back or written anew is found, without them it can't be.
+
     Raises:
-        LedgerBroken: There is no ledger at all.
+        BadInput: A witness can't be read, or holds no signed head.
+        LedgerBroken: There is no ledger at all, or a witness is not of this ledger.
     """
     paths = find_site(root)
     key = FileKeys(paths.keys).key(Purpose.LEDGER)
-    return examine(paths.ledger, key, first_kind=FIRST_EVENT)
+    kept = read_kept(witnesses, signer_of(key).verifier)
+    return examine(paths.ledger, key, first_kind=FIRST_EVENT, kept=kept)
 
 
 def prove(root: Path, index: int) -> ProvedEntry:
@@ -119,15 +127,7 @@ def compare_kept(root: Path, kept: Path) -> Growth:
         LedgerBroken: The head is not ours, or the ledger is no continuation of it.
     """
     site = open_site(root)
-    try:
-        with kept.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise BadInput(
-            f"{kept} can't be read: {error.strerror}.",
-            "Name the file that `appliance ledger head --out` wrote.",
-        ) from None
-    old = _open_kept(kept, content, site.ledger.verifier)
+    old = open_kept(kept, site.ledger.verifier)
     size = site.ledger.head().size
     if old.size > size:
         raise LedgerBroken(
@@ -141,28 +141,6 @@ def compare_kept(root: Path, kept: Path) -> Growth:
             "Restore the ledger from its backup and find out who replaced it.",
         )
     return growth
-
-
-def _open_kept(kept: Path, content: bytes, verifier: Verifier) -> Checkpoint:
-    origin = origin_of(content)
-    if origin is None:
-        raise BadInput(
-            f"{kept} holds no signed head.",
-            "Name the file that `appliance ledger head --out` wrote.",
-        )
-    if origin != verifier.name:
-        # It may be the wrong file, and it may be that ledger and keys were both replaced.
-        raise LedgerBroken(
-            f"The kept head is of {origin}, this ledger is {verifier.name}.",
-            "Name a head of this site; if that is one, ledger and keys were replaced.",
-        )
-    try:
-        return open_checkpoint(content, verifier)
-    except LedgerBroken:
-        raise LedgerBroken(
-            "The kept head does not bear this ledger's good signature: it was altered.",
-            "Compare it with another copy of the head.",
-        ) from None
 
 
 def write_head(root: Path, out: Path) -> SignedHead:

@@ -37,7 +37,7 @@ from appliance.workflows.supply import GatewaySupply
 from tests.lib.following_model import follow
 from tests.lib.killed_runs import make_corpus
 from tests.lib.provider_server import completion, running_provider
-from tests.lib.running_gateway import MODEL, WordGate, make_site, running_gateway
+from tests.lib.running_gateway import MODEL, WordGate, cloud_site, running_gateway
 from tests.lib.scripted_backend import ScriptedBackend
 from tests.lib.stamping_gate import StampingGate
 
@@ -55,20 +55,6 @@ def _fresh(provider):
     provider.answer = None
     provider.bodies.clear()
     provider.arrived_at.clear()
-
-
-def cloud_site(root, origin, model=MODEL, **cloud):
-    """A site that may send, with the tests' clearance key."""
-    site = make_site(root, origin, clearance="required")
-    path = site.paths.policies / "routing.toml"
-    settings = {"model": model} | cloud
-    lines = path.read_text().splitlines()
-    for name, value in settings.items():
-        at = next(i for i, line in enumerate(lines) if line.startswith(f"{name} = "))
-        lines[at] = f"{name} = {json.dumps(value)}"
-    path.write_text("\n".join(lines) + "\n")
-    (site.paths.keys / "clearance.key").write_bytes(SEED)
-    return open_site(root)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The gateway as `appliance gateway serve` makes it, in a thread of the test."""
 
 import asyncio
+import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -81,6 +82,27 @@ def make_site(root: Path, origin: str, extra: str = "", **caller: Any) -> Site:
     key = site.paths.keys / "provider-key"
     key.write_text(KEY)
     key.chmod(0o600)
+    return open_site(root)
+
+
+def cloud_site(root: Path, origin: str, model: str = MODEL, **cloud: Any) -> Site:
+    """A site that may send, with the clearance key of `StampingGate`.
+
+    Args:
+        root: Where.
+        origin: The provider's.
+        model: Of routing.toml's [cloud].
+        cloud: Other settings there.
+    """
+    site = make_site(root, origin, clearance="required")
+    path = site.paths.policies / "routing.toml"
+    settings = {"model": model} | cloud
+    lines = path.read_text().splitlines()
+    for name, value in settings.items():
+        at = next(i for i, line in enumerate(lines) if line.startswith(f"{name} = "))
+        lines[at] = f"{name} = {json.dumps(value)}"
+    path.write_text("\n".join(lines) + "\n")
+    (site.paths.keys / "clearance.key").write_bytes(bytes(range(32)))
     return open_site(root)
 
 

@@ -14,6 +14,7 @@ from appliance.ledger.examination import Examination, examine
 from appliance.records.clock import Clock
 from appliance.settings.keys import FileKeys, KeyProvider, Purpose
 from appliance.settings.policies import digest_policies, shipped_policies
+from appliance.settings.release import load_release_policy
 from appliance.settings.site import SitePaths
 from appliance.settings.site_file import SiteSettings, load_site_file
 from appliance.settings.tasks import list_tasks, load_task
@@ -104,6 +105,7 @@ def _policies(site: SiteView) -> Outcome:
 
     policy = load_phi_policy(site.paths.policies / "phi.toml")
     check_strict(policy, load_phi_policy(shipped_policies() / "phi.toml"))
+    load_release_policy(site.paths.policies / "release.toml")
     tasks = list_tasks(site.paths.labels)
     terms = sum(len(load_task(site.paths.labels, name)[1].terms) for name in tasks)
     return judge(

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # Okabe & Ito 2008: distinguishable with the common colour-vision deficiencies and in print.
-_BLUE: Final = "#0072B2"
-_ORANGE: Final = "#E69F00"
-_GREY: Final = "#767676"
+BLUE: Final = "#0072B2"
+ORANGE: Final = "#E69F00"
+GREY: Final = "#767676"
 
 
 def plot_scores(cards: Sequence[ScoreCard], paper_f1: float | None = None) -> str:
@@ -26,11 +26,11 @@ def plot_scores(cards: Sequence[ScoreCard], paper_f1: float | None = None) -> st
     Returns:
         An `<svg>` element.
     """
-    figure = _figure(6.4, 2.6)
+    figure = make_figure(6.4, 2.6)
     axes = figure.subplots()
     for row, card in enumerate(cards):
-        series = [(card.adapter, card.overall, _BLUE)]
-        series += [(name, score, _ORANGE) for name, score in card.baselines.items()]
+        series = [(card.adapter, card.overall, BLUE)]
+        series += [(name, score, ORANGE) for name, score in card.baselines.items()]
         for place, (name, score, colour) in enumerate(series):
             height = 0.8 / len(series)
             centre = row + (place - (len(series) - 1) / 2) * height
@@ -40,13 +40,13 @@ def plot_scores(cards: Sequence[ScoreCard], paper_f1: float | None = None) -> st
                 score.f1, centre, xerr=[[max(low, 0)], [max(high, 0)]], color="black", capsize=3
             )
     if paper_f1 is not None:
-        axes.axvline(paper_f1, color=_GREY, linestyle="--", label="Tang et al. 2023, NER mean")
+        axes.axvline(paper_f1, color=GREY, linestyle="--", label="Tang et al. 2023, NER mean")
     axes.set_yticks(range(len(cards)), [card.gold for card in cards])
     axes.invert_yaxis()
     axes.set_xlim(0, 1)
     axes.set_xlabel("strict entity F1, with 95 % bootstrap interval")
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
-    return _svg(figure)
+    return to_svg(figure)
 
 
 def plot_reliability(calibration: Calibration, smallest: int) -> str:
@@ -59,14 +59,14 @@ def plot_reliability(calibration: Calibration, smallest: int) -> str:
     Returns:
         An `<svg>` element.
     """
-    figure = _figure(4.6, 3.6)
+    figure = make_figure(4.6, 3.6)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     bins = [one for one in calibration.bins if one.count >= smallest]
-    above.plot((0, 1), (0, 1), color=_GREY, linestyle="--", label="as sure as it is right")
+    above.plot((0, 1), (0, 1), color=GREY, linestyle="--", label="as sure as it is right")
     above.plot(
         [one.confidence for one in bins],
         [one.right / one.count for one in bins],
-        color=_BLUE,
+        color=BLUE,
         marker="o",
         label="this adapter",
     )
@@ -77,13 +77,13 @@ def plot_reliability(calibration: Calibration, smallest: int) -> str:
         [(one.low + one.high) / 2 for one in bins],
         [one.count for one in bins],
         width=0.9 / len(calibration.bins),
-        color=_BLUE,
+        color=BLUE,
     )
     below.set_ylabel("spans")
     below.set_xlabel("probability that the adapter gives")
     below.set_xlim(0, 1)
     figure.align_ylabels()
-    return _svg(figure)
+    return to_svg(figure)
 
 
 def plot_counts(title: str, counts: Mapping[str, int]) -> str:
@@ -93,24 +93,26 @@ def plot_counts(title: str, counts: Mapping[str, int]) -> str:
         An `<svg>` element.
     """
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    figure = _figure(6.4, 0.7 + 0.26 * len(ranked))
+    figure = make_figure(6.4, 0.7 + 0.26 * len(ranked))
     axes = figure.subplots()
     names = [name for name, _ in ranked]
-    bars = axes.barh(names, [count for _, count in ranked], color=_BLUE)
+    bars = axes.barh(names, [count for _, count in ranked], color=BLUE)
     axes.bar_label(bars, padding=3)
     axes.invert_yaxis()
     axes.set_xlabel(title)
     axes.margins(x=0.12)
-    return _svg(figure)
+    return to_svg(figure)
 
 
-def _figure(width: float, height: float) -> "Figure":
+def make_figure(width: float, height: float) -> "Figure":
+    """An empty figure of that size in inches, that leaves room for what is written on it."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def _svg(figure: "Figure") -> str:
+def to_svg(figure: "Figure") -> str:
+    """The figure as an `<svg>` element; the same figure gives the same bytes."""
     import matplotlib as mpl
 
     buffer = io.StringIO()

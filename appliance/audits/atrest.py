@@ -1,0 +1,150 @@
+"""Clear text at rest: identifiers, stretches of notes, canaries and secrets, searched everywhere.
+
+A name can stand somewhere by chance, where invented people have names too; how often, names tell
+that are put together from the given name of one patient and the family name of another.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from appliance.audits.attack import conclude, not_tested
+from appliance.audits.needles import Needles
+from appliance.audits.statistics import fisher_greater, share
+from appliance.records.audits import AttackResult, Problem
+from appliance.records.progress import Progress
+
+NAME: Final = "name"
+SWAPPED: Final = "swapped name"
+CANARY: Final = "canary"
+_ALPHA: Final = 0.001
+Hit = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Somewhere that bytes lie.
+
+    Attributes:
+        where: Its name for the report; never one that could hold a patient's.
+        search: Gives kind and number of each needle that is there; may raise OSError.
+        may_name: Whether invented people have names there.
+        holds_keys: Whether keys belong there.
+    """
+
+    where: str
+    search: Callable[[Needles], set[Hit]] = field(repr=False)
+    may_name: bool = False
+    holds_keys: bool = False
+
+
+class AtRest:
+    """Searches all places for all needles; an `Attack`.
+
+    Args:
+        places: Files, memory that was left behind, environments.
+        needles: What must be nowhere.
+        secrets: Kinds that are secrets: they may lie where keys belong.
+        unread: What was left out, for the report.
+    """
+
+    name = "clear-text-at-rest"
+    claim = "No identifier, stretch of a note, canary or key lies anywhere in clear."
+
+    def __init__(
+        self,
+        places: Iterable[Place],
+        needles: Needles,
+        secrets: frozenset[str],
+        unread: Sequence[str] = (),
+    ) -> None:
+        self._places = places
+        self._needles = needles
+        self._secrets = secrets
+        self._unread = unread
+
+    def run(self, progress: Progress) -> AttackResult:
+        """Each place, every needle, in any case."""
+        if not len(self._needles):
+            return not_tested(self, "There is nothing to search for.")
+        places = list(self._places)
+        progress.begin(self.name, len(places))
+        found: dict[str, set[Hit]] = {}
+        unreadable = 0
+        for place in places:
+            try:
+                hits = place.search(self._needles)
+            except OSError:
+                unreadable += 1
+                continue
+            finally:
+                progress.advance()
+            if place.holds_keys:
+                hits = {hit for hit in hits if hit[0] not in self._secrets}
+            if hits:
+                found[place.where] = hits
+        named = {place.where for place in places if place.may_name}
+        problems = [*self._judge(found, named), *self._judge_names(found, named)]
+        return self._conclude(len(places), unreadable, found, problems)
+
+    def _judge(self, found: dict[str, set[Hit]], named: set[str]) -> Iterable[Problem]:
+        for where, hits in sorted(found.items()):
+            kinds = Counter(kind for kind, _ in hits)
+            del kinds[SWAPPED]
+            if where in named:
+                del kinds[NAME]
+            if not kinds:
+                continue
+            rule = "at-rest.secret" if set(kinds) <= self._secrets else "at-rest.clear-text"
+            rule = "canaries.found" if CANARY in kinds else rule
+            what = ", ".join(f"{count} of kind {kind}" for kind, count in sorted(kinds.items()))
+            yield Problem(
+                rule,
+                where,
+                f"In clear: {what}.",
+                "Remove it, find out which program wrote it, and change what it gave away.",
+            )
+
+    def _judge_names(self, found: dict[str, set[Hit]], named: set[str]) -> Iterable[Problem]:
+        by_kind: dict[str, set[int]] = defaultdict(set)
+        for where in named & set(found):
+            for kind, number in found[where]:
+                by_kind[kind].add(number)
+        hits, swapped = len(by_kind[NAME]), len(by_kind[SWAPPED])
+        total, control = (self._needles.kinds.get(kind, 0) for kind in (NAME, SWAPPED))
+        chance = fisher_greater(hits, total, swapped, control)
+        if hits and chance < _ALPHA:
+            yield Problem(
+                "at-rest.names",
+                "corpora",
+                f"{hits} of {total} patients' names stand in corpora, {swapped} of {control} put "
+                f"together at random (p = {chance:.1e}).",
+                "Names of real patients are in them: let none leave, find where they came in.",
+            )
+
+    def _conclude(
+        self, places: int, unreadable: int, found: dict[str, set[Hit]], problems: list[Problem]
+    ) -> AttackResult:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(self._needles.kinds.items()))
+        seen = {hit for hits in found.values() for hit in hits if hit[0] != SWAPPED}
+        spots = [
+            "What is encoded, compressed otherwise than by gzip, zip or Parquet, or in pictures.",
+            "Other machines, backups and devices, unless their paths were given with --look.",
+            *self._unread,
+        ]
+        if CANARY not in self._needles.kinds:
+            spots.append("No canaries are planted: appliance audit plant makes some.")
+        if unreadable:
+            spots.append(f"{unreadable} places could not be read by this user.")
+        return conclude(
+            self,
+            f"{places} places searched for {len(self._needles)} needles ({kinds}); problems in "
+            f"{len(problems)}.",
+            problems,
+            estimates=[
+                share("needles found somewhere", len(seen), len(self._needles)),
+                share("places that could not be read", unreadable, places),
+            ],
+            blind_spots=spots,
+        )

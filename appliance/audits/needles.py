@@ -1,0 +1,142 @@
+"""What must be found nowhere in clear, searched for in bytes as programs write them."""
+
+import gzip
+import io
+import json
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+_CHUNK: Final = 16 << 20
+_SHORTEST: Final = 6
+# What a bomb of an archive unpacks to is not read to its end.
+_MOST_UNPACKED: Final = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Needle:
+    """One thing to search for: what kind it is, and its value, a text or raw bytes."""
+
+    kind: str
+    value: str | bytes = field(repr=False)
+
+
+class Needles:
+    """All of them at once (Aho & Corasick 1975), in any case and in the usual encodings.
+
+    Args:
+        needles: Those shorter than six characters are left out: they stand everywhere.
+    """
+
+    def __init__(self, needles: Iterable[Needle]) -> None:
+        import ahocorasick
+
+        self._automaton = ahocorasick.Automaton()
+        self._longest = 0
+        self.kinds: dict[str, int] = {}
+        for number, needle in enumerate({(one.kind, one.value): one for one in needles}.values()):
+            if len(needle.value) < _SHORTEST:
+                continue
+            self.kinds[needle.kind] = self.kinds.get(needle.kind, 0) + 1
+            for form in _forms(needle.value):
+                self._automaton.add_word(form, (needle.kind, number))
+                self._longest = max(self._longest, len(form))
+        self._automaton.make_automaton()
+
+    def __len__(self) -> int:
+        return sum(self.kinds.values())
+
+    def find(self, content: bytes) -> set[tuple[str, int]]:
+        """Kind and number of each needle in those bytes."""
+        if not len(self._automaton):
+            return set()
+        found = {hit for _, hit in self._automaton.iter(_read(content))}
+        if b"\x00" in content:
+            # UTF-16 and UTF-32 of plain letters are these with zeros between.
+            found |= {hit for _, hit in self._automaton.iter(_read(content.replace(b"\0", b"")))}
+        return found
+
+    def find_in(self, path: Path) -> set[tuple[str, int]]:
+        """The same for a file of any size, and for what is packed in it.
+
+        Raises:
+            OSError: It can't be read.
+        """
+        found: set[tuple[str, int]] = set()
+        for content in contents(path):
+            tail = b""
+            for chunk in content:
+                found |= self.find(tail + chunk)
+                tail = chunk[-4 * self._longest :]
+        return found
+
+
+def contents(path: Path) -> Iterator[Iterable[bytes]]:
+    """The file's bytes in chunks, then those of each thing that is packed in it.
+
+    Unpacked are gzip, zip and the text columns of Parquet.
+    """
+    with path.open("rb") as file:
+        start = file.read(4)
+        file.seek(0)
+        yield iter(lambda: file.read(_CHUNK), b"")
+    if start[:2] == b"\x1f\x8b":
+        yield _gunzip(path)
+    elif start == b"PK\x03\x04":
+        yield from _unzip(path)
+    elif start == b"PAR1":
+        yield _columns(path)
+
+
+def _gunzip(path: Path) -> Iterator[bytes]:
+    try:
+        with gzip.open(path) as file:
+            for _ in range(_MOST_UNPACKED // _CHUNK):
+                if not (chunk := file.read(_CHUNK)):
+                    return
+                yield chunk
+    except (OSError, EOFError, zlib.error):
+        return
+
+
+def _unzip(path: Path) -> Iterator[Iterable[bytes]]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist():
+                if member.file_size <= _MOST_UNPACKED:
+                    with archive.open(member) as file:
+                        yield iter(lambda file=file: file.read(_CHUNK), b"")  # type: ignore[misc]
+    except (OSError, zipfile.BadZipFile, zlib.error, RuntimeError):
+        return
+
+
+def _columns(path: Path) -> Iterator[bytes]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches():
+                text = io.StringIO()
+                for column in batch.columns:
+                    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+                        text.writelines(f"{value}\n" for value in column.to_pylist() if value)
+                yield text.getvalue().encode()
+    except (OSError, pa.ArrowException):
+        return
+
+
+def _forms(value: str | bytes) -> set[str]:
+    """As UTF-8 and as JSON writes it, read the way that `find` reads bytes."""
+    if isinstance(value, bytes):
+        return {_read(value)}
+    # Bytes know no capitals beyond ASCII: these are spelled out.
+    cases = {value, value.upper(), value.lower()}
+    return {_read(form.encode()) for case in cases for form in (case, json.dumps(case)[1:-1])}
+
+
+def _read(content: bytes) -> str:
+    return content.decode("latin-1").lower()

@@ -1,0 +1,50 @@
+"""Journals read without being opened for writing: for those who look and must not touch."""
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+from appliance.errors import IntegrityError
+from appliance.records.identifiers import DraftId
+
+
+@dataclass(frozen=True, slots=True)
+class JournalRows:
+    """All that a journal holds.
+
+    Attributes:
+        intents: Key to draft.
+        answers: Key to draft and route.
+        texts: The answers, in no order.
+    """
+
+    intents: dict[str, DraftId]
+    answers: dict[str, tuple[DraftId, str]]
+    texts: tuple[str, ...] = field(repr=False)
+
+
+def read_journal(path: Path) -> JournalRows:
+    """Everything in the journal at `path`; nothing is written, not even a log beside it.
+
+    Raises:
+        IntegrityError: It is damaged, or no journal.
+    """
+    # Without a log beside it nobody has it open, and SQLite need not make one to look.
+    is_idle = not path.with_name(f"{path.name}-wal").exists()
+    how = "immutable=1" if is_idle else "mode=ro"
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?{how}", uri=True)) as file:
+            intents = file.execute("SELECT key, draft_id FROM intent").fetchall()
+            rows = file.execute("SELECT key, draft_id, route, text FROM completion").fetchall()
+    except sqlite3.Error:
+        raise IntegrityError(
+            f"The journal {path.name} is damaged.",
+            "Restore it from a backup; what it was made for can't be accounted for.",
+        ) from None
+    return JournalRows(
+        {key: DraftId(draft) for key, draft in intents},
+        {key: (DraftId(draft), route) for key, draft, route, _ in rows},
+        tuple(text for *_, text in rows),
+    )

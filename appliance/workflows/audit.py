@@ -1,0 +1,388 @@
+"""Audit: a site attacked from all sides, read-only, and what came of it in a signed report."""
+
+import dataclasses
+import hashlib
+import json
+import time
+import tomllib
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from appliance import __version__
+from appliance.artifacts.writing import (
+    check_absent,
+    check_writable,
+    folder_atomically,
+    write_atomically,
+)
+from appliance.audits.attack import carry_out
+from appliance.audits.evasion import Inspector
+from appliance.audits.regulations import HIPAA, OTHERS, judge_harbor, judge_lines
+from appliance.audits.signing import read_digests, report_signer, statement
+from appliance.audits.standing import Check
+from appliance.errors import BadInput, IntegrityError, LedgerBroken, ManifestMismatch
+from appliance.ledger.checkpoint import signer_of
+from appliance.ledger.proofs import prove_entry, read_bodies
+from appliance.ledger.signing import Signer
+from appliance.records.audits import COMPLETED, AuditReport, Departure, Standing, Trend
+from appliance.records.clock import Clock
+from appliance.records.events import Event, Fact
+from appliance.records.progress import Progress, Silent
+from appliance.settings.clock import SystemClock
+from appliance.settings.keys import FileKeys, Purpose
+from appliance.settings.policies import digest_policies
+from appliance.settings.site import SitePaths, find_site
+from appliance.workflows.audit_attacks import AuditOrder, Subject, look_at_ledger, make_attacks
+from appliance.workflows.audit_evidence import read_events
+from appliance.workflows.doctor import check_up
+from appliance.workflows.report.audit_page import render_audit, to_pdf
+from appliance.workflows.scan import open_site_gate
+from appliance.workflows.site import Site, open_site
+from appliance.workflows.witness import read_kept
+
+JSON, HTML, PDF = "audit.json", "audit.html", "audit.pdf"
+SIGNATURE: Final = "audit.sig"
+ENTRY, PROOF = "ledger-entry.json", "ledger-proof.txt"
+KEPT: Final = "audits"
+_MODE: Final = 0o600
+# Rules where a shipped policy can't be read any more.
+_SMALLEST: Final = 11
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """A finished audit.
+
+    Attributes:
+        report: What was found.
+        directory: Where HTML, JSON, PDF and signature are; None for a dry run.
+        has_pdf: Whether the PDF could be made.
+        entry: Of the ledger that anchors it; None where the ledger is broken.
+        verifier_key: Checks the signature.
+    """
+
+    report: AuditReport
+    directory: Path | None
+    has_pdf: bool
+    entry: int | None
+    verifier_key: str
+
+    @property
+    def exit_code(self) -> int:
+        """0 where nothing failed, 3 where something did, 1 where an attack could not be made."""
+        if self.report.verdict is Standing.FAIL:
+            return 3
+        return 1 if any(result.is_broken for result in self.report.results) else 0
+
+
+def audit(
+    root: Path,
+    out: Path | None,
+    order: AuditOrder,
+    progress: Progress | None = None,
+    *,
+    clock: Clock | None = None,
+    open_gate: Callable[[Site], Inspector] = open_site_gate,
+) -> Audit:
+    """The site was attacked, and the signed report is in `out`, anchored in the ledger.
+
+    Args:
+        root: The site.
+        out: Directory to make; None for one under SITE/reports.
+        order: How.
+        progress: Where to report.
+        clock: The time.
+        open_gate: Opens today's gate.
+
+    Raises:
+        BadInput: `out` is there already or can't be written, or a witness is none.
+        LedgerBroken: A witness is of another ledger, or was altered.
+        NoSpace: The disk is full; no part of the report is left.
+    """
+    now = (clock or SystemClock()).now()
+    target = out or find_site(root).reports / f"audit-{now:%Y%m%dT%H%M%S}"
+    check_absent(target)
+    check_writable(target)
+    if order.drop is not None:
+        check_writable(order.drop / target.name)
+    subject, report = _attack(root, order, progress or Silent(), clock, open_gate)
+    done = _publish(subject, report, target)
+    if order.drop is not None:
+        _drop(target, order.drop / f"audit-{now:%Y%m%dT%H%M%S}-{report.verdict.value}")
+    return done
+
+
+def try_attacks(
+    root: Path,
+    order: AuditOrder,
+    progress: Progress | None = None,
+    *,
+    clock: Clock | None = None,
+    open_gate: Callable[[Site], Inspector] = open_site_gate,
+) -> Audit:
+    """The same without a report: what is read is on record, and nothing else is written.
+
+    Raises:
+        BadInput, LedgerBroken: As `audit`.
+    """
+    subject, report = _attack(root, order, progress or Silent(), clock, open_gate)
+    return Audit(report, None, False, None, _signer(subject.paths).verifier.verifier_key())
+
+
+def verify_report(root: Path, directory: Path) -> dict[str, Any]:
+    """The report in `directory` is one of this site, whole, and on record; its JSON is returned.
+
+    Raises:
+        BadInput: There is no report.
+        ManifestMismatch: A file is not the one that was signed.
+        IntegrityError: The signature is not good, or the ledger does not know it.
+    """
+    paths = find_site(root)
+    verifier = _signer(paths).verifier
+    try:
+        digests = read_digests(verifier.open((directory / SIGNATURE).read_bytes()))
+        content = {name: (directory / name).read_bytes() for name in digests}
+    except (OSError, ValueError):
+        raise BadInput(
+            f"{directory} holds no whole audit report.", "Name what `appliance audit run` made."
+        ) from None
+    except LedgerBroken:
+        raise IntegrityError(
+            "The report's signature is not good: it is not of this site, or was altered.",
+            "Compare it with another copy, and with the site's ledger.",
+        ) from None
+    for name, body in content.items():
+        if hashlib.sha256(body).hexdigest() != digests[name]:
+            raise ManifestMismatch(f"{name} is not the file that was signed.", "Get another copy.")
+    known = {str(e.facts.get("json")) for e in read_events(paths.ledger) if e.kind == COMPLETED}
+    if digests[JSON] not in known:
+        raise IntegrityError(
+            "The ledger has no event of this report.",
+            "It was rolled back, or the report was signed outside: find out which.",
+        )
+    document: dict[str, Any] = json.loads(content[JSON])
+    return document
+
+
+def to_document(report: AuditReport) -> bytes:
+    """The report as JSON."""
+    return (json.dumps(dataclasses.asdict(report), indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def _attack(
+    root: Path,
+    order: AuditOrder,
+    progress: Progress,
+    clock: Clock | None,
+    open_gate: Callable[[Site], Inspector],
+) -> tuple[Subject, AuditReport]:
+    began, time_ = time.monotonic(), clock or SystemClock()
+    subject = _make_subject(root, find_site(root), order, time_)
+    results = carry_out(make_attacks(subject, order, open_gate), progress)
+    made_at = time_.now().isoformat(timespec="seconds")
+    return subject, _assemble(subject, results, made_at, time.monotonic() - began)
+
+
+def _signer(paths: SitePaths) -> Signer:
+    return report_signer(FileKeys(paths.keys).key(Purpose.LEDGER))
+
+
+def _make_subject(root: Path, paths: SitePaths, order: AuditOrder, clock: Clock) -> Subject:
+    kept = read_kept(order.witnesses, signer_of(FileKeys(paths.keys).key(Purpose.LEDGER)).verifier)
+    # First of all: what is done from here on is on record.
+    look, events = look_at_ledger(paths, kept), read_events(paths.ledger)
+    checks = [
+        Check(one.check_id, one.title, one.status.value, one.evidence, one.fix)
+        for one in check_up(root, clock).results
+    ]
+    try:
+        site = open_site(root, clock)
+    except LedgerBroken:
+        site = None
+    return Subject(paths, site, events, look, len(kept), checks, _smallest(paths))
+
+
+def _smallest(paths: SitePaths) -> int:
+    try:
+        rules = tomllib.loads((paths.policies / "disclosure.toml").read_text(encoding="utf-8"))
+        return int(rules["counts"]["smallest"])
+    except (OSError, ValueError, KeyError, TypeError):
+        # `safeguards` says that it can't be read.
+        return _SMALLEST
+
+
+def _assemble(
+    subject: Subject, results: Sequence[Any], made_at: str, seconds: float
+) -> AuditReport:
+    paths, events = subject.paths, subject.events
+    before = _read_before(paths, events)
+    has_failed = any(result.standing is Standing.FAIL for result in results)
+    head = subject.site.ledger.head() if subject.site else None
+    return AuditReport(
+        site=signer_of(FileKeys(paths.keys).key(Purpose.LEDGER)).verifier.name,
+        profile=subject.site.settings.profile if subject.site else "",
+        made_at=made_at,
+        version=__version__,
+        policy_digest=digest_policies(paths.policies),
+        entries=len(events),
+        root=head.root.hex() if head else "",
+        verdict=Standing.FAIL if has_failed else Standing.PASS,
+        results=tuple(results),
+        departures=_departures(events),
+        denials=_denials(events),
+        hipaa=judge_lines(HIPAA, results, subject.checks),
+        harbor=judge_harbor(results),
+        mappings=judge_lines(OTHERS, results, subject.checks),
+        not_tested=tuple(
+            f"{result.attack}: {spot}"
+            for result in results
+            for spot in (
+                [result.summary] if result.standing is Standing.NOT_TESTED else result.blind_spots
+            )
+        ),
+        trend=_trend(before, results),
+        before=str(before.get("made_at", "")),
+        seconds=round(seconds, 1),
+    )
+
+
+def _publish(subject: Subject, report: AuditReport, target: Path) -> Audit:
+    document, page = to_document(report), render_audit(report)
+    pdf = to_pdf(page)
+    files = {JSON: document, HTML: page.encode()} | ({PDF: pdf} if pdf else {})
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    signer = _signer(subject.paths)
+    key = signer.verifier.verifier_key()
+    files[SIGNATURE] = signer.sign(statement(report, digests))
+    entry = None
+    if subject.site is not None:
+        entry, anchors = _anchor(subject.site, report, digests, key)
+        files |= anchors
+    with folder_atomically(target, 0o700) as draft:
+        for name, content in files.items():
+            write_atomically(draft / name, content, _MODE)
+    # What the next audit compares itself with, and what a release asks for.
+    kept = subject.paths.reports / KEPT
+    kept.mkdir(mode=0o700, exist_ok=True)
+    write_atomically(kept / f"{digests[JSON]}.json", document)
+    return Audit(report, target, pdf is not None, entry, key)
+
+
+def _drop(report: Path, place: Path) -> None:
+    """A copy of the report is at `place`, whole; whoever reads there must be able to."""
+    with folder_atomically(place, 0o755) as draft:
+        for path in sorted(report.iterdir()):
+            write_atomically(draft / path.name, path.read_bytes(), 0o644)
+
+
+def _anchor(
+    site: Site, report: AuditReport, digests: dict[str, str], key: str
+) -> tuple[int, dict[str, bytes]]:
+    """The ledger knows the report's digests; its entry and proof go with the report."""
+    counts = Counter(result.standing for result in report.results)
+    facts: dict[str, Fact] = {
+        "verdict": report.verdict.value,
+        "json": digests[JSON],
+        "html": digests[HTML],
+        "passed": counts[Standing.PASS],
+        "failed": counts[Standing.FAIL],
+        "not_tested": counts[Standing.NOT_TESTED],
+        "key": key,
+    }
+    if PDF in digests:
+        facts["pdf"] = digests[PDF]
+    entry = site.ledger.record(COMPLETED, facts)
+    signed = site.ledger.signed_head()
+    size = site.ledger.head().size
+    proof = prove_entry(read_bodies(site.paths.ledger, size), entry, signed)
+    return entry, {ENTRY: proof.entry + b"\n", PROOF: proof.text().encode()}
+
+
+def _departures(events: Sequence[Event]) -> tuple[Departure, ...]:
+    by_route = Counter(
+        str(event.facts.get("route")) for event in events if event.kind == "prompt.sent"
+    )
+    rows = [
+        Departure(f"prompts to {route}{_PLACES.get(route, '')}", count, "")
+        for route, count in sorted(by_route.items())
+    ]
+    intents = [event.facts for event in events if event.kind == "egress.intended"]
+    answers = [event.facts for event in events if event.kind == "egress.answered"]
+    if intents:
+        octets = sum(int(facts.get("bytes", 0)) for facts in intents)
+        tokens = sum(
+            int(facts.get("prompt_tokens", 0)) + int(facts.get("completion_tokens", 0))
+            for facts in answers
+        )
+        rows.append(
+            Departure(
+                "requests out of the building, to the provider",
+                len(intents),
+                f"{octets} bytes, {tokens} tokens",
+            )
+        )
+    for kind, what in _EXPORTS.items():
+        if count := sum(event.kind == kind for event in events):
+            rows.append(Departure(what, count, ""))
+    return tuple(rows)
+
+
+_PLACES: Final = {
+    "vllm": " (a model on this machine: nothing left the building)",
+    "chatgpt": " (through the gateway, out of the building)",
+}
+_EXPORTS: Final = {
+    "corpus.exported": "corpora written for other tools",
+    "product.released": "corpora and adapters that were released",
+    "ledger.exported": "stretches of the ledger written for an auditor",
+    "findings.extracted": "extractions, kept in the site",
+}
+
+
+def _denials(events: Sequence[Event]) -> dict[str, int]:
+    rooms = {"prompt.denied": "prompt", "text.denied": "scanned text", "egress.denied": "request"}
+    counts = Counter(
+        f"{rooms[event.kind]}: {event.facts.get('rule', 'unknown')}"
+        for event in events
+        if event.kind in rooms
+    )
+    counts += Counter("reply kept back" for event in events if event.kind == "egress.incident")
+    return dict(sorted(counts.items()))
+
+
+def _read_before(paths: SitePaths, events: Sequence[Event]) -> dict[str, Any]:
+    """The JSON of the newest audit that the ledger knows; empty where there is none."""
+    digests = [str(event.facts.get("json")) for event in events if event.kind == COMPLETED]
+    for digest in reversed(digests):
+        path = paths.reports / KEPT / f"{digest}.json"
+        if path.is_file():
+            content = path.read_bytes()
+            if hashlib.sha256(content).hexdigest() == digest:
+                found: dict[str, Any] = json.loads(content)
+                return found
+    return {}
+
+
+def _trend(before: dict[str, Any], results: Sequence[Any]) -> tuple[Trend, ...]:
+    then = {one["attack"]: one for one in before.get("results", ())}
+    return tuple(
+        Trend(
+            result.attack,
+            Standing(then[result.attack]["standing"]),
+            result.standing,
+            _change(then[result.attack]["standing"], result.standing),
+        )
+        for result in results
+        if result.attack in then
+    )
+
+
+def _change(before: str, now: Standing) -> str:
+    if before == now.value:
+        return "as before"
+    if now is Standing.FAIL:
+        return "worse"
+    return "better" if now is Standing.PASS else "no longer tested"

@@ -1,0 +1,216 @@
+"""The attacks of an audit, each with what it needs from the site."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from appliance.audits.atrest import AtRest
+from appliance.audits.attack import Attack, not_tested
+from appliance.audits.evasion import Evasion, Inspector
+from appliance.audits.membership import Membership
+from appliance.audits.overlap import Overlap
+from appliance.audits.regate import Regate
+from appliance.audits.reidentification import Reidentification
+from appliance.audits.replay import Evidence, Replay
+from appliance.audits.standing import Check, Provenance, Safeguards, Sound
+from appliance.errors import ApplianceError, LedgerBroken
+from appliance.gate.opening import open_stamp_key
+from appliance.ledger.checkpoint import Checkpoint
+from appliance.ledger.examination import Examination, examine
+from appliance.records.audits import AttackResult
+from appliance.records.events import Event
+from appliance.records.progress import Progress
+from appliance.settings.keys import FileKeys, Purpose
+from appliance.settings.site import SitePaths
+from appliance.workflows.audit_evidence import (
+    SECRETS,
+    Outputs,
+    SiteNotes,
+    count_planted,
+    draw_patients,
+    gather_outputs,
+    identifiers_of,
+    make_needles,
+    make_places,
+    read_public,
+    redraw,
+)
+from appliance.workflows.audit_holdout import read_holdout
+from appliance.workflows.audit_members import make_trials
+from appliance.workflows.scan import open_site_gate
+from appliance.workflows.site import Site
+
+FIRST_EVENT: Final = "site.initialised"
+_UNHEARD: Final = "The ledger is broken: no note or patient is read without a record."
+_DRAWN_SEED: Final = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AuditOrder:
+    """What an audit is to do.
+
+    Attributes:
+        witnesses: Heads of the ledger kept elsewhere: files or directories.
+        drop: Directory where a copy of the report is put, for people or a mail gateway.
+        holdout: Exports of notes that were never in the vault, as a control; without any, held-out
+            patients of the vault are.
+        look: More paths to search for clear text: exports, backups, logs.
+        provider_requests: What the provider has counted for the site's key; None if not asked.
+        provider_since: From which day on it has, ISO 8601, UTC; "" for the beginning.
+        payloads: Identifiers to send against the gate.
+        patients: Most patients whose identifiers are searched for.
+        seeds: Of the runs whose prompts are drawn again.
+        seed: Of all samples.
+    """
+
+    witnesses: tuple[Path, ...] = ()
+    drop: Path | None = None
+    holdout: tuple[Path, ...] = ()
+    look: tuple[Path, ...] = ()
+    provider_requests: int | None = None
+    provider_since: str = ""
+    payloads: int = 1_000
+    patients: int = 2_000
+    seeds: tuple[int, ...] = (_DRAWN_SEED,)
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is attacked.
+
+    Attributes:
+        paths: Of the site.
+        site: Open; None where its ledger is broken, so that nothing may be read that is to be
+            recorded.
+        events: The ledger's, as they lie.
+        look: Gives the ledger as it was before the audit wrote into it; raises where it can't.
+        witnesses: How many heads kept elsewhere it was compared with.
+        checks: The doctor's.
+        smallest: Smallest count of patients that may be told.
+    """
+
+    paths: SitePaths
+    site: Site | None
+    events: Sequence[Event]
+    look: Callable[[], Examination]
+    witnesses: int
+    checks: Sequence[Check]
+    smallest: int
+
+
+class _Untested:
+    """An attack that can't be tried here, and why; an `Attack`."""
+
+    def __init__(self, name: str, claim: str, why: str) -> None:
+        self.name = name
+        self.claim = claim
+        self._why = why
+
+    def run(self, progress: Progress) -> AttackResult:
+        """Not tested."""
+        del progress
+        return not_tested(self, self._why, is_broken=True)
+
+
+def make_attacks(
+    subject: Subject,
+    order: AuditOrder,
+    open_gate: Callable[[Site], Inspector] = open_site_gate,
+) -> list[Attack]:
+    """All attacks, in the order of the report.
+
+    Args:
+        subject: What is attacked.
+        order: How.
+        open_gate: Opens today's gate.
+    """
+    paths = subject.paths
+    outputs = gather_outputs(paths)
+    evidence = Evidence(
+        subject.events,
+        outputs.journals,
+        open_stamp_key(FileKeys(paths.keys)),
+        any(check.check_id == "SITE021" and check.status == "fail" for check in subject.checks),
+        order.provider_requests,
+        order.provider_since,
+        outputs.damaged,
+    )
+    standing: list[Attack] = [
+        Sound(subject.look, subject.witnesses),
+        Safeguards(subject.checks, count_policies(subject.events)),
+        Provenance(outputs.products, subject.events),
+        Replay(evidence),
+    ]
+    if subject.site is None:
+        return [*standing, *map(_silence, _READING)]
+    return [*standing, *_make_reading(subject, subject.site, order, outputs, open_gate)]
+
+
+def look_at_ledger(paths: SitePaths, kept: Sequence[Checkpoint]) -> Callable[[], Examination]:
+    """The ledger is read now; what is returned gives the result, or raises what that raised.
+
+    An audit is on record itself: what it adds would hide that the ledger was cut.
+    """
+    key = FileKeys(paths.keys).key(Purpose.LEDGER)
+    try:
+        found = examine(paths.ledger, key, first_kind=FIRST_EVENT, kept=kept)
+    except LedgerBroken as error:
+        broken = error
+
+        def complain() -> Examination:
+            raise broken
+
+        return complain
+    return lambda: found
+
+
+def count_policies(events: Sequence[Event]) -> dict[str, int]:
+    """Each policy digest to the first entry under it."""
+    first: dict[str, int] = {}
+    for number, event in enumerate(events):
+        first.setdefault(event.policy_digest, number)
+    return first
+
+
+def _make_reading(
+    subject: Subject,
+    site: Site,
+    order: AuditOrder,
+    outputs: Outputs,
+    open_gate: Callable[[Site], Inspector],
+) -> list[Attack]:
+    """Those that read notes, patients or texts."""
+    planted = count_planted(subject.events)
+    notes, public = SiteNotes(site, planted), read_public(site.paths.labels)
+    patients = draw_patients(notes.patients(), order.patients, order.seed)
+    prompts = redraw(site.paths, subject.events, order.seeds)
+    sent = len(
+        {event.facts.get("draft") for event in subject.events if event.kind == "prompt.sent"}
+    )
+    gate = _open(site, open_gate)
+    needles = make_needles(site, notes, patients, public, planted, order.seed)
+    return [
+        Regate(prompts, sent, gate),
+        Evasion(identifiers_of(patients), gate, order.payloads, order.seed),
+        Overlap(outputs.outgoing, notes, public, read_holdout(order.holdout), order.seed),
+        Reidentification(outputs.outgoing, notes, subject.smallest, order.seed),
+        Membership(make_trials(site.paths, site.settings.learning.device), order.seed),
+        AtRest(make_places(site.paths, order.look), needles, SECRETS, outputs.unread),
+    ]
+
+
+_READING: Final[tuple[type, ...]] = (Regate, Evasion, Overlap, Reidentification, Membership, AtRest)
+
+
+def _silence(attack: type) -> Attack:
+    return _Untested(attack.name, attack.claim, _UNHEARD)  # type: ignore[attr-defined]
+
+
+def _open(site: Site, open_gate: Callable[[Site], Inspector]) -> Inspector | None:
+    try:
+        return open_gate(site)
+    except ApplianceError:
+        # It has told the ledger; `safeguards` says why.
+        return None

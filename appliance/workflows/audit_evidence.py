@@ -1,0 +1,377 @@
+"""What an audit looks at, gathered from a site: notes for a reason, everything else as it lies."""
+
+import base64
+import random
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from os import getuid
+from pathlib import Path
+from typing import Final
+
+from appliance.artifacts.manifest import is_finished, read_manifest
+from appliance.audits.atrest import CANARY, NAME, SWAPPED, Hit, Place
+from appliance.audits.needles import Needle, Needles
+from appliance.audits.replay import JournalView
+from appliance.audits.standing import Product
+from appliance.audits.texts import Outgoing
+from appliance.clinical.vault.database import FILE as VAULT
+from appliance.errors import ApplianceError
+from appliance.learning.adapters import read_adapter
+from appliance.ledger import entry as entries
+from appliance.ledger import files as ledger_files
+from appliance.records.events import Event
+from appliance.records.identifiers import NoteId
+from appliance.records.notes import Note, PatientIdentifier, RegisteredPatient
+from appliance.settings.keys import FileKeys, Purpose, pseudonym
+from appliance.settings.secrets import PROVIDER_KEY
+from appliance.settings.site import SitePaths
+from appliance.settings.tasks import list_tasks, load_task
+from appliance.synthesis.curation.corpus import KIND, read_as_it_lies
+from appliance.synthesis.journal.reading import JournalRows, read_journal
+from appliance.synthesis.prompting.stream import drafts
+from appliance.workflows.canaries import derive_canaries
+from appliance.workflows.ingest import opened_vault
+from appliance.workflows.site import Site
+
+REASON: Final = "audit"
+SECRETS: Final = frozenset({"key", "provider key"})
+_BATCH: Final = 256
+# Kinds that point at one person on their own.
+_TELLING: Final = frozenset({"name", "mrn", "phone", "ssn", "email", "health-plan", "account"})
+_STRETCH: Final = 60
+_STRETCHES: Final = 400
+_NOTES: Final = 400
+# Drafts that are drawn for each one that was sent, and beside it.
+_DRAWN: Final = 3
+_DRAWN_MORE: Final = 2_000
+_LEAST_FACT: Final = 4
+
+
+class SiteNotes:
+    """The notes of an open site's vault; the ledger has each batch that is read.
+
+    Args:
+        site: The site.
+        planted: How many canaries it has: their notes are alike, so none of them is in a sample.
+    """
+
+    def __init__(self, site: Site, planted: int = 0) -> None:
+        self._site = site
+        key = site.keys.key(Purpose.PSEUDONYM)
+        self._canaries = {
+            f"p-{pseudonym(key, 'patient', canary.source_id)}"
+            for canary in derive_canaries(key, planted)
+        }
+
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._ids())
+
+    def sample(self, count: int, seed: int) -> Sequence[Note]:
+        """So many notes, drawn at random."""
+        ids = self._ids()
+        chosen = random.Random(seed).sample(ids, min(count, len(ids)))
+        if not chosen:
+            return []
+        with opened_vault(self._site) as vault:
+            found = vault.read_identified(chosen, REASON)
+        return [note for note in found if note.patient_id not in self._canaries]
+
+    def stream(self) -> Iterator[Note]:
+        """All notes, a batch in memory at a time."""
+        ids = self._ids()
+        if not ids:
+            return
+        with opened_vault(self._site) as vault:
+            for start in range(0, len(ids), _BATCH):
+                yield from vault.read_identified(ids[start : start + _BATCH], REASON)
+
+    def patients(self) -> list[RegisteredPatient]:
+        """All registered patients with their identifiers."""
+        if not self._is_there():
+            return []
+        with opened_vault(self._site) as vault:
+            return vault.read_patients_identified(REASON)
+
+    def _ids(self) -> list[NoteId]:
+        # Opening a vault makes one where there is none, and an audit makes nothing.
+        if not self._is_there():
+            return []
+        with opened_vault(self._site) as vault:
+            return vault.note_ids()
+
+    def _is_there(self) -> bool:
+        return (self._site.paths.vault / VAULT).exists()
+
+
+def read_events(ledger: Path) -> list[Event]:
+    """Every line of the ledger that is an entry, whatever else is wrong with it."""
+    events = []
+    path = ledger / ledger_files.ENTRIES
+    if not path.exists():
+        return []
+    with path.open("rb") as file:
+        for line in file:
+            try:
+                events.append(entries.decode(line[entries.TAG_DIGITS + 1 : -1])[1])
+            except entries.Malformed:
+                continue
+    return events
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """What could leave, and where it came from.
+
+    Attributes:
+        products: Corpora and adapters.
+        outgoing: Texts of corpora, and answers in journals.
+        journals: All of them.
+        unread: What could not be read of corpora, one sentence each.
+        damaged: Names of journals that can't be read.
+    """
+
+    products: tuple[Product, ...]
+    outgoing: tuple[Outgoing, ...]
+    journals: tuple[JournalView, ...]
+    unread: tuple[str, ...]
+    damaged: tuple[str, ...]
+
+
+def gather_outputs(paths: SitePaths) -> Outputs:
+    """Corpora, adapters and journals as they lie."""
+    products: list[Product] = []
+    outgoing: list[Outgoing] = []
+    journals: list[JournalView] = []
+    unread: list[str] = []
+    damaged: list[str] = []
+    for directory in _finished(paths.corpora):
+        products.append(Product("corpus", directory.name, partial(_digest, directory, KIND)))
+        try:
+            outgoing += _read_outgoing(directory)
+        except ApplianceError as error:
+            unread.append(error.what)
+    products += map(_adapter, _finished(paths.adapters))
+    # The file of spent stamps lies beside them and begins with a dot.
+    for path in sorted(paths.journal.glob("[!.]*.db")):
+        try:
+            rows = read_journal(path)
+        except ApplianceError:
+            damaged.append(path.stem)
+            continue
+        journals.append(_view(path.stem, rows))
+        where = f"journal {path.stem}"
+        outgoing += [
+            Outgoing(where, f"{where}, answer {number}", text)
+            for number, text in enumerate(rows.texts)
+        ]
+    return Outputs(tuple(products), tuple(outgoing), tuple(journals), tuple(unread), tuple(damaged))
+
+
+def redraw(paths: SitePaths, events: Sequence[Event], seeds: Sequence[int]) -> dict[str, str]:
+    """Draft to prompt, of those that were sent and that today's sheets still give."""
+    sent = {str(event.facts.get("draft")) for event in events if event.kind == "prompt.sent"}
+    found: dict[str, str] = {}
+    for task in list_tasks(paths.labels) if sent else ():
+        try:
+            sheet, vocabulary = load_task(paths.labels, task)
+        except ApplianceError:
+            continue
+        for seed in seeds:
+            stream = islice(drafts(sheet, vocabulary, seed), _DRAWN * len(sent) + _DRAWN_MORE)
+            found |= {one.draft_id: one.prompt for one in stream if one.draft_id in sent}
+    return found
+
+
+def count_planted(events: Sequence[Event]) -> int:
+    """How many canaries the ledger says are planted."""
+    return sum(int(event.facts["count"]) for event in events if event.kind == "audit.planted")
+
+
+def make_needles(
+    site: Site,
+    notes: SiteNotes,
+    patients: Sequence[RegisteredPatient],
+    public: Sequence[str],
+    planted: int,
+    seed: int,
+) -> Needles:
+    """Identifiers of those patients, stretches of some notes, canaries, keys."""
+    needles = [
+        Needle(item.kind, item.value)
+        for patient in patients
+        for item in patient.identifiers
+        if item.kind in _TELLING
+    ]
+    needles += [Needle(SWAPPED, name) for name in _swap_names(patients, seed)]
+    sample = notes.sample(_NOTES, seed)
+    needles += [Needle("stretch of a note", text) for text in _stretches(sample, public)]
+    key = site.keys.key(Purpose.PSEUDONYM)
+    needles += [
+        Needle(CANARY, value)
+        for canary in derive_canaries(key, planted)
+        for value in canary.needles()
+    ]
+    return Needles([*needles, *_secrets(site.paths)])
+
+
+def make_places(paths: SitePaths, look: Sequence[Path]) -> Iterator[Place]:
+    """Every file of the site but its base models, other paths, shared memory, own processes."""
+    naming = (paths.corpora, paths.journal, paths.policies, paths.reports)
+    for path in _regular(paths.root, skip=paths.models):
+        yield Place(
+            path.relative_to(paths.root).as_posix(),
+            partial(_search_file, path),
+            may_name=any(path.is_relative_to(parent) for parent in naming),
+            holds_keys=path.is_relative_to(paths.keys),
+        )
+    for number, root in enumerate(look, 1):
+        # Names of files elsewhere can be patients': they are told by number.
+        found = [root] if root.is_file() else list(_regular(root))
+        for at, path in enumerate(found, 1):
+            yield Place(f"--look {number}, file {at}", partial(_search_file, path), may_name=True)
+    for number, path in enumerate(_left_over(Path("/dev/shm")), 1):  # noqa: S108 - looked at
+        yield Place(f"shared memory {number}", partial(_search_file, path))
+    yield Place("environments and command lines of this user", _search_processes)
+
+
+def read_public(labels: Path) -> list[str]:
+    """The texts of label sheets and vocabularies, which anybody may know."""
+    paths = sorted((*labels.glob("*.toml"), *labels.glob("*.tsv")))
+    return [path.read_text(encoding="utf-8", errors="replace") for path in paths]
+
+
+def draw_patients(
+    patients: Sequence[RegisteredPatient], count: int, seed: int
+) -> list[RegisteredPatient]:
+    """So many patients, drawn at random."""
+    return random.Random(seed).sample(patients, min(count, len(patients)))
+
+
+def identifiers_of(patients: Sequence[RegisteredPatient]) -> list[PatientIdentifier]:
+    """All their identifiers."""
+    return [item for patient in patients for item in patient.identifiers]
+
+
+def _finished(parent: Path) -> list[Path]:
+    found = parent.glob("[!.]*") if parent.is_dir() else ()
+    return sorted(path for path in found if path.is_dir() and is_finished(path))
+
+
+def _digest(directory: Path, kind: str) -> str:
+    return read_manifest(directory, kind).digest
+
+
+def _adapter(directory: Path) -> Product:
+    check = partial(_digest, directory, "adapter")
+    try:
+        card, _ = read_adapter(directory)
+    except ApplianceError:
+        return Product("adapter", directory.name, check)
+    return Product("adapter", directory.name, check, card.site_only, card.corpus_digest)
+
+
+def _read_outgoing(directory: Path) -> list[Outgoing]:
+    where = f"corpus {directory.name}"
+    return [
+        Outgoing(
+            where,
+            example.example_id,
+            example.text,
+            frozenset(
+                surface
+                for span in example.spans
+                if len(surface := example.text[span.start : span.end].lower()) >= _LEAST_FACT
+            ),
+        )
+        for example in read_as_it_lies(directory)
+    ]
+
+
+def _view(name: str, rows: JournalRows) -> JournalView:
+    intents: Mapping[str, str] = rows.intents
+    return JournalView(name, intents, rows.answers)
+
+
+def _swap_names(patients: Sequence[RegisteredPatient], seed: int) -> list[str]:
+    """Names that nobody registered here has, put together from two patients each."""
+    names = [
+        item.value for patient in patients for item in patient.identifiers if item.kind == NAME
+    ]
+    real, family = {name.lower() for name in names}, list(names)
+    random.Random(seed).shuffle(family)
+    swapped = [
+        f"{given.rsplit(' ', 1)[0]} {other.rsplit(' ', 1)[-1]}"
+        for given, other in zip(names, family, strict=True)
+        if " " in given and " " in other
+    ]
+    return [name for name in swapped if name.lower() not in real]
+
+
+def _stretches(notes: Sequence[Note], public: Sequence[str]) -> list[str]:
+    """Stretches of long lines that stand in one of the notes and in nothing public."""
+    found: dict[str, set[str]] = {}
+    for note in notes:
+        for line in note.text.split("\n"):
+            if len(line) >= _STRETCH:
+                first = (len(line) - _STRETCH) // 2
+                owner = note.patient_id or note.note_id
+                found.setdefault(line[first : first + _STRETCH], set()).add(owner)
+    return [
+        text
+        for text, owners in found.items()
+        if len(owners) == 1 and not any(text in one for one in public)
+    ][:_STRETCHES]
+
+
+def _secrets(paths: SitePaths) -> Iterator[Needle]:
+    keys = FileKeys(paths.keys)
+    for purpose in Purpose:
+        raw = keys.key(purpose)
+        for form in (raw, raw.hex(), base64.b64encode(raw).decode()):
+            yield Needle("key", form)
+    for path in (paths.keys / PROVIDER_KEY, *sorted((paths.keys / "callers").glob("*"))):
+        if path.is_file():
+            yield Needle("provider key", path.read_text(encoding="ascii", errors="replace").strip())
+
+
+def _regular(root: Path, skip: Path | None = None) -> Iterator[Path]:
+    for path in sorted(root.rglob("*")):
+        if skip is not None and path.is_relative_to(skip):
+            continue
+        if stat.S_ISREG(path.lstat().st_mode):
+            yield path
+
+
+def _left_over(shared: Path) -> list[Path]:
+    """Memory of ended engines of this user: what nobody maps any more is data at rest."""
+    own = [path for path in shared.glob("psm_*") if path.lstat().st_uid == getuid()]
+    mapped = b"".join(_maps()) if own else b""
+    return sorted(path for path in own if path.name.encode() not in mapped)
+
+
+def _maps() -> Iterator[bytes]:
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            yield (process / "maps").read_bytes()
+
+
+def _search_file(path: Path, needles: Needles) -> set[Hit]:
+    return needles.find_in(path)
+
+
+def _search_processes(needles: Needles) -> set[Hit]:
+    """Environment and command line of each process of this user; proc(5)."""
+    found: set[Hit] = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        for name in ("environ", "cmdline"):
+            try:
+                found |= needles.find((process / name).read_bytes())
+            except OSError:
+                # Another user's, or it has ended.
+                break
+    return found

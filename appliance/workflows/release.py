@@ -1,0 +1,314 @@
+"""Release: what leaves the site does so with a passing audit and several people's signatures."""
+
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from appliance.artifacts.manifest import read_manifest
+from appliance.artifacts.writing import (
+    check_absent,
+    check_writable,
+    disk_errors,
+    folder_atomically,
+    write_atomically,
+)
+from appliance.errors import BadInput, Denied, KeyMismatch, LedgerBroken
+from appliance.learning.adapters import read_adapter
+from appliance.ledger.entry import decode
+from appliance.ledger.proofs import read_bodies
+from appliance.ledger.signing import Signer, Verifier
+from appliance.records.audits import COMPLETED, Standing
+from appliance.records.events import Event
+from appliance.settings.release import ReleasePolicy, load_release_policy
+from appliance.workflows.site import Site, open_site
+
+HEADER: Final = "appliance-release/1"
+KINDS: Final = ("corpus", "adapter")
+POLICY: Final = "release.toml"
+_MADE: Final = {"corpus.written": "digest", "corpus.revised": "digest"} | {
+    "adapter.trained": "adapter_digest"
+}
+_SEED_BYTES: Final = 32
+_AUDIT_AGAIN: Final = "Run `appliance audit run`, deal with what it finds, and ask again."
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What people sign.
+
+    Attributes:
+        kind: "corpus" or "adapter".
+        name: Of its directory.
+        digest: Of its manifest.
+        audit: Digest of the audit's JSON.
+        text: The lines that are signed.
+    """
+
+    kind: str
+    name: str
+    digest: str
+    audit: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What left, and who let it.
+
+    Attributes:
+        statement: What was signed.
+        approvers: Names of those who signed.
+        directory: Where the copy is; None for a dry run.
+    """
+
+    statement: Statement
+    approvers: tuple[str, ...]
+    directory: Path | None
+
+
+def make_key(name: str, out: Path) -> str:
+    """A person's signing key is in `out`, readable by its owner only; returns its verifier key.
+
+    Raises:
+        BadInput: `out` is there already or can't be written.
+    """
+    check_absent(out)
+    check_writable(out)
+    seed = secrets.token_bytes(_SEED_BYTES)
+    write_atomically(out, json.dumps({"name": name, "seed": seed.hex()}).encode(), 0o600)
+    return Signer(name, seed).verifier.verifier_key()
+
+
+def ask(root: Path, kind: str, name: str, out: Path | None = None) -> Statement:
+    """What people are to sign so that the product may leave; in `out`, where that is given.
+
+    Raises:
+        BadInput: There is no such product.
+        Denied: It may never leave, or there is no audit that counts.
+        ManifestMismatch: It is not what was written.
+    """
+    site = open_site(root)
+    statement = _state(site, _load_policy(site), kind, name)
+    if out is not None:
+        check_absent(out)
+        write_atomically(out, statement.text.encode(), 0o644)
+    return statement
+
+
+def sign(file: Path, key: Path) -> str:
+    """The person's signature is on the statement in `file`, beside those before; needs no site.
+
+    Returns:
+        The person's name.
+
+    Raises:
+        BadInput: It is no statement, or the person has signed it already.
+        KeyMismatch: The key is readable by others, or is none.
+    """
+    signer = _read_key(key)
+    try:
+        content = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise BadInput(f"{file} can't be read.", "Name what `release ask` wrote.") from None
+    text, _, signatures = content.partition("\n\n")
+    text = text.removesuffix("\n") + "\n"
+    if not text.startswith(f"{HEADER}\n"):
+        raise BadInput(f"{file} is no statement.", "Name what `release ask` wrote.")
+    name = signer.verifier.name
+    if f"\u2014 {name} " in signatures:
+        raise BadInput(f"{name} has signed it already.", "Let another approver sign.")
+    line = signer.sign(text).decode().rpartition("\n\n")[2]
+    write_atomically(file, f"{text}\n{signatures}{line}".encode(), 0o644)
+    return name
+
+
+def release(
+    root: Path,
+    kind: str,
+    name: str,
+    approvals: Sequence[Path],
+    out: Path,
+    *,
+    dry_run: bool = False,
+) -> Release:
+    """A copy of the product, with its manifest and the signed statement, is in `out`.
+
+    Raises:
+        BadInput: There is no such product, or `out` is there already.
+        Denied: The audit or the approvals are not enough.
+        ManifestMismatch: The product is not what was written.
+        NoSpace: The disk is full; nothing is left in `out`.
+    """
+    check_absent(out)
+    check_writable(out)
+    site = open_site(root)
+    statement = _state(site, _load_policy(site), kind, name)
+    approvers = check_approvals(_load_policy(site), statement, approvals)
+    if dry_run:
+        return Release(statement, approvers, None)
+    record(site, statement, approvers, "released")
+    source = _directory(site, kind, name)
+    with folder_atomically(out, 0o700) as draft, disk_errors(out):
+        for path in (path for path in sorted(source.rglob("*")) if path.is_file()):
+            target = draft / path.relative_to(source)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+        for number, approval in enumerate(approvals, 1):
+            shutil.copyfile(approval, draft / f"approval-{number}.txt")
+    return Release(statement, approvers, out)
+
+
+def require_for_export(site: Site, name: str, approvals: Sequence[Path]) -> None:
+    """Where the policy asks for it, the corpus may be written for use elsewhere.
+
+    Raises:
+        BadInput: The policy can't be read.
+        Denied: The audit or the approvals are not enough.
+    """
+    policy = _load_policy(site)
+    if not policy.exports_need_release and not approvals:
+        return
+    statement = _state(site, policy, "corpus", name)
+    record(site, statement, check_approvals(policy, statement, approvals), "export")
+
+
+def check_approvals(
+    policy: ReleasePolicy, statement: Statement, approvals: Sequence[Path]
+) -> tuple[str, ...]:
+    """The names of the approvers whose good signatures are on this very statement.
+
+    Raises:
+        BadInput: A file can't be read.
+        Denied: They are too few.
+    """
+    signed: set[str] = set()
+    for path in approvals:
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise BadInput(
+                f"{path} can't be read: {error.strerror}.", "Name what the approvers signed."
+            ) from None
+        signed |= {
+            name for name, key in policy.approvers.items() if _bears(content, key, statement)
+        }
+    if len(signed) < policy.approvals:
+        raise Denied(
+            f"{statement.kind} {statement.name} has {len(signed)} of {policy.approvals} approvals "
+            f"that count; {len(policy.approvers)} people may approve.",
+            "Let others of release.toml sign what `appliance release ask` says now.",
+        )
+    return tuple(sorted(signed))
+
+
+def record(site: Site, statement: Statement, approvers: Sequence[str], how: str) -> None:
+    """The ledger knows what leaves and who let it, before it does."""
+    site.ledger.record(
+        "product.released",
+        {
+            "kind": statement.kind,
+            "name": statement.name,
+            "digest": statement.digest,
+            "audit": statement.audit,
+            "approvers": "+".join(approvers),
+            "how": how,
+        },
+    )
+
+
+def _state(site: Site, policy: ReleasePolicy, kind: str, name: str) -> Statement:
+    digest = _check_product(site, kind, name)
+    bodies = read_bodies(site.paths.ledger, site.ledger.head().size)
+    events = [decode(body)[1] for body in bodies]
+    audit = _find_audit(site, policy, events, digest)
+    lines = (
+        HEADER,
+        f"site {site.ledger.verifier.name}",
+        f"{kind} {name}",
+        f"digest {digest}",
+        f"audit {audit.facts['json']} of {audit.at[:19]}",
+    )
+    text = "".join(f"{line}\n" for line in lines)
+    return Statement(kind, name, digest, str(audit.facts["json"]), text)
+
+
+def _check_product(site: Site, kind: str, name: str) -> str:
+    """The product is whole and may leave at all; its digest."""
+    directory = _directory(site, kind, name)
+    if kind == "adapter":
+        card, digest = read_adapter(directory)
+        if card.site_only:
+            raise Denied(
+                f"Adapter {name} was derived from notes: it never leaves the site.",
+                "Train one on invented text.",
+            )
+        return digest
+    return read_manifest(directory, "corpus").digest
+
+
+def _find_audit(site: Site, policy: ReleasePolicy, events: Sequence[Event], digest: str) -> Event:
+    """The newest audit; it passed, is young enough, and was made since the product was."""
+    made = [
+        at
+        for at, event in enumerate(events)
+        if event.kind in _MADE and event.facts.get(_MADE[event.kind]) == digest
+    ]
+    if not made:
+        raise Denied("The ledger has no event that made it as it is.", "Make it again, here.")
+    audits = [(at, event) for at, event in enumerate(events) if event.kind == COMPLETED]
+    if not audits or audits[-1][0] < made[0]:
+        raise Denied("There is no audit since it was made.", _AUDIT_AGAIN)
+    audit = audits[-1][1]
+    age = site.clock.now() - datetime.fromisoformat(audit.at)
+    if audit.facts.get("verdict") != Standing.PASS.value:
+        raise Denied("The newest audit failed.", _AUDIT_AGAIN)
+    if age > policy.audit_age:
+        raise Denied(f"The newest audit is {age.days} days old.", _AUDIT_AGAIN)
+    if audit.policy_digest != site.policy_digest:
+        raise Denied("Policies were changed since the newest audit.", _AUDIT_AGAIN)
+    return audit
+
+
+def _directory(site: Site, kind: str, name: str) -> Path:
+    parent = site.paths.corpora if kind == "corpus" else site.paths.adapters
+    directory = parent / name
+    if not name or Path(name).name != name or name.startswith(".") or not directory.is_dir():
+        known = ", ".join(sorted(path.name for path in parent.glob("[!.]*"))) or "none"
+        raise BadInput(f"There is no {kind} of that name.", f"There are: {known}.")
+    return directory
+
+
+def _load_policy(site: Site) -> ReleasePolicy:
+    return load_release_policy(site.paths.policies / POLICY)
+
+
+def _bears(content: bytes, key: str, statement: Statement) -> bool:
+    try:
+        return Verifier.from_key(key).open(content) == statement.text
+    except LedgerBroken:
+        return False
+
+
+def _read_key(path: Path) -> Signer:
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            raw = json.loads(file.read())
+        signer = Signer(str(raw["name"]), bytes.fromhex(raw["seed"]))
+    except OSError as error:
+        raise BadInput(
+            f"{path} can't be read: {error.strerror}.", "Name what `release key` wrote."
+        ) from None
+    except (ValueError, KeyError, TypeError):
+        raise KeyMismatch(f"{path} is no key.", "Name what `release key` wrote.") from None
+    if mode & 0o077:
+        raise KeyMismatch(
+            f"{path} is readable by others.", "Make another key, and have release.toml name it."
+        )
+    return signer

@@ -1,0 +1,70 @@
+"""The charts of an audit's report as inline SVG."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Final
+
+from appliance.records.audits import Chart
+from appliance.workflows.report.plots import BLUE, GREY, ORANGE, make_figure, to_svg
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_WIDTH: Final = 7.2
+
+
+def draw(chart: Chart) -> str:
+    """The chart as an `<svg>` element.
+
+    Raises:
+        KeyError: There is no such kind of chart.
+    """
+    rows = len(chart.labels) if chart.kind == "bounds" else 0
+    figure = make_figure(_WIDTH, 0.9 + 0.22 * rows if rows else 2.9)
+    axes = figure.subplots()
+    _KINDS[chart.kind](axes, chart)
+    axes.spines[["top", "right"]].set_visible(False)
+    return to_svg(figure)
+
+
+def _histogram(axes: "Axes", chart: Chart) -> None:
+    width = 0.8 / len(chart.series)
+    for number, (series, colour) in enumerate(zip(chart.series, (BLUE, ORANGE), strict=False)):
+        shift = (number - (len(chart.series) - 1) / 2) * width
+        places = [x + shift for x in series.xs]
+        axes.bar(places, series.ys, width, color=colour, label=series.name)
+    axes.set_xticks(list(chart.series[0].xs), chart.labels)
+    # One copy among thousands must be seen: a linear axis would hide it.
+    axes.set_yscale("symlog", linthresh=1e-3)
+    axes.set_ylim(0, 1.5)
+    axes.set_xlabel(chart.x_label)
+    axes.set_ylabel(chart.y_label)
+    axes.legend(frameon=False)
+
+
+def _bounds(axes: "Axes", chart: Chart) -> None:
+    low, found, high = (series.ys for series in chart.series)
+    for place, (least, value, most) in enumerate(zip(low, found, high, strict=True)):
+        axes.plot([least, most], [place, place], color=GREY, linewidth=3, solid_capstyle="butt")
+        axes.plot([value], [place], "o", color=BLUE, markersize=5)
+    axes.set_yticks(range(len(chart.labels)), chart.labels)
+    axes.invert_yaxis()
+    axes.set_xlim(left=0)
+    axes.set_xlabel(chart.x_label)
+
+
+def _roc(axes: "Axes", chart: Chart) -> None:
+    styles = ((BLUE, "-"), (GREY, "--"))
+    for series, (colour, style) in zip(chart.series, styles, strict=False):
+        axes.loglog(series.xs, series.ys, style, color=colour, label=series.name)
+    axes.set_xlim(1e-3, 1)
+    axes.set_ylim(1e-3, 1.2)
+    axes.set_xlabel(chart.x_label)
+    axes.set_ylabel(chart.y_label)
+    axes.legend(frameon=False, loc="lower right")
+
+
+_KINDS: Final[Mapping[str, Callable[["Axes", Chart], None]]] = {
+    "histogram": _histogram,
+    "bounds": _bounds,
+    "roc": _roc,
+}

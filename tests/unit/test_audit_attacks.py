@@ -1,0 +1,305 @@
+"""What each attack finds and what it must not find, on texts small enough to be read."""
+
+import gzip
+import json
+import random
+import zipfile
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from appliance.audits.attack import carry_out
+from appliance.audits.evasion import AS_WRITTEN, DISGUISES, Evasion
+from appliance.audits.needles import Needle, Needles
+from appliance.audits.overlap import Overlap
+from appliance.audits.regulations import HARBOR, HIPAA, OTHERS, judge_harbor, judge_lines
+from appliance.audits.reidentification import Reidentification
+from appliance.audits.runs import WIDTH, Runs
+from appliance.audits.standing import Check
+from appliance.audits.texts import Outgoing, words_of
+from appliance.errors import BadInput, ManifestMismatch
+from appliance.records.audits import AttackResult, Estimate, Standing
+from appliance.records.identifiers import Digest, NoteId, PatientId
+from appliance.records.notes import Note, PatientIdentifier
+from appliance.records.progress import Silent
+from appliance.records.verdicts import Decision, Verdict
+from appliance.workflows.canaries import derive_canaries
+
+WORDS = [f"w{number}" for number in range(400)]
+
+
+class FewNotes:
+    """Notes in memory."""
+
+    def __init__(self, texts):
+        self.notes = [
+            Note(NoteId(f"n-{at}"), PatientId(patient), "letter", "", text)
+            for at, (patient, text) in enumerate(texts)
+        ]
+
+    def count(self):
+        return len(self.notes)
+
+    def sample(self, count, seed):
+        return random.Random(seed).sample(self.notes, min(count, len(self.notes)))
+
+    def stream(self):
+        yield from self.notes
+
+
+def _babble(rng, words=60):
+    return " ".join(rng.choices(WORDS, k=words))
+
+
+def _hospital(patients=40):
+    rng = random.Random(3)
+    return [(f"p-{number}", f"Seen today. {_babble(rng)}") for number in range(patients)]
+
+
+def _longest(text, notes, owner="", public=()):
+    runs = Runs([text], [owner], public)
+    runs.look(FewNotes(notes).stream())
+    return runs.personal()[0].longest
+
+
+@given(st.integers(0, 40), st.integers(WIDTH, 20))
+def test_a_copied_run_is_measured_to_the_word(start, length):
+    notes = _hospital()
+    copied = words_of(notes[7][1])[start : start + length]
+
+    assert _longest(f"xx {' '.join(copied)} yy", notes) == length
+
+
+def test_what_several_patients_say_is_nobodys():
+    """Nor what is public, nor what is the patient's own."""
+    phrase = "alert and oriented in no acute distress today"
+    notes = [*_hospital(), *((f"q-{number}", phrase) for number in range(30))]
+
+    assert _longest(phrase, notes) == 0
+    mine = [*_hospital(), ("q-1", phrase)]
+    assert _longest(phrase, mine) == 8
+    assert _longest(phrase, mine, owner="q-1") == 0
+    assert _longest(phrase, mine, public=[phrase]) == 0
+
+
+def test_a_run_may_begin_and_end_with_common_words():
+    """The copy is longer than its rare middle."""
+    common = "the patient was seen in the clinic by the team"
+    notes = [
+        *((f"q-{n}", common) for n in range(30)),
+        ("p-1", f"{common} zebra quagga okapi bongo"),
+    ]
+
+    assert _longest(f"{common} zebra quagga okapi bongo", notes) == 14
+
+
+def _attack(attack):
+    return carry_out([attack], Silent())[0]
+
+
+def test_a_corpus_of_other_words_passes_and_one_with_a_copy_fails():
+    notes, rng = FewNotes(_hospital()), random.Random(9)
+    texts = [Outgoing("corpus a", f"x-{at}", _babble(rng, 15)) for at in range(50)]
+
+    assert _attack(Overlap(texts, notes)).standing is Standing.PASS
+    copy = " ".join(words_of(notes.notes[3].text)[5:30])
+    failed = _attack(Overlap([*texts, Outgoing("corpus b", "x-copy", copy)], notes))
+    assert [(one.rule, one.where) for one in failed.problems] == [
+        ("overlap.copied-note", "corpus b")
+    ]
+    assert "x-copy" in failed.problems[0].what
+    assert copy not in str(failed)
+
+
+def test_without_notes_or_texts_nothing_is_tested():
+    texts = [Outgoing("corpus a", "x", "one two three four five six seven")]
+
+    for attack in (
+        Overlap([], FewNotes(_hospital())),
+        Overlap(texts, FewNotes([])),
+        Reidentification(texts, FewNotes(_hospital()), 11),
+    ):
+        assert _attack(attack).standing is Standing.NOT_TESTED
+
+
+def _people(count=300):
+    rng = random.Random(4)
+    return [
+        (f"p-{at}", f"A {rng.randrange(20, 95)}-year-old with {rng.choice(WORDS)}. Stable.")
+        for at in range(count)
+    ]
+
+
+def test_facts_of_real_patients_are_told_from_facts_at_random():
+    people, rng = _people(), random.Random(5)
+    notes = FewNotes(people)
+    real, invented = [], []
+    for at, (_, text) in enumerate(people[:120]):
+        age, word = text.split()[1].split("-")[0], text.split()[3].strip(".")
+        real.append(Outgoing("corpus a", f"x-{at}", f"{age} year old: {word}", frozenset({word})))
+        other = rng.choice(WORDS)
+        made = f"{rng.randrange(20, 95)} year old: {other}"
+        invented.append(Outgoing("corpus a", f"x-{at}", made, frozenset({other})))
+
+    assert _attack(Reidentification(invented, notes, 11)).standing is Standing.PASS
+    assert [one.rule for one in _attack(Reidentification(real, notes, 11)).problems] == [
+        "re-identification.singled-out"
+    ]
+
+
+class PlainGate:
+    """Denies what holds one of the values as they are written."""
+
+    def __init__(self, values):
+        self.values = values
+
+    def inspect_many(self, texts, *, only_decide=False):
+        del only_decide
+        return [
+            Verdict(
+                Decision.DENY if any(one in text for one in self.values) else Decision.ALLOW,
+                (),
+                (),
+                "identifier",
+                Digest("0" * 64),
+            )
+            for text in texts
+        ]
+
+
+def test_a_gate_that_knows_values_as_written_only_fails():
+    known = [PatientIdentifier("mrn", "MRN0041772"), PatientIdentifier("name", "Ada Quillfeather")]
+
+    result = _attack(Evasion(known, PlainGate([one.value for one in known]), 400))
+
+    assert result.standing is Standing.FAIL
+    assert not any(AS_WRITTEN in problem.where for problem in result.problems)
+    assert not any(one.value in str(result) for one in known)
+    assert _attack(Evasion(known, PlainGate([""]), 400)).standing is Standing.PASS
+    assert _attack(Evasion(known, None, 400)).standing is Standing.NOT_TESTED
+    assert _attack(Evasion([], PlainGate([]), 400)).standing is Standing.NOT_TESTED
+
+
+def test_no_disguise_is_the_identity():
+    changed = {
+        way for way, disguise in DISGUISES.items() if disguise("Ada Bell 17") != "Ada Bell 17"
+    }
+
+    assert changed == set(DISGUISES) - {AS_WRITTEN}
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        lambda value: value.upper().encode(),
+        lambda value: json.dumps({"a": value}).encode(),
+        lambda value: value.encode("utf-16"),
+        lambda value: b"x" * 5000 + value.encode() + b"y" * 5000,
+    ],
+)
+def test_a_needle_is_found_in_any_case_and_encoding(tmp_path, written):
+    needles = Needles([Needle("name", "Zoë Quillfeather")])
+    (tmp_path / "file").write_bytes(written("Zoe Quillfeather"))
+    plain = Needles([Needle("name", "Zoe Quillfeather")])
+
+    assert plain.find_in(tmp_path / "file")
+    assert not needles.find_in(tmp_path / "file")
+    (tmp_path / "file").write_bytes(written("Zoë Quillfeather").replace(b"\xeb\0", b"\xc3\xab"))
+    assert needles.find_in(tmp_path / "file")
+
+
+def test_a_needle_is_found_in_what_is_packed(tmp_path):
+    text = "seen by Zoe Quillfeather today " * 50
+    with gzip.open(tmp_path / "a.gz", "wt") as file:
+        file.write(text)
+    with zipfile.ZipFile(tmp_path / "b.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("note", text)
+    pq.write_table(pa.table({"text": [text], "n": [1]}), tmp_path / "c.parquet")
+    (tmp_path / "d.gz").write_bytes(b"\x1f\x8bbroken")
+    needles = Needles([Needle("name", "Zoe Quillfeather"), Needle("short", "Zoe")])
+
+    found = [bool(needles.find_in(path)) for path in sorted(tmp_path.iterdir())]
+
+    assert found == [True, True, True, False]
+    assert needles.kinds == {"name": 1}
+
+
+class Breaks:
+    """An attack that can't be carried out."""
+
+    name, claim = "breaks", "It holds."
+
+    def __init__(self, error):
+        self.error = error
+
+    def run(self, progress):
+        del progress
+        raise self.error
+
+
+def test_an_attack_that_breaks_never_passes():
+    """Nor does it tell what it held in its hands."""
+    for error in (ValueError("Ada Quillfeather"), BadInput("x", "y")):
+        result = _attack(Breaks(error))
+        assert (result.standing, result.is_broken) == (Standing.NOT_TESTED, True)
+        assert "Quillfeather" not in str(result)
+    assert _attack(Breaks(ManifestMismatch("x", "y"))).standing is Standing.FAIL
+
+
+def test_a_line_of_the_law_passes_only_where_all_of_its_evidence_does():
+    def judge(**ends):
+        checks = [Check(one, "Must hold", status, "", "") for one, status in ends.items()]
+        return judge_lines([("rule", "text", tuple(ends))], [], checks)[0].standing
+
+    assert judge(A="pass", B="skip", C="warn") is Standing.PASS
+    assert judge(A="pass", B="fail") is Standing.FAIL
+    assert judge(A="pass", B="error") is Standing.FAIL
+    assert judge(A="skip") is Standing.NOT_TESTED
+    assert judge_lines([("r", "t", ("nobody",))], [], [])[0].standing is Standing.NOT_TESTED
+    assert judge_lines([("r", "t", ())], [], [])[0].standing is Standing.NOT_TESTED
+
+
+def test_the_rows_of_safe_harbor_are_eighteen_and_without_evidence_untested():
+    counted = AttackResult(
+        "evasion", "", Standing.PASS, "",
+        (Estimate("stopped as written: name", 0.5, 0.1, 0.9, 4),
+         Estimate("stopped as written: relative", 1.0, 0.1, 0.9, 4)),
+    )  # fmt: skip
+
+    rows = judge_harbor([counted])
+
+    assert [row.letter for row in rows] == list("ABCDEFGHIJKLMNOPQR")
+    assert (rows[0].stopped.value, rows[0].stopped.total) == (0.75, 8)
+    assert all(row.stopped is None for row in rows[1:])
+
+
+def test_the_law_names_attacks_and_checks_that_exist():
+    """A line whose evidence was renamed would never be tested again."""
+    from appliance.workflows import audit_attacks
+    from appliance.workflows.checks.contents import CONTENT_CHECKS
+    from appliance.workflows.checks.gateway import GATEWAY_CHECKS
+    from appliance.workflows.checks.host import HOST_CHECKS
+    from appliance.workflows.checks.site import SITE_CHECKS
+
+    known = {one.check_id for one in (*HOST_CHECKS, *SITE_CHECKS, *CONTENT_CHECKS, *GATEWAY_CHECKS)}
+    known |= {
+        value.name
+        for value in vars(audit_attacks).values()
+        if hasattr(value, "run") and hasattr(value, "claim")
+    } | {"audit"}
+
+    named = {one for *_, names in (*HIPAA, *OTHERS) for one in names}
+    assert named <= known
+    assert len({kind for *_, kinds in HARBOR for kind in kinds}) >= 18
+
+
+def test_canaries_are_the_same_every_time_and_of_one_site():
+    ours, theirs = derive_canaries(b"a" * 32, 200), derive_canaries(b"b" * 32, 200)
+
+    assert ours[:50] == derive_canaries(b"a" * 32, 50)
+    values = [value for canary in (*ours, *theirs) for value in canary.needles()]
+    assert len(set(values)) == len(values) == 1200
+    assert not any(canary.mrn in repr(canary) for canary in ours)

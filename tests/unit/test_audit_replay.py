@@ -1,0 +1,154 @@
+"""Four records of the same sendings: whatever one of them lacks, another one tells."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from appliance.audits.attack import carry_out
+from appliance.audits.replay import Evidence, JournalView, Replay
+from appliance.gate.clearance import Stamper, is_stamped, public_key_of, sending_facts
+from appliance.records.audits import Standing
+from appliance.records.events import Event, check_facts
+from appliance.records.identifiers import Digest, DraftId
+from appliance.records.progress import Silent
+from appliance.records.prompts import Draft, DraftKind, Route
+from tests.lib.frozen_clock import FrozenClock
+
+SEED, POLICY = bytes(range(32)), Digest("0" * 64)
+COUNT = 12
+
+
+def _sent(number, route=Route.CHATGPT):
+    draft = Draft(DraftId(f"d-{number:024x}"), "t", DraftKind.NONE, (), "", f"Prompt {number}.")
+    stamper = Stamper(SEED, FrozenClock(), POLICY, timedelta(minutes=5))
+    return sending_facts(stamper.stamp(draft, route))
+
+
+def _event(kind, facts):
+    check_facts(facts)
+    return Event(kind, "2026-11-27T00:00:00+00:00", "tester", POLICY, facts)
+
+
+@pytest.fixture(scope="module")
+def books():
+    """Events and journal of so many prompts to a provider, all answered."""
+    events, intents, answers = [], {}, {}
+    for number in range(COUNT):
+        facts = _sent(number)
+        request = {"request": f"r-{number}"}
+        events += [
+            _event("prompt.sent", facts),
+            _event("egress.intended", {**request, "draft": facts["draft"], "bytes": 9}),
+            _event("egress.answered", {**request, "prompt_tokens": 1, "completion_tokens": 1}),
+        ]
+        intents[f"k-{number}"] = facts["draft"]
+        answers[f"k-{number}"] = (facts["draft"], "chatgpt")
+    return events, JournalView("first", intents, answers)
+
+
+def _replay(events, journal, **more):
+    evidence = Evidence(events, [journal], public_key_of(SEED), **more)
+    [result] = carry_out([Replay(evidence)], Silent())
+    return {problem.rule for problem in result.problems}, result
+
+
+def test_books_that_agree_pass(books):
+    found, result = _replay(*books, provider_requests=COUNT)
+
+    assert (found, result.standing) == (set(), Standing.PASS)
+    assert result.estimates[0].total == COUNT
+
+
+RULES = {
+    "prompt.sent": {"replay.sent-without-record", "replay.unknown-draft"},
+    "egress.intended": {"replay.past-the-gateway", "replay.answered-unasked"},
+}
+
+
+@given(number=st.integers(0, COUNT - 1), kind=st.sampled_from(sorted(RULES)))
+def test_whichever_entry_is_missing_another_record_tells(books, number, kind):
+    events, journal = books
+    at = [place for place, event in enumerate(events) if event.kind == kind][number]
+
+    assert _replay([*events[:at], *events[at + 1 :]], journal)[0] == RULES[kind]
+
+
+@given(
+    number=st.integers(0, COUNT - 1),
+    name=st.sampled_from(["draft", "prompt", "route", "nonce", "expires"]),
+)
+def test_a_stamp_is_for_every_word_of_its_event(number, name):
+    """Draft, prompt, route, nonce and expiry; and for its policy."""
+    facts = dict(_sent(number))
+    key = public_key_of(SEED)
+    assert is_stamped(facts, POLICY, key)
+
+    facts[name] = str(facts[name])[:-1] + ("0" if str(facts[name])[-1] != "0" else "1")
+    assert not is_stamped(facts, POLICY, key)
+    assert not is_stamped(_sent(number), "1" * 64, key)
+    assert not is_stamped({"draft": "d-0"}, POLICY, key)
+
+
+@pytest.mark.parametrize(
+    ("counted", "rule"),
+    [
+        (COUNT + 1, "replay.provider-counted-more"),
+        (COUNT - 1, "replay.provider-counted-less"),
+        (COUNT, None),
+        (None, None),
+    ],
+)
+def test_the_provider_counts_what_the_ledger_counts(books, counted, rule):
+    assert _replay(*books, provider_requests=counted)[0] == ({rule} if rule else set())
+
+
+def test_a_request_that_failed_may_have_been_counted_or_not(books):
+    events, journal = books
+    more = [
+        _event("egress.intended", {"request": "r-x", "bytes": 9}),
+        _event("egress.failed", {"request": "r-x", "why": "closed"}),
+    ]
+
+    for counted in (COUNT, COUNT + 1):
+        assert _replay([*events, *more], journal, provider_requests=counted)[0] == set()
+
+
+def test_a_latched_gateway_is_no_pass(books):
+    assert _replay(*books, is_latched=True)[0] == {"replay.latched"}
+
+
+def test_what_is_from_before_stamps_were_kept_is_said_and_not_failed(books):
+    events, journal = books
+    old = [
+        Event(
+            e.kind,
+            e.at,
+            e.actor,
+            e.policy_digest,
+            {k: v for k, v in e.facts.items() if k != "stamp"},
+        )
+        for e in events
+    ]
+
+    found, result = _replay(old, journal)
+
+    assert found == set()
+    assert any(f"{COUNT} sendings are from before" in spot for spot in result.blind_spots)
+
+
+def test_the_providers_count_may_begin_on_a_day(books):
+    """As its monthly statement does; what was sent before is in another one."""
+    events, journal = books
+    later = [
+        Event(e.kind, f"2026-12-01{e.at[10:]}", e.actor, e.policy_digest, e.facts)
+        for e in events[3 * 5 :]
+    ]
+    both = [*events[: 3 * 5], *later]
+    month = {"provider_since": "2026-12-01"}
+
+    assert _replay(both, journal, provider_requests=COUNT - 5, **month)[0] == set()
+    assert _replay(both, journal, provider_requests=COUNT, **month)[0] == {
+        "replay.provider-counted-more"
+    }

@@ -1,0 +1,79 @@
+"""Intervals, tests and bounds of the audit, against other ways to the same numbers."""
+
+import math
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from appliance.audits.statistics import (
+    area_under_curve,
+    bootstrap,
+    epsilon_lower_bound,
+    fisher_greater,
+    hit_rate_at,
+    share,
+)
+
+SCORES = st.lists(st.integers(0, 9).map(float), min_size=1, max_size=12)
+
+
+def test_none_of_n_is_not_zero():
+    """The exact upper bound: what is as rare as 3.7 in n may well not be seen."""
+    assert share("x", 0, 1000).high == pytest.approx(0.00368, abs=1e-5)
+    assert share("x", 0, 0).value is None
+    assert share("x", 5, 10).low < 0.5 < share("x", 5, 10).high
+
+
+@given(st.integers(0, 5), st.integers(1, 5), st.integers(0, 5), st.integers(1, 5))
+def test_fishers_test_counts_tables(hits, total, control_hits, control_total):
+    """By going through every way to deal out the marks."""
+    hits, control_hits = min(hits, total), min(control_hits, control_total)
+    marked, size = hits + control_hits, total + control_total
+    deals = [deal for deal in product((0, 1), repeat=size) if sum(deal) == marked]
+    as_many = sum(sum(deal[:total]) >= hits for deal in deals)
+
+    assert fisher_greater(hits, total, control_hits, control_total) == pytest.approx(
+        as_many / len(deals)
+    )
+
+
+@pytest.mark.parametrize(
+    ("right", "guesses", "bound"),
+    [(20, 20, 1.82), (100, 100, 3.49), (1000, 1000, 5.81), (90, 100, 1.63), (600, 1000, 0.30)],
+)
+def test_the_bound_on_epsilon_is_that_of_the_paper(right, guesses, bound):
+    assert epsilon_lower_bound(right, guesses) == pytest.approx(bound, abs=0.01)
+
+
+def test_guessing_shows_nothing():
+    assert epsilon_lower_bound(0, 0) == 0.0
+    assert epsilon_lower_bound(50, 100) == 0.0
+    assert epsilon_lower_bound(0, 100) == 0.0
+
+
+@given(SCORES, SCORES)
+def test_the_area_is_the_share_of_pairs_in_order(members, others):
+    pairs = [(a > b) + (a == b) / 2 for a in members for b in others]
+
+    assert area_under_curve(members, others) == pytest.approx(sum(pairs) / len(pairs))
+
+
+@given(SCORES, SCORES, st.floats(0, 0.99))
+def test_a_hit_rate_keeps_to_its_false_alarms(members, others, rate):
+    """No bar that is lower would keep to them, and the rate is that of the bar."""
+    hits = hit_rate_at(members, others, rate)
+
+    bars = [
+        bar for bar in {*others, -math.inf} if sum(o > bar for o in others) <= rate * len(others)
+    ]
+    assert hits == sum(one > min(bars) for one in members) / len(members)
+
+
+def test_the_bootstrap_draws_patients():
+    """A patient's notes go together: one who has many does not make the interval narrow."""
+    alike = [[1.0] * 50, [0.0] * 50]
+    low, high = bootstrap(alike, [[0.5]], area_under_curve)
+
+    assert (low, high) == (0.0, 1.0)
