@@ -127,7 +127,7 @@ def show(note_id: str, reason: str, show_text: bool, site: Path, as_json: bool) 
     if as_json:
         render.emit_json(view)
         return
-    fields = ("note_id", "patient_id", "kind", "written_on", "characters")
+    fields = ("note_id", "patient_id", "kind", "written_on", "characters", "encoding")
     rows = [(field, render.to_plain(view)[field]) for field in fields]
     render.emit_table("Note", ("field", "value"), rows)
     if view.text is not None:

@@ -36,6 +36,7 @@ class Note:
         kind: As in `SourceNote`.
         written_on: As in `SourceNote`.
         text: As in `SourceNote`.
+        encoding: As in `SourceNote`.
     """
 
     note_id: NoteId
@@ -43,6 +44,7 @@ class Note:
     kind: str
     written_on: str = field(repr=False)
     text: str = field(repr=False)
+    encoding: str = "utf-8"
 
 
 @dataclass(frozen=True, slots=True)

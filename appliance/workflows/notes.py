@@ -36,6 +36,7 @@ class NoteView:
         written_on: ISO 8601 date, or "".
         characters: Length of the text in code points.
         text: The text where it was asked for, else None.
+        encoding: In what its bytes came: a character set, "xml" or "pdf".
     """
 
     note_id: str
@@ -44,6 +45,7 @@ class NoteView:
     written_on: str
     characters: int
     text: str | None = field(repr=False)
+    encoding: str = "utf-8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,7 @@ def show(root: Path, note_id: str, reason: str, *, with_text: bool) -> NoteView:
         note.written_on,
         len(note.text),
         note.text if with_text else None,
+        note.encoding,
     )
 
 

@@ -235,6 +235,15 @@ def test_an_erasure_forgets_rejected_items(vault):
     assert vault.read_rejected_identified("check") == []
 
 
+def test_the_encoding_of_a_note_is_kept(vault):
+    """In what its bytes came; how it is encoded in the vault is nobody's business."""
+    vault.seal([SourceNote("enc", None, "", "", "Größe", "cp1252")])
+
+    [note] = vault.read_identified([vault.note_id_of("enc")], "check")
+
+    assert (note.text, note.encoding) == ("Größe", "cp1252")
+
+
 def test_an_erasure_that_was_begun_is_known_until_it_is_ended(vault):
     """Killed in between, it can be gone on with, though the notes are gone already."""
     ids = vault.begin_erasure("pat-1")

@@ -144,6 +144,7 @@ class MemoryVault:
             source.kind,
             source.written_on,
             source.text,
+            source.encoding,
         )
         before = self.notes.get(note_id)
         self.notes[note_id] = note

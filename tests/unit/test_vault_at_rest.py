@@ -240,6 +240,7 @@ def test_a_vault_of_an_older_layout_is_brought_up_to_date(tmp_path):
     vault.seal([SourceNote("1", None, "", "", "Stays.")])
     for table in ("rejected", "erasing", "indexed", "words"):
         vault._connection.execute(f"DROP TABLE {table}")
+    vault._connection.execute("ALTER TABLE notes DROP COLUMN encoding")
     vault._connection.execute("PRAGMA user_version = 1")
     vault.close()
 

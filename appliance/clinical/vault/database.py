@@ -51,6 +51,9 @@ CREATE VIRTUAL TABLE words USING fts5 (
     text, content='', contentless_delete=1, tokenize='unicode61 remove_diacritics 2'
 );
 """,
+    """
+ALTER TABLE notes ADD COLUMN encoding TEXT NOT NULL DEFAULT 'utf-8'
+""",
 )
 SCHEMA_VERSION: Final = len(_LAYOUTS)
 

@@ -209,7 +209,7 @@ class Vault(People):
         owner = note.patient_source_id
         sealed = seal(note.text, note_id, version, self._keys.wrapping)
         self._connection.execute(
-            "INSERT OR REPLACE INTO notes VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO notes VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 note_id,
                 note.source_id,
@@ -218,6 +218,7 @@ class Vault(People):
                 note.written_on,
                 version,
                 mark_,
+                note.encoding,
             ),
         )
         self._connection.execute(
@@ -236,10 +237,10 @@ class Vault(People):
         )
 
     def _open_note(self, row: tuple[Any, ...]) -> Note:
-        note_id, _, patient_id, kind, written_on, version, _, wrapped_key, body = row
+        note_id, _, patient_id, kind, written_on, version, _, encoding, wrapped_key, body = row
         text = self._unseal(Sealed(bytes(wrapped_key), bytes(body)), NoteId(note_id), int(version))
         owner = None if patient_id is None else PatientId(patient_id)
-        return Note(NoteId(note_id), owner, kind, written_on, text)
+        return Note(NoteId(note_id), owner, kind, written_on, text, encoding)
 
     def _unseal(self, sealed: Sealed, note_id: NoteId, version: int) -> str:
         """The text, under whichever wrapping key; read again if another process changed them."""
