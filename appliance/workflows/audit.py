@@ -27,7 +27,7 @@ from appliance.errors import BadInput, IntegrityError, LedgerBroken, ManifestMis
 from appliance.ledger.checkpoint import signer_of
 from appliance.ledger.proofs import prove_entry, read_bodies
 from appliance.ledger.signing import Signer
-from appliance.records.audits import COMPLETED, AuditReport, Departure, Standing, Trend
+from appliance.records.audits import COMPLETED, KEPT, AuditReport, Departure, Standing, Trend
 from appliance.records.clock import Clock
 from appliance.records.events import Event, Fact
 from appliance.records.progress import Progress, Silent
@@ -46,7 +46,6 @@ from appliance.workflows.witness import read_kept
 JSON, HTML, PDF = "audit.json", "audit.html", "audit.pdf"
 SIGNATURE: Final = "audit.sig"
 ENTRY, PROOF = "ledger-entry.json", "ledger-proof.txt"
-KEPT: Final = "audits"
 _MODE: Final = 0o600
 # Rules where a shipped policy can't be read any more.
 _SMALLEST: Final = 11

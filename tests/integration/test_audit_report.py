@@ -205,6 +205,9 @@ def test_the_command_tells_monitoring_by_its_exit_code(tmp_path, capsys):
     for place in (tmp_path / "one", dropped):
         assert run(["audit", "verify", str(place), "--site", str(site.paths.root)]) == 0
     assert run([*words, "--out", str(tmp_path / "one")]) == 2
+    # Such an audit is what a release asks for.
+    asking = ["release", "ask", "corpus", "first", "--site", str(site.paths.root)]
+    assert run(asking) == 0
 
     phi = site.paths.policies / "phi.toml"
     phi.write_text(phi.read_text().replace("PERSON = 0.40", "PERSON = 0.90"))
