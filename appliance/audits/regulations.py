@@ -33,7 +33,11 @@ HIPAA: Final = (
     ("164.312(e)(2)(ii)", "Encryption in transmission", ("SITE018",)),
 )
 OTHERS: Final = (
-    ("GDPR Art. 5(1)(f), 32", "Integrity and confidentiality", ("safeguards", "ledger")),
+    (
+        "GDPR Art. 5(1)(f), 32",
+        "Integrity and confidentiality",
+        ("safeguards", "clear-text-at-rest"),
+    ),
     ("GDPR Art. 5(2), 30", "Accountability; records of processing", ("ledger", "replay")),
     ("GDPR Art. 25", "Data protection by design", ("evasion", "would-we-send-it-again")),
     ("GDPR Recital 26", "Singling out, linking", ("overlap", "re-identification")),

@@ -6,6 +6,8 @@ from typing import Final
 
 COMPLETED: Final = "audit.completed"
 """Kind of the event that anchors a report: its digests and its verdict."""
+KEPT: Final = "audits"
+"""Directory below SITE/reports where each audit's JSON is kept under its digest."""
 
 
 class Standing(StrEnum):

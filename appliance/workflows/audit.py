@@ -27,7 +27,7 @@ from appliance.errors import BadInput, IntegrityError, LedgerBroken, ManifestMis
 from appliance.ledger.checkpoint import signer_of
 from appliance.ledger.proofs import prove_entry, read_bodies
 from appliance.ledger.signing import Signer
-from appliance.records.audits import COMPLETED, AuditReport, Departure, Standing, Trend
+from appliance.records.audits import COMPLETED, KEPT, AuditReport, Departure, Standing, Trend
 from appliance.records.clock import Clock
 from appliance.records.events import Event, Fact
 from appliance.records.progress import Progress, Silent
@@ -46,7 +46,6 @@ from appliance.workflows.witness import read_kept
 JSON, HTML, PDF = "audit.json", "audit.html", "audit.pdf"
 SIGNATURE: Final = "audit.sig"
 ENTRY, PROOF = "ledger-entry.json", "ledger-proof.txt"
-KEPT: Final = "audits"
 _MODE: Final = 0o600
 # Rules where a shipped policy can't be read any more.
 _SMALLEST: Final = 11
@@ -220,7 +219,6 @@ def _assemble(
     paths, events = subject.paths, subject.events
     before = _read_before(paths, events)
     has_failed = any(result.standing is Standing.FAIL for result in results)
-    head = subject.site.ledger.head() if subject.site else None
     return AuditReport(
         site=signer_of(FileKeys(paths.keys).key(Purpose.LEDGER)).verifier.name,
         profile=subject.site.settings.profile if subject.site else "",
@@ -228,7 +226,7 @@ def _assemble(
         version=__version__,
         policy_digest=digest_policies(paths.policies),
         entries=len(events),
-        root=head.root.hex() if head else "",
+        root=_root(subject),
         verdict=Standing.FAIL if has_failed else Standing.PASS,
         results=tuple(results),
         departures=_departures(events),
@@ -247,6 +245,15 @@ def _assemble(
         before=str(before.get("made_at", "")),
         seconds=round(seconds, 1),
     )
+
+
+def _root(subject: Subject) -> str:
+    """Of the ledger when the audit began, hex; "" where it was broken."""
+    try:
+        found = subject.look()
+    except LedgerBroken:
+        return ""
+    return found.root if found.is_intact else ""
 
 
 def _publish(subject: Subject, report: AuditReport, target: Path) -> Audit:

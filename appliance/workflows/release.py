@@ -1,5 +1,6 @@
 """Release: what leaves the site does so with a passing audit and several people's signatures."""
 
+import hashlib
 import json
 import os
 import secrets
@@ -23,7 +24,7 @@ from appliance.learning.adapters import read_adapter
 from appliance.ledger.entry import decode
 from appliance.ledger.proofs import read_bodies
 from appliance.ledger.signing import Signer, Verifier
-from appliance.records.audits import COMPLETED, Standing
+from appliance.records.audits import COMPLETED, KEPT, Standing
 from appliance.records.events import Event
 from appliance.settings.release import ReleasePolicy, load_release_policy
 from appliance.workflows.site import Site, open_site
@@ -35,6 +36,8 @@ _MADE: Final = {"corpus.written": "digest", "corpus.revised": "digest"} | {
     "adapter.trained": "adapter_digest"
 }
 _SEED_BYTES: Final = 32
+_BOTH: Final = ("ledger", "safeguards", "provenance", "replay", "clear-text-at-rest")
+_NEEDED: Final = {"corpus": (*_BOTH, "overlap"), "adapter": _BOTH}
 _AUDIT_AGAIN: Final = "Run `appliance audit run`, deal with what it finds, and ask again."
 
 
@@ -227,6 +230,7 @@ def _state(site: Site, policy: ReleasePolicy, kind: str, name: str) -> Statement
     bodies = read_bodies(site.paths.ledger, site.ledger.head().size)
     events = [decode(body)[1] for body in bodies]
     audit = _find_audit(site, policy, events, digest)
+    _check_tested(site, kind, str(audit.facts["json"]))
     lines = (
         HEADER,
         f"site {site.ledger.verifier.name}",
@@ -273,6 +277,25 @@ def _find_audit(site: Site, policy: ReleasePolicy, events: Sequence[Event], dige
     if audit.policy_digest != site.policy_digest:
         raise Denied("Policies were changed since the newest audit.", _AUDIT_AGAIN)
     return audit
+
+
+def _check_tested(site: Site, kind: str, digest: str) -> None:
+    """Every attack that speaks for such a product was carried out: not tested is no pass."""
+    path = site.paths.reports / KEPT / f"{digest}.json"
+    try:
+        content = path.read_bytes()
+        results = json.loads(content)["results"]
+        passed = {one["attack"] for one in results if one["standing"] == Standing.PASS.value}
+    except (OSError, ValueError, KeyError, TypeError):
+        raise Denied("The newest audit's JSON is gone from SITE/reports.", _AUDIT_AGAIN) from None
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise Denied("The newest audit's JSON in SITE/reports was altered.", _AUDIT_AGAIN)
+    missing = [attack for attack in _NEEDED[kind] if attack not in passed]
+    if missing:
+        raise Denied(
+            f"The newest audit did not test what a {kind} needs: {', '.join(missing)}.",
+            "Import notes and patients, so that there is something to compare with; audit again.",
+        )
 
 
 def _directory(site: Site, kind: str, name: str) -> Path:

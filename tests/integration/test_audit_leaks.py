@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from appliance.artifacts.manifest import digest_file
 from appliance.audits.attack import carry_out
 from appliance.audits.membership import Membership, Trial
 from appliance.ledger import files as ledger_files
@@ -73,6 +74,23 @@ def test_the_clean_twin_passes(site):
     assert untested <= {"membership", "re-identification"}
     assert all(one.blind_spots for one in results.values() if one.standing is Standing.PASS)
     assert any("back to an older state" in line for line in done.report.not_tested)
+
+
+def test_nothing_is_changed_but_the_ledger(site):
+    """Every other file is the same to the byte, and nothing is left beside it."""
+
+    def files():
+        return {
+            path.relative_to(site.paths.root).as_posix(): digest_file(path)
+            for path in site.paths.root.rglob("*")
+            if path.is_file() and not path.is_relative_to(site.paths.ledger)
+        }
+
+    before = files()
+    attack(site)
+
+    assert files() == before
+    assert len(before) > 20
 
 
 def _with_note(site, count=1):

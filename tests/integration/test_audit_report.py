@@ -22,7 +22,7 @@ from appliance.workflows.audit import (
     verify_report,
 )
 from appliance.workflows.audit_attacks import AuditOrder
-from appliance.workflows.ledger import head
+from appliance.workflows.ledger import consistency, head
 from tests.lib.audited_site import make_audited_site, narrow_gate
 from tests.lib.browser import opened
 from tests.lib.house import REPOSITORY
@@ -53,6 +53,8 @@ def test_everything_is_in_one_directory_and_on_record(audited):
     assert [one["attack"] for one in document["results"]] == [
         result.attack for result in second.report.results
     ]
+    began = consistency(site.paths.root, second.report.entries)
+    assert began.first_root.hex() == second.report.root == document["root"]
     assert (second.directory / PDF).read_bytes().startswith(b"%PDF-")
 
 
@@ -205,6 +207,9 @@ def test_the_command_tells_monitoring_by_its_exit_code(tmp_path, capsys):
     for place in (tmp_path / "one", dropped):
         assert run(["audit", "verify", str(place), "--site", str(site.paths.root)]) == 0
     assert run([*words, "--out", str(tmp_path / "one")]) == 2
+    # Such an audit is what a release asks for.
+    asking = ["release", "ask", "corpus", "first", "--site", str(site.paths.root)]
+    assert run(asking) == 0
 
     phi = site.paths.policies / "phi.toml"
     phi.write_text(phi.read_text().replace("PERSON = 0.40", "PERSON = 0.90"))

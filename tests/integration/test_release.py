@@ -1,5 +1,6 @@
 """Nothing leaves without a passing audit, made since, and the signatures of two people."""
 
+import hashlib
 import json
 from dataclasses import replace
 from datetime import timedelta
@@ -9,7 +10,7 @@ import pytest
 from appliance.artifacts.manifest import read_manifest
 from appliance.cli.main import run
 from appliance.errors import BadInput, Denied, KeyMismatch, ManifestMismatch
-from appliance.records.audits import COMPLETED
+from appliance.records.audits import COMPLETED, KEPT
 from appliance.settings.clock import SystemClock
 from appliance.settings.release import load_release_policy
 from appliance.synthesis.curation.corpus import write_corpus
@@ -20,7 +21,20 @@ from tests.lib.audited_site import write_reader
 from tests.lib.frozen_clock import FrozenClock
 from tests.lib.tiny_corpora import make_card, make_examples
 
-PASSED = {"verdict": "pass", "json": "a" * 64, "html": "b" * 64}
+ATTACKS = ("ledger", "safeguards", "provenance", "replay", "clear-text-at-rest", "overlap")
+
+
+def let_pass(site, verdict="pass", untested=(), mark=""):
+    """The site was audited, as far as a release can tell; `mark` makes another report of it."""
+    results = [
+        {"attack": one, "standing": "not tested" if one in untested else "pass"} for one in ATTACKS
+    ]
+    content = json.dumps({"results": results, "mark": mark}).encode()
+    digest = hashlib.sha256(content).hexdigest()
+    (site.paths.reports / KEPT).mkdir(exist_ok=True)
+    (site.paths.reports / KEPT / f"{digest}.json").write_bytes(content)
+    site.ledger.record(COMPLETED, {"verdict": verdict, "json": digest, "html": "b" * 64})
+    return digest
 
 
 @pytest.fixture
@@ -44,7 +58,7 @@ def site(tmp_path, people):
     )
     made.ledger.record("corpus.written", {"corpus": "first", "digest": digest})
     write_reader(made, digest)
-    made.ledger.record(COMPLETED, PASSED)
+    let_pass(made)
     return made
 
 
@@ -100,7 +114,7 @@ def test_one_person_is_not_enough_however_often(site, people, tmp_path):
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [("corpus first", "corpus other"), ("digest ", "digest 0"), ("audit a", "audit b")],
+    [("corpus first", "corpus other"), ("digest ", "digest 0"), ("audit ", "audit 0")],
 )
 def test_a_statement_that_was_changed_counts_for_nothing(site, approved, tmp_path, old, new):
     approved.write_text(approved.read_text().replace(old, new, 1))
@@ -111,30 +125,45 @@ def test_a_statement_that_was_changed_counts_for_nothing(site, approved, tmp_pat
 
 def test_an_approval_is_for_one_audit(site, approved, tmp_path):
     """After another audit people look again."""
-    site.ledger.record(COMPLETED, {**PASSED, "json": "c" * 64})
+    let_pass(site, mark="another")
 
     with pytest.raises(Denied, match="0 of 2"):
         _let(site, [approved], tmp_path / "out")
 
 
-@pytest.mark.parametrize(
-    ("event", "facts", "said"),
-    [
-        (COMPLETED, {**PASSED, "verdict": "fail"}, "failed"),
-        ("corpus.written", None, "no event"),
-    ],
-)
-def test_without_an_audit_that_counts_nothing_leaves(site, approved, tmp_path, event, facts, said):
-    if facts is None:
-        examples = make_examples()[:-1]
-        card = make_card("second", "disease", examples)
-        write_corpus(site.paths.corpora / "second", card, examples)
-    else:
-        site.ledger.record(event, facts)
+def test_without_an_audit_that_counts_nothing_leaves(site, approved, tmp_path):
+    """One that failed, or none that saw the product made."""
+    examples = make_examples()[:-1]
+    card = make_card("second", "disease", examples)
+    write_corpus(site.paths.corpora / "second", card, examples)
+    with pytest.raises(Denied, match="no event"):
+        _let(site, [approved], tmp_path / "out", name="second")
 
-    name = "second" if facts is None else "first"
-    with pytest.raises(Denied, match=said):
-        _let(site, [approved], tmp_path / "out", name=name)
+    let_pass(site, "fail")
+    with pytest.raises(Denied, match="failed"):
+        _let(site, [approved], tmp_path / "out")
+
+
+@pytest.mark.parametrize("untested", ATTACKS)
+def test_what_was_not_tested_is_no_pass(site, untested):
+    """A corpus needs them all; for an adapter overlap says nothing."""
+    let_pass(site, untested=[untested])
+
+    with pytest.raises(Denied, match=untested):
+        ask(site.paths.root, "corpus", "first")
+    if untested == "overlap":
+        assert ask(site.paths.root, "adapter", "reader").kind == "adapter"
+
+
+def test_a_report_that_is_gone_or_altered_is_no_pass(site):
+    path = site.paths.reports / KEPT / f"{let_pass(site)}.json"
+    path.write_bytes(path.read_bytes() + b" ")
+    with pytest.raises(Denied, match="altered"):
+        ask(site.paths.root, "corpus", "first")
+
+    path.unlink()
+    with pytest.raises(Denied, match="gone"):
+        ask(site.paths.root, "corpus", "first")
 
 
 def test_an_audit_before_the_product_does_not_count(site):
@@ -159,7 +188,7 @@ def test_an_old_audit_and_one_under_other_policies_do_not_count(tmp_path, site, 
     card = make_card("first", "disease", examples)
     digest = write_corpus(old.paths.corpora / "first", card, examples)
     old.ledger.record("corpus.written", {"corpus": "first", "digest": digest})
-    old.ledger.record(COMPLETED, PASSED)
+    let_pass(old)
     with pytest.raises(Denied, match="days old"):
         ask(old.paths.root, "corpus", "first")
 
@@ -170,7 +199,7 @@ def test_what_was_derived_from_notes_never_leaves(site):
 
     shutil.rmtree(site.paths.adapters / "reader")
     write_reader(site, read_manifest(site.paths.corpora / "first", "corpus").digest, site_only=True)
-    site.ledger.record(COMPLETED, PASSED)
+    let_pass(site)
 
     with pytest.raises(Denied, match="never leaves"):
         ask(site.paths.root, "adapter", "reader")
@@ -190,7 +219,7 @@ def test_exports_ask_for_a_release_where_the_policy_says_so(site, people, tmp_pa
     assert '"kind":"corpus.exported"' in (site.paths.ledger / "entries.log").read_text()
     path = site.paths.policies / POLICY
     path.write_text(path.read_text().replace("_release = false", "_release = true"))
-    open_site(site.paths.root).ledger.record(COMPLETED, PASSED)
+    let_pass(open_site(site.paths.root))
     ask(site.paths.root, "corpus", "first", tmp_path / "s")
     sign(tmp_path / "s", people[0]["ada"])
 
@@ -265,7 +294,7 @@ def test_a_card_of_another_corpus_does_not_borrow_an_approval(site, approved, tm
     shutil.rmtree(site.paths.corpora / "first")
     digest = write_corpus(site.paths.corpora / "first", card, examples)
     site.ledger.record("corpus.written", {"corpus": "first", "digest": digest})
-    site.ledger.record(COMPLETED, PASSED)
+    let_pass(site)
 
     with pytest.raises(Denied, match="0 of 2"):
         _let(site, [approved], tmp_path / "out")
