@@ -196,7 +196,7 @@ def _make_reading(
         Evasion(identifiers_of(patients), gate, order.payloads, order.seed),
         Overlap(outputs.outgoing, notes, public, read_holdout(order.holdout), order.seed),
         Reidentification(outputs.outgoing, notes, subject.smallest, order.seed),
-        Membership(make_trials(site.paths, site.settings.learning.device), order.seed),
+        Membership(make_trials(site), order.seed),
         AtRest(make_places(site.paths, order.look), needles, SECRETS, outputs.unread),
     ]
 

@@ -1,14 +1,18 @@
 """Learning from the site's own notes: adapters label them, a new adapter learns from that too.
 
 The notes are opened in the training worker, labelled there, and are gone with its memory. What
-comes of them holds traces of real text: its card says `site_only`.
+comes of them holds traces of real text: its card says `site_only`. A fifth of the patients teaches
+no adapter: an audit needs people whom it never saw, to tell whether it knows the others again.
 """
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from appliance.artifacts.manifest import is_finished
+from appliance.clinical.vault.store import Vault
 from appliance.errors import BadInput
 from appliance.learning.adapters import read_adapter, require_kind
 from appliance.learning.basemodels.store import ModelStore
@@ -18,8 +22,9 @@ from appliance.learning.tuning.own import Lesson, Own, teach
 from appliance.learning.tuning.worker import TrainingWorker
 from appliance.records.access import Verb
 from appliance.records.cards import HeadKind
-from appliance.records.identifiers import Digest
+from appliance.records.identifiers import Digest, NoteId
 from appliance.settings.names import check_name
+from appliance.settings.site import SitePaths
 from appliance.workflows.access import allow
 from appliance.workflows.extract import open_worker_vault
 from appliance.workflows.ingest import opened_vault
@@ -27,6 +32,8 @@ from appliance.workflows.site import Site
 
 _REASON: Final = "self-training"
 _BATCH_TOKENS: Final = 8192
+# Of so many patients one teaches nothing.
+_PATIENTS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,30 @@ class Teaching:
 ALONE: Final = Teaching()
 
 
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """The notes of a vault, by whether they may teach.
+
+    Attributes:
+        teaching: Ids as if drawn by lot, the same every time.
+        kept_back: The same, of patients whose notes teach nothing.
+    """
+
+    teaching: tuple[NoteId, ...]
+    kept_back: tuple[NoteId, ...]
+
+
+def share_out(vault: Vault) -> Shares:
+    """All notes of the vault; those of one patient are on one side."""
+    teaching: list[NoteId] = []
+    kept_back: list[NoteId] = []
+    # Ids are keyed hashes: in their order the notes stand as if drawn by lot.
+    for note, patient in sorted(vault.owners().items()):
+        mark = hashlib.sha256((patient or note).encode()).digest()[0]
+        (kept_back if mark % _PATIENTS == 0 else teaching).append(note)
+    return Shares(tuple(teaching), tuple(kept_back))
+
+
 def prepare_lesson(site: Site, task: str, teaching: Teaching, epsilon: float) -> Lesson | None:
     """The lesson that is asked for; None where no teacher is named.
 
@@ -64,9 +95,12 @@ def prepare_lesson(site: Site, task: str, teaching: Teaching, epsilon: float) ->
     allow(site, Verb.LEARN)
     digests = tuple(_check_teacher(site, task, name) for name in teaching.teachers)
     with opened_vault(site) as vault:
-        count, source = len(vault.note_ids()), vault.digest()
+        count, source = len(share_out(vault).teaching), vault.digest()
     if not count:
-        raise BadInput("There is no note in the vault to learn from.", "Import notes first.")
+        raise BadInput(
+            "There is no note in the vault to learn from; a fifth of the patients never teaches.",
+            "Import more notes first.",
+        )
     return Lesson(digests, source, min(count, teaching.notes), teaching.least)
 
 
@@ -84,16 +118,7 @@ def _check_teacher(site: Site, task: str, name: str) -> Digest:
 
 def begin_lesson(site: Site, lesson: Lesson) -> dict[str, object]:
     """What `fit_on_notes` needs to know; the read is in the ledger."""
-    by_digest = {
-        read_adapter(path)[1]: path
-        for path in site.paths.adapters.iterdir()
-        if (path / "manifest.json").is_file()
-    }
-    places = []
-    for digest in lesson.teachers:
-        path = by_digest[digest]
-        base = ModelStore(site.paths.models).resolve(read_adapter(path)[0].base)
-        places.append([str(path), str(base.path)])
+    places = [[str(one) for one in pair] for pair in find_teachers(site.paths, lesson.teachers)]
     site.ledger.record("vault.read", {"count": lesson.notes, "reason": _REASON})
     return {"lesson": asdict(lesson), "teachers": places, "site": str(site.paths.root)}
 
@@ -104,24 +129,46 @@ def fit_on_notes(config: Mapping[str, object], worker: TrainingWorker) -> Mappin
     lesson = Lesson(**{**given["lesson"], "teachers": tuple(given["lesson"]["teachers"])})
     vault = open_worker_vault(Path(given["site"]))
     try:
-        # Ids are pseudonyms: in their order the notes stand as if drawn by lot.
-        chosen = sorted(vault.note_ids())[: lesson.notes]
+        chosen = share_out(vault).teaching[: lesson.notes]
         texts = [note.text for note in vault.read_identified(chosen, _REASON)]
     finally:
         vault.close()
-    teachers = [_load(given, Path(adapter), Path(base)) for adapter, base in given["teachers"]]
+    device, dtype = str(given["device"]), str(given["dtype"])
+    teachers = [
+        load_teacher(Path(adapter), Path(base), device, dtype)
+        for adapter, base in given["teachers"]
+    ]
     labelled = teach(texts, teachers, tuple(given["types"]), lesson.least)
     return fit(config, worker, Own(lesson, labelled))
 
 
-def _load(given: Mapping[str, Any], adapter: Path, base: Path) -> AdapterLabeller:
+def load_teacher(adapter: Path, base: Path, device: str, dtype: str) -> AdapterLabeller:
+    """The adapter, ready to say how likely each label of each word is."""
     card, _ = read_adapter(adapter)
     return AdapterLabeller.load(
         adapter,
         base,
-        device=str(given["device"]),
+        device=device,
         max_tokens=card.max_tokens,
         stride_tokens=card.max_tokens // 4,
         batch_tokens=_BATCH_TOKENS,
-        dtype=str(given["dtype"]),
+        dtype=dtype,
     )
+
+
+def find_teachers(paths: SitePaths, digests: Sequence[Digest]) -> list[tuple[Path, Path]]:
+    """Of each teacher its directory and its base model's.
+
+    Raises:
+        BadInput: One is not in the site any more.
+    """
+    by_digest = {
+        read_adapter(path)[1]: path
+        for path in sorted(paths.adapters.glob("[!.]*"))
+        if is_finished(path)
+    }
+    if not by_digest.keys() >= set(digests):
+        raise BadInput("A teacher of this adapter is not here any more.", "Bring it back.")
+    found = [by_digest[digest] for digest in digests]
+    store = ModelStore(paths.models)
+    return [(path, store.resolve(read_adapter(path)[0].base).path) for path in found]

@@ -8,7 +8,13 @@ from click.testing import CliRunner
 from appliance.cli.main import cli
 from appliance.errors import BadInput, Denied
 from appliance.learning.adapters import read_adapter, refuse_site_only
-from appliance.workflows.site import init
+from appliance.records.audits import Standing
+from appliance.workflows.audit import try_attacks
+from appliance.workflows.audit_attacks import AuditOrder
+from appliance.workflows.ingest import opened_vault
+from appliance.workflows.self_training import share_out
+from appliance.workflows.site import init, open_site
+from tests.lib.audited_site import narrow_gate
 from tests.lib.tiny_corpora import make_examples, write_tiny_corpus
 from tests.lib.tiny_models import make_tiny_encoder
 
@@ -37,9 +43,14 @@ def site(tmp_path_factory):
     make_tiny_encoder(root.parent / "tiny")
     write_tiny_corpus(root / "corpora" / "first")
     notes = root.parent / "notes.jsonl"
+    examples = make_examples()
     lines = [
-        {"id": f"note-{number}", "text": f"{CANARY} was seen. {one.text}"}
-        for number, one in enumerate(make_examples()[:8])
+        {
+            "id": f"note-{number}",
+            "patient": f"patient-{number // 2}",
+            "text": f"{CANARY} was seen. {examples[number % len(examples)].text}",
+        }
+        for number in range(400)
     ]
     notes.write_text("\n".join(map(json.dumps, lines)))
     for words in (
@@ -64,6 +75,8 @@ def test_an_adapter_that_learned_from_notes_says_so_and_stays(site):
     """On its card, and in the ledger, with whom it learned from; the notes' words are nowhere."""
     assert learn(site).exit_code == 0
     card, _ = read_adapter(site / "adapters" / "ours")
+    with opened_vault(open_site(site)) as vault:
+        shares = share_out(vault)
     teacher, teacher_digest = read_adapter(site / "adapters" / "reader")
     events = (site / "ledger").rglob("*")
     written = b"".join(path.read_bytes() for path in events if path.is_file())
@@ -71,13 +84,38 @@ def test_an_adapter_that_learned_from_notes_says_so_and_stays(site):
     assert card.site_only
     assert not teacher.site_only
     assert card.switches["teachers"] == teacher_digest
-    assert card.switches["own_notes"] == "8"
-    assert card.examples == teacher.examples + 8
+    assert card.switches["own_notes"] == str(len(shares.teaching))
+    assert card.examples == teacher.examples + len(shares.teaching)
     with pytest.raises(Denied):
         refuse_site_only(card)
     assert b"self-training" in written
     for path in (site / "adapters" / "ours").rglob("*"):
         assert path.is_dir() or CANARY.encode() not in path.read_bytes()
+
+
+def test_a_fifth_of_the_patients_teaches_nobody(site):
+    """Both notes of a patient are on one side, every note is on one, and so again the next time."""
+    with opened_vault(open_site(site)) as vault:
+        shares, again, owners = share_out(vault), share_out(vault), vault.owners()
+    sides = [{owners[note] for note in ids} for ids in (shares.teaching, shares.kept_back)]
+
+    assert shares == again
+    assert sorted((*shares.teaching, *shares.kept_back)) == sorted(owners)
+    assert not sides[0] & sides[1]
+    assert 15 < len(sides[1]) < 75
+
+
+def test_the_audit_compares_notes_that_taught_with_notes_that_did_not(site):
+    """By patient; the tiny adapter of two epochs has learned nobody by heart."""
+    assert learn(site).exit_code == 0
+
+    done = try_attacks(site, AuditOrder(payloads=1), open_gate=narrow_gate)
+    [result] = [one for one in done.report.results if one.attack == "membership"]
+    [area] = [one for one in result.estimates if one.name.endswith("area under the curve")]
+
+    assert result.standing is Standing.PASS
+    assert area.low < 0.6
+    assert area.total > 300
 
 
 def test_the_same_again_is_there_already_and_other_teachers_are_another_adapter(site):
