@@ -386,3 +386,22 @@ def test_a_list_of_nicknames_that_is_cut_short_is_an_error(tmp_path, monkeypatch
         with pytest.raises(DetectorFailed):
             names.roots("zeb")
     names._nicknames.cache_clear()
+
+
+@pytest.mark.parametrize("text", ["The car KGM 5097.", "the car kgm 5097", "Kgm 5097 was towed"])
+def test_a_number_plate_is_found_however_it_is_written(tmp_path, text):
+    """Its letters mean nothing else."""
+    write_index(tmp_path / "a", [[PatientIdentifier("plate", "KGM 5097")]], KEY)
+
+    [[hit]] = PatientIndex.load(tmp_path / "a", KEY).detect([text])
+
+    assert text[hit.start : hit.end].upper() == "KGM 5097"
+
+
+def test_a_plate_that_is_a_word_and_a_year_needs_more(tmp_path):
+    """A guideline is of a year."""
+    write_index(tmp_path / "a", [[PatientIdentifier("plate", "THE 2015")]], KEY)
+    index = PatientIndex.load(tmp_path / "a", KEY)
+
+    assert index.detect(["by the 2015 guideline", "plate the 2015"])[0] == []
+    assert index.detect(["by the 2015 guideline", "plate the 2015"])[1]

@@ -177,6 +177,7 @@ def _stands_alone(written: str) -> bool:
     limit = _SURE_DIGITS + bool(_GROUPED.fullmatch(written))
     if len(between) == 1 and digits >= limit:
         return True
-    letters = [sign for sign in written if sign.isalpha()]
-    is_code = bool(letters) and "".join(letters).isupper()
-    return bool(letters) and (is_code or not any(" " in gap for gap in gaps))
+    words = [word for word in _ATOM.findall(written) if word.isalpha()]
+    # "the 2015" is on somebody's number plate; "kgm 5097" means nothing else.
+    is_code = "".join(words).isupper() or not any(is_ordinary(word.lower()) for word in words)
+    return bool(words) and (is_code or not any(" " in gap for gap in gaps))
