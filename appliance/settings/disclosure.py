@@ -1,17 +1,14 @@
 """`policies/disclosure.toml`: what may leave the site, and from which count on."""
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from appliance.errors import BadInput
-from appliance.settings.validation import explain
+from appliance.settings.validation import read_policy
 
 FILE: Final = "disclosure.toml"
-_HELP: Final = "Mend it, or copy the one that ships with the product."
 
 Leave = Literal["never", "after-audit"]
 
@@ -55,13 +52,5 @@ def load_disclosure(policies: Path) -> Disclosure:
     Raises:
         BadInput: The file is missing or broken.
     """
-    path = policies / FILE
-    try:
-        parsed = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise BadInput(f"{path} can't be read: {error.strerror}.", _HELP) from None
-    except ValidationError as error:
-        raise BadInput(f"{path}: {explain(error)}.", _HELP) from None
-    except ValueError:
-        raise BadInput(f"{path} is no TOML.", _HELP) from None
+    parsed = read_policy(policies / FILE, _File)
     return Disclosure(parsed.counts.smallest)

@@ -3,15 +3,13 @@
 import grp
 import os
 import pwd
-import tomllib
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from appliance.errors import BadInput
 from appliance.records.access import AccessRules, Duty, Holders, Identity, Verb
-from appliance.settings.validation import explain
+from appliance.settings.validation import read_policy
 
 FILE: Final = "roles.toml"
 _HELP: Final = (
@@ -50,15 +48,7 @@ def load_roles(policies: Path) -> AccessRules:
     Raises:
         BadInput: The file is missing or broken.
     """
-    path = policies / FILE
-    try:
-        parsed = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise BadInput(f"{path} can't be read: {error.strerror}.", _HELP) from None
-    except ValidationError as error:
-        raise BadInput(f"{path}: {explain(error)}.", _HELP) from None
-    except ValueError:
-        raise BadInput(f"{path} is no TOML.", _HELP) from None
+    parsed = read_policy(policies / FILE, _File, _HELP)
     return AccessRules(
         by_roles=parsed.mode == "roles",
         holders={

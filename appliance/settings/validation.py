@@ -1,8 +1,15 @@
 """Turning pydantic's complaints into one sentence that holds keys and rules, never the input."""
 
-from typing import Final
+import tomllib
+from pathlib import Path
+from typing import Final, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
+
+from appliance.errors import BadInput
+
+_Model = TypeVar("_Model", bound=BaseModel)
+_HELP: Final = "Mend it, or copy the one that ships with the product."
 
 # For whoever writes the file; what is not here, pydantic says well enough.
 _WORDS: Final = {
@@ -33,3 +40,19 @@ def explain(error: ValidationError) -> str:
         f"{_WORDS.get(complaint['type']) or complaint['msg'].removeprefix('Value error, ')}"
         for complaint in complaints
     )
+
+
+def read_policy(path: Path, model: type[_Model], mending: str = _HELP) -> _Model:
+    """The TOML file, checked; `mending` is the next step where it is not in order.
+
+    Raises:
+        BadInput: It is missing or broken; names the key.
+    """
+    try:
+        return model.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise BadInput(f"{path} can't be read: {error.strerror}.", mending) from None
+    except ValidationError as error:
+        raise BadInput(f"{path}: {explain(error)}.", mending) from None
+    except ValueError:
+        raise BadInput(f"{path} is no TOML.", mending) from None
