@@ -143,6 +143,9 @@ def show(note_id: str, reason: str, show_text: bool, site: Path, as_json: bool) 
 def erase(patient: str, yes: bool, site: Path, as_json: bool, dry_run: bool) -> None:
     """Erase a patient's notes, identifiers and findings for good; an event stays.
 
+    Adapters that learned from the site's notes go too, unless this patient taught none of them:
+    nobody can take one patient out of them.
+
     Asks first. Any answer but yes, and none at all, erases nothing and ends with exit code 2: a
     script that goes on after 0 must not take it for an erasure.
     """
@@ -158,8 +161,8 @@ def erase(patient: str, yes: bool, site: Path, as_json: bool, dry_run: bool) -> 
         render.emit_json(erased)
         return
     title = "Would be erased" if dry_run else "Erased"
-    columns = ("patient", "notes", "findings", "exports")
-    row = (erased.patient_id, erased.notes, erased.findings, erased.exports)
+    columns = ("patient", "notes", "findings", "exports", "adapters")
+    row = (erased.patient_id, erased.notes, erased.findings, erased.exports, erased.adapters)
     render.emit_table(title, columns, [row])
 
 

@@ -26,7 +26,7 @@ from appliance.cli.options import dry_run_option, json_option, site_option
 )
 @click.option(
     "--own-notes",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 50_000),
     default=2000,
     show_default=True,
     help="How many notes at most; with --teacher.",

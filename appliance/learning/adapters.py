@@ -22,7 +22,8 @@ from appliance.records.identifiers import Digest
 
 WEIGHTS: Final = "adapter_model.safetensors"
 _CARD: Final = "card.json"
-_KIND: Final = "adapter"
+KIND: Final = "adapter"
+"""In an adapter's manifest."""
 
 
 def write_adapter(directory: Path, card: AdapterCard, save: Callable[[Path], None]) -> Digest:
@@ -48,7 +49,7 @@ def write_adapter(directory: Path, card: AdapterCard, save: Callable[[Path], Non
             save(draft)
             body = json.dumps(dataclasses.asdict(card), indent=1, sort_keys=True) + "\n"
             write_atomically(draft / _CARD, body.encode())
-            digest = write_manifest(draft, _KIND).digest
+            digest = write_manifest(draft, KIND).digest
             shutil.rmtree(directory, ignore_errors=True)
             draft.rename(directory)
             sync_directory(directory.parent)
@@ -68,7 +69,7 @@ def read_adapter(directory: Path) -> tuple[AdapterCard, Digest]:
         raise BadInput(
             f"There is no adapter {directory.name!r}.", "Make it with `appliance train`."
         )
-    manifest = read_manifest(directory, _KIND)
+    manifest = read_manifest(directory, KIND)
     if not {WEIGHTS, _CARD} <= set(manifest.files):
         raise ManifestMismatch(
             f"Adapter {directory.name!r} lacks its weights or its card.", "Train it again."
@@ -83,6 +84,14 @@ def read_adapter(directory: Path) -> tuple[AdapterCard, Digest]:
             f"Adapter {directory.name!r}: its card is unreadable.", "Train it again."
         ) from None
     return card, manifest.digest
+
+
+def may_remember_notes(directory: Path) -> bool:
+    """Whether its card says that it was derived from notes, or can't be read; no weight is."""
+    try:
+        return bool(json.loads((directory / _CARD).read_bytes())["site_only"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return True
 
 
 def refuse_finished(directory: Path) -> None:
@@ -108,8 +117,8 @@ def refuse_site_only(card: AdapterCard) -> None:
     """
     if card.site_only:
         raise Denied(
-            f"Adapter {card.name!r} was derived from this site's notes and stays here.",
-            "Take one away that was trained on invented text alone.",
+            f"Adapter {card.name!r} was derived from notes: it never leaves the site.",
+            "Train one on invented text.",
         )
 
 

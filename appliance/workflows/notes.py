@@ -19,6 +19,7 @@ from appliance.workflows.cohorts import forget_notes
 from appliance.workflows.fingerprints import forget_patient
 from appliance.workflows.ingest import opened_vault
 from appliance.workflows.patients import INDEX
+from appliance.workflows.self_training import forget_learned
 from appliance.workflows.site import Site, open_site
 
 _OWN_ID: Final = re.compile(r"n-[0-9a-f]{24}")
@@ -58,6 +59,8 @@ class Erasure:
         is_dry_run: Whether nothing was erased.
         findings: Findings of these notes, of all extractions.
         exports: Exports that held some; they can be made again.
+        adapters: Adapters that had learned from the site's notes, and could remember these; those
+            of a patient who teaches nobody are left.
     """
 
     patient_id: str
@@ -65,6 +68,7 @@ class Erasure:
     is_dry_run: bool
     findings: int = 0
     exports: int = 0
+    adapters: int = 0
 
 
 def count(root: Path) -> dict[str, int]:
@@ -106,9 +110,9 @@ def show(root: Path, note_id: str, reason: str, *, with_text: bool) -> NoteView:
 def erase(root: Path, patient_source_id: str, *, dry_run: bool = False) -> Erasure:
     """The patient is gone from the site; an event stays.
 
-    From findings and exports first, while the vault still knows which notes are the patient's;
-    then notes in every version and identifiers; then the gate's index and fingerprints. Killed at
-    any moment, the same command goes on where it was.
+    From findings and exports first, and with whatever learned from the notes, while the vault still
+    knows which notes are the patient's; then notes in every version and identifiers; then the
+    gate's index and fingerprints. Killed at any moment, the same command goes on where it was.
 
     Args:
         root: The site.
@@ -137,6 +141,7 @@ def erase(root: Path, patient_source_id: str, *, dry_run: bool = False) -> Erasu
         note_ids = frozenset(vault.begin_erasure(patient_source_id))
         findings, exports = _scrub_findings(site, note_ids)
         forget_notes(site, note_ids)
+        adapters = forget_learned(site, patient_id) if note_ids else 0
         erased = vault.erase_patient(patient_source_id)
         # After the vault: killed in between, the index still knows the patient, and denies more
         # than it must. The other way round it would know too little.
@@ -145,9 +150,17 @@ def erase(root: Path, patient_source_id: str, *, dry_run: bool = False) -> Erasu
         vault.end_erasure(patient_source_id)
         site.ledger.record(
             "patient.erased",
-            {"patient": patient_id, "notes": erased, "findings": findings, "exports": exports},
+            {
+                "patient": patient_id,
+                "notes": erased,
+                "findings": findings,
+                "exports": exports,
+                "adapters": adapters,
+            },
         )
-    return Erasure(patient_id, erased, is_dry_run=False, findings=findings, exports=exports)
+    return Erasure(
+        patient_id, erased, is_dry_run=False, findings=findings, exports=exports, adapters=adapters
+    )
 
 
 def _scrub_findings(site: Site, note_ids: frozenset[NoteId]) -> tuple[int, int]:

@@ -6,13 +6,13 @@ could disagree with the ledger, or be half-written.
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from appliance.artifacts.manifest import is_finished
-from appliance.errors import BadInput
-from appliance.learning.adapters import read_adapter
+from appliance.artifacts.manifest import is_finished, read_manifest
+from appliance.errors import BadInput, ManifestMismatch
+from appliance.learning.adapters import KIND, read_adapter
 from appliance.ledger.proofs import read_bodies
 from appliance.records.identifiers import Digest
 from appliance.records.registry import RecordedEvaluation, Registered, Standing
@@ -51,7 +51,7 @@ class _History:
             self.trained[digest] = entry
         elif kind == _EVALUATED:
             self.evaluations[digest].append(_evaluation(entry))
-        elif kind == _PROMOTED:
+        elif kind == _PROMOTED and self._last.get(digest, {}).get("kind") != _RETIRED:
             self.promoted[str(facts["task"])] = digest
             self._last[digest] = entry
         elif kind == _RETIRED:
@@ -167,13 +167,29 @@ def choose_adapter(site: Site, task: str | None) -> str:
             "with --task, or promote one with `appliance adapter promote`.",
         )
     wanted = promoted[tasks[0]]
-    for path in sorted(site.paths.adapters.glob("[!.]*")):
-        if is_finished(path) and read_adapter(path)[1] == wanted:
+    for path, digest in list_digests(site.paths.adapters):
+        if digest == wanted:
+            read_adapter(path)
             return path.name
     raise BadInput(
         f"The promoted adapter of task {tasks[0]!r} is not here any more.",
         "Restore it, or promote another.",
     )
+
+
+def is_recorded(site: Site, digest: Digest) -> bool:
+    """Whether the ledger says who made the adapter, and of what."""
+    return digest in _History(site).trained
+
+
+def list_digests(adapters: Path) -> Iterator[tuple[Path, Digest]]:
+    """Each finished adapter and its digest, by its manifest alone; damaged ones are left out."""
+    for path in sorted(adapters.glob("[!.]*")):
+        try:
+            if is_finished(path):
+                yield path, read_manifest(path, KIND, check=False).digest
+        except ManifestMismatch:
+            continue
 
 
 def refuse_retired(site: Site, name: str, digest: Digest) -> None:

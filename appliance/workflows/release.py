@@ -20,7 +20,7 @@ from appliance.artifacts.writing import (
     write_atomically,
 )
 from appliance.errors import BadInput, Denied, KeyMismatch, LedgerBroken
-from appliance.learning.adapters import read_adapter
+from appliance.learning.adapters import read_adapter, refuse_site_only
 from appliance.ledger.entry import decode
 from appliance.ledger.proofs import read_bodies
 from appliance.ledger.signing import Signer, Verifier
@@ -247,11 +247,7 @@ def _check_product(site: Site, kind: str, name: str) -> str:
     directory = _directory(site, kind, name)
     if kind == "adapter":
         card, digest = read_adapter(directory)
-        if card.site_only:
-            raise Denied(
-                f"Adapter {name} was derived from notes: it never leaves the site.",
-                "Train one on invented text.",
-            )
+        refuse_site_only(card)
         return digest
     return read_manifest(directory, "corpus").digest
 

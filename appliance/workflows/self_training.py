@@ -6,6 +6,7 @@ no adapter: an audit needs people whom it never saw, to tell whether it knows th
 """
 
 import hashlib
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,20 +15,22 @@ from typing import Any, Final
 from appliance.artifacts.manifest import is_finished
 from appliance.clinical.vault.store import Vault
 from appliance.errors import BadInput
-from appliance.learning.adapters import read_adapter, require_kind
+from appliance.learning.adapters import may_remember_notes, read_adapter, require_kind
 from appliance.learning.basemodels.store import ModelStore
 from appliance.learning.inference.labeller import AdapterLabeller
+from appliance.learning.tokens.bio import entity_types
 from appliance.learning.tuning.fit import fit
 from appliance.learning.tuning.own import Lesson, Own, teach
 from appliance.learning.tuning.worker import TrainingWorker
 from appliance.records.access import Verb
 from appliance.records.cards import HeadKind
-from appliance.records.identifiers import Digest, NoteId
+from appliance.records.identifiers import Digest, NoteId, PatientId
 from appliance.settings.names import check_name
 from appliance.settings.site import SitePaths
 from appliance.workflows.access import allow
 from appliance.workflows.extract import open_worker_vault
 from appliance.workflows.ingest import opened_vault
+from appliance.workflows.registry import list_digests, refuse_retired
 from appliance.workflows.site import Site
 
 _REASON: Final = "self-training"
@@ -73,16 +76,57 @@ def share_out(vault: Vault) -> Shares:
     kept_back: list[NoteId] = []
     # Ids are keyed hashes: in their order the notes stand as if drawn by lot.
     for note, patient in sorted(vault.owners().items()):
-        mark = hashlib.sha256((patient or note).encode()).digest()[0]
-        (kept_back if mark % _PATIENTS == 0 else teaching).append(note)
+        (teaching if _may_teach(patient or note) else kept_back).append(note)
     return Shares(tuple(teaching), tuple(kept_back))
 
 
-def prepare_lesson(site: Site, task: str, teaching: Teaching, epsilon: float) -> Lesson | None:
+def _may_teach(owner: str) -> bool:
+    return hashlib.sha256(owner.encode()).digest()[0] % _PATIENTS != 0
+
+
+def forget_learned(site: Site, patient: PatientId) -> int:
+    """What could remember the patient's notes is gone: how many adapters that learned from notes.
+
+    One that is half trained too. Whose notes teach nobody is remembered by none.
+    """
+    if not _may_teach(patient):
+        return 0
+    for pattern in ("train-*.safetensors", ".train-*.part"):
+        for path in site.paths.run.glob(pattern):
+            path.unlink(missing_ok=True)
+    learned = [
+        path
+        for path in sorted(site.paths.adapters.glob("[!.]*"))
+        if is_finished(path) and may_remember_notes(path)
+    ]
+    for path in learned:
+        shutil.rmtree(path)
+    for path in site.paths.adapters.glob(".*.part"):
+        shutil.rmtree(path, ignore_errors=True)
+    return len(learned)
+
+
+def prepare_lesson(
+    site: Site,
+    task: str,
+    types: tuple[str, ...],
+    teaching: Teaching,
+    epsilon: float,
+    *,
+    dry_run: bool = False,
+) -> Lesson | None:
     """The lesson that is asked for; None where no teacher is named.
 
+    Args:
+        site: The site.
+        task: Name of the label sheet.
+        types: Its entity types.
+        teaching: What is asked for.
+        epsilon: Of differential privacy; 0 without.
+        dry_run: Whether nothing will be read.
+
     Raises:
-        BadInput: No such adapter, of another task or kind, no notes, or `--dp` beside it.
+        BadInput: No such adapter, of another task or kind, retired, no notes, or `--dp` beside it.
         Forbidden: Whoever runs this may not.
     """
     if not teaching.teachers:
@@ -92,8 +136,9 @@ def prepare_lesson(site: Site, task: str, teaching: Teaching, epsilon: float) ->
             "Differential privacy counts each row of a corpus once; whole notes are not covered.",
             "Leave out --teacher, or --dp and --epsilon.",
         )
-    allow(site, Verb.LEARN)
-    digests = tuple(_check_teacher(site, task, name) for name in teaching.teachers)
+    subject = f"{task} {' '.join(teaching.teachers)} {teaching.notes} {teaching.least}"
+    allow(site, Verb.LEARN, subject, with_second=not dry_run)
+    digests = tuple(_check_teacher(site, task, types, name) for name in teaching.teachers)
     with opened_vault(site) as vault:
         count, source = len(share_out(vault).teaching), vault.digest()
     if not count:
@@ -104,7 +149,7 @@ def prepare_lesson(site: Site, task: str, teaching: Teaching, epsilon: float) ->
     return Lesson(digests, source, min(count, teaching.notes), teaching.least)
 
 
-def _check_teacher(site: Site, task: str, name: str) -> Digest:
+def _check_teacher(site: Site, task: str, types: tuple[str, ...], name: str) -> Digest:
     check_name(name, "an adapter", "--teacher")
     card, digest = read_adapter(site.paths.adapters / name)
     require_kind(card, HeadKind.ENTITIES)
@@ -113,6 +158,12 @@ def _check_teacher(site: Site, task: str, name: str) -> Digest:
             f"Adapter {name!r} was trained for task {card.task!r}, not {task!r}.",
             "Name a teacher of the same task.",
         )
+    if entity_types(card.labels) != types:
+        raise BadInput(
+            f"Adapter {name!r} knows other entity types than the label sheet does now.",
+            "Name a teacher that was trained since the sheet was changed.",
+        )
+    refuse_retired(site, name, digest)
     return digest
 
 
@@ -129,6 +180,11 @@ def fit_on_notes(config: Mapping[str, object], worker: TrainingWorker) -> Mappin
     lesson = Lesson(**{**given["lesson"], "teachers": tuple(given["lesson"]["teachers"])})
     vault = open_worker_vault(Path(given["site"]))
     try:
+        if vault.digest() != lesson.source:
+            raise BadInput(
+                "Notes were imported or erased since this training began.",
+                "Run the same command again.",
+            )
         chosen = share_out(vault).teaching[: lesson.notes]
         texts = [note.text for note in vault.read_identified(chosen, _REASON)]
     finally:
@@ -162,11 +218,7 @@ def find_teachers(paths: SitePaths, digests: Sequence[Digest]) -> list[tuple[Pat
     Raises:
         BadInput: One is not in the site any more.
     """
-    by_digest = {
-        read_adapter(path)[1]: path
-        for path in sorted(paths.adapters.glob("[!.]*"))
-        if is_finished(path)
-    }
+    by_digest = {digest: path for path, digest in list_digests(paths.adapters)}
     if not by_digest.keys() >= set(digests):
         raise BadInput("A teacher of this adapter is not here any more.", "Bring it back.")
     found = [by_digest[digest] for digest in digests]

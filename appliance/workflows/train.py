@@ -25,6 +25,7 @@ from appliance.records.progress import Progress
 from appliance.settings.names import check_name, is_name
 from appliance.settings.tasks import load_task
 from appliance.synthesis.curation.corpus import KIND, read_card
+from appliance.workflows.registry import is_recorded
 from appliance.workflows.self_training import (
     ALONE,
     Teaching,
@@ -113,7 +114,7 @@ def train(
     """
     site = open_site(root)
     job = _prepare(site, task, corpus, base, out, epsilon, teaching)
-    made = _find_finished(site, job)
+    made = _take_finished(site, job)
     if made is not None:
         return made
     with connected(site.settings.ray, site.paths.run) as cluster:
@@ -132,7 +133,7 @@ def train_in(
 ) -> AdapterCard:
     """The same, on an open site and a connected cluster."""
     job = _prepare(site, task, corpus, base, out)
-    return _find_finished(site, job) or _run(site, cluster, job, progress)
+    return _take_finished(site, job) or _run(site, cluster, job, progress)
 
 
 def plan(
@@ -151,7 +152,7 @@ def plan(
         BadInput: See `train`.
     """
     site = open_site(root)
-    job = _prepare(site, task, corpus, base, out, epsilon, teaching)
+    job = _prepare(site, task, corpus, base, out, epsilon, teaching, dry_run=True)
     learning = site.settings.learning
     return TrainingPlan(
         out=out,
@@ -176,6 +177,8 @@ def _prepare(
     out: str,
     epsilon: float = 0.0,
     teaching: Teaching = ALONE,
+    *,
+    dry_run: bool = False,
 ) -> _Job:
     check_name(out, "an adapter", "--out")
     if not 0 <= epsilon < math.inf:
@@ -196,17 +199,33 @@ def _prepare(
         )
     model = base or site.settings.learning.base
     ModelStore(site.paths.models).require(model)
+    types = tuple(entity.name for entity in sheet.entities)
     return _Job(
         out=site.paths.adapters / out,
         corpus=directory,
         corpus_card=card,
         corpus_digest=read_manifest(directory, KIND, check=False).digest,
         base=model,
-        types=tuple(entity.name for entity in sheet.entities),
+        types=types,
         pairs=tuple(PairTypes(one.name, one.head, one.tail) for one in sheet.taught),
         epsilon=epsilon,
-        lesson=prepare_lesson(site, sheet.name, teaching, epsilon),
+        lesson=prepare_lesson(site, sheet.name, types, teaching, epsilon, dry_run=dry_run),
     )
+
+
+def _take_finished(site: Site, job: _Job) -> AdapterCard | None:
+    """The adapter that is there already; what a kill after its last byte left undone is done."""
+    card = _find_finished(site, job)
+    if card is not None:
+        _, digest = read_adapter(job.out)
+        _checkpoint(site, job.out.name).unlink(missing_ok=True)
+        if not is_recorded(site, digest):
+            _record(site, card, digest)
+    return card
+
+
+def _checkpoint(site: Site, name: str) -> Path:
+    return site.paths.run / f"train-{name}.safetensors"
 
 
 def _find_finished(site: Site, job: _Job) -> AdapterCard | None:
@@ -288,7 +307,7 @@ def _config(
         "pairs": [dataclasses.asdict(pair) for pair in job.pairs],
         "made_at": site.clock.now().isoformat(timespec="seconds"),
         "metrics": str(metrics),
-        "checkpoint": str(site.paths.run / f"train-{job.out.name}.safetensors"),
+        "checkpoint": str(_checkpoint(site, job.out.name)),
         "labels": str(site.paths.labels),
         "epsilon": job.epsilon,
         "threads": max(1, cluster.cpus // workers),

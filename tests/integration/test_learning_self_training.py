@@ -144,3 +144,40 @@ def test_what_can_not_be_is_refused_with_the_next_step(site, more, words):
 
     assert isinstance(refusal, BadInput)
     assert words in str(refusal)
+
+
+def test_who_teaches_nobody_leaves_adapters_alone_and_who_teaches_takes_them_along(site):
+    """Nobody can take one patient out of an adapter."""
+    assert learn(site).exit_code == 0
+    half_made = site / "run" / "train-other.safetensors"
+    half_made.write_bytes(b"x")
+    with opened_vault(open_site(site)) as vault:
+        shares, owners = share_out(vault), vault.owners()
+        names = {vault.patient_id_of(f"patient-{number}"): number for number in range(200)}
+    teacher, other = (names[owners[ids[0]]] for ids in (shares.teaching, shares.kept_back))
+
+    outcome = run(site, "notes", "erase", "--yes", "--patient", f"patient-{other}")
+    assert json.loads(outcome.stdout)["adapters"] == 0
+    assert (site / "adapters" / "ours").is_dir()
+    assert half_made.exists()
+
+    outcome = run(site, "notes", "erase", "--yes", "--patient", f"patient-{teacher}")
+    assert json.loads(outcome.stdout)["adapters"] == 1
+    assert not (site / "adapters" / "ours").exists()
+    assert (site / "adapters" / "reader").is_dir()
+    assert not half_made.exists()
+
+
+def test_a_retired_adapter_and_one_of_another_sheet_teach_nobody(site):
+    """Their labels mean something else, or are not wanted any more."""
+    sheet = site / "policies" / "labels" / "disease.toml"
+    before = sheet.read_text()
+    sheet.write_text(before.replace('name = "Disease"', 'name = "Sickness"'))
+    changed = learn(site, "--dry-run").exception
+    sheet.write_text(before)
+    assert run(site, "adapter", "retire", "reader").exit_code == 0
+    retired = learn(site, "--dry-run").exception
+
+    assert isinstance(changed, BadInput)
+    assert isinstance(retired, BadInput)
+    assert "retired" in str(retired)

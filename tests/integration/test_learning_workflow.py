@@ -146,6 +146,26 @@ def test_ctrl_c_in_the_middle_of_training_ends_with_130(site):
     assert not list((site / "adapters").glob("*long*"))
 
 
+def test_several_workers_end_after_the_same_epoch(site):
+    """Only one of them measures; the others would wait for it, or it for them."""
+    settings = site / "site.toml"
+    before = settings.read_text()
+    assert "workers = 1" in before
+    assert "patience = 0" in before
+    settings.write_text(
+        before.replace("workers = 1", "workers = 2")
+        .replace("patience = 0", "patience = 1")
+        .replace("epochs = 3", "epochs = 30")
+    )
+    try:
+        progress = Notes()
+        train(site, task="disease", corpus="first", base="tiny", out="two", progress=progress)
+    finally:
+        settings.write_text(before)
+
+    assert 1 < progress.steps < 30
+
+
 @pytest.mark.usefixtures("trained")
 def test_another_corpus_does_not_take_the_name(site):
     write_tiny_corpus(site / "corpora" / "second")

@@ -36,7 +36,7 @@ def test_an_adapter_of_invented_text_may_be_taken_away():
 
 
 def test_an_adapter_derived_from_notes_is_refused_with_exit_code_5():
-    with pytest.raises(Denied, match="stays here") as refused:
+    with pytest.raises(Denied, match="never leaves the site") as refused:
         refuse_site_only(make_card(site_only=True))
 
     assert refused.value.exit_code == 5

@@ -104,6 +104,8 @@ class Checkpoint:
         except (OSError, SafetensorError, ValueError, KeyError, TypeError):
             # What can't be read is no place to go on from; the run begins anew.
             return None
+        if any(f"model/{name}" not in tensors for name in _trainable(model)):
+            return None
         with torch.no_grad():
             for name, parameter in _trainable(model).items():
                 parameter.copy_(tensors[f"model/{name}"])

@@ -73,7 +73,7 @@ def train(
             if worker.rank == 0 and time.monotonic() - saved >= recipe.checkpoint_s:
                 checkpoint.write(at, model, optimizer, best)
                 saved = time.monotonic()
-        f1 = evaluate(model)
+        f1 = _agree(evaluate(model), model, worker)
         at.stale = 0 if f1 > at.best_f1 else at.stale + 1
         if f1 >= at.best_f1:
             at.best_f1, best = f1, snapshot(model)
@@ -90,6 +90,17 @@ def train(
     return Epoch(
         last.number, last.loss, at.best_f1, last.seconds, last.examples_per_s, last.padding
     )
+
+
+def _agree(f1: float, model: Any, worker: TrainingWorker) -> float:
+    """What rank 0 measured: all must end after the same epoch, or they wait for ever."""
+    if worker.world_size == 1:
+        return f1
+    import torch
+
+    told = torch.tensor([f1], dtype=torch.float32, device=next(model.parameters()).device)
+    torch.distributed.broadcast(told, src=0)
+    return float(told)
 
 
 def _share(

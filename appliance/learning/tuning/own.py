@@ -9,7 +9,7 @@ Source: self-training with a confident teacher, e.g. Yarowsky 1995; masked as in
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from appliance.learning.tokens.bio import decode_words
 from appliance.learning.tokens.encoding import split_words
 from appliance.learning.tuning.data import LabelledText
 from appliance.records.identifiers import Digest
+
+# Weights of all words of these texts are in memory at once.
+_CHUNK: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +84,14 @@ def teach(
         types: Entity types of the task.
         least: Mean probability of a word's label from which it teaches, 0 to 1.
     """
-    opinions = zip(*(one.weigh(texts) for one in teachers), strict=True)
-    means = [np.mean(each, axis=0) for each in opinions]
-    labelled = (_label(text, mean, types, least) for text, mean in zip(texts, means, strict=True))
+    labelled: list[LabelledText | None] = []
+    for start in range(0, len(texts), _CHUNK):
+        some = texts[start : start + _CHUNK]
+        opinions = zip(*(one.weigh(some) for one in teachers), strict=True)
+        labelled += [
+            _label(text, np.mean(each, axis=0), types, least)
+            for text, each in zip(some, opinions, strict=True)
+        ]
     return [one for one in labelled if one is not None]
 
 
