@@ -91,7 +91,7 @@ class AdapterCard:
         lora_rank: Rank r.
         lora_alpha: Scale.
         learning_rate: Peak.
-        epochs: Passes over the corpus.
+        epochs: Passes over the corpus, at most: with patience it may have ended before.
         seed: Of initialisation and order.
         max_tokens: Window length in tokens.
         examples: Training examples seen per epoch.

@@ -78,3 +78,13 @@ def test_a_text_without_annotations_is_refused(tmp_path):
     with pytest.raises(BadInput, match="no \\.ann file") as refused:
         read_gold(folder, ("Disease",))
     assert "Secret" not in str(refused.value)
+
+
+def test_annotations_without_a_text_are_refused(tmp_path):
+    folder = write(tmp_path, "")
+    (folder / "Secretname2.ann").write_text("")
+
+    with pytest.raises(BadInput, match="have no") as refused:
+        read_gold(folder, ("Disease",))
+
+    assert "Secret" not in str(refused.value)

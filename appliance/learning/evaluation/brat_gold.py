@@ -31,10 +31,17 @@ def read_brat(folder: Path, spelling: dict[str, str]) -> Iterator[GoldDocument]:
         spelling: Label in lower case to label of the task.
 
     Raises:
-        BadInput: A text without annotations, or annotations that are malformed, overlap, or are
-            none of the task's; names the file by number and the line.
+        BadInput: A text without annotations, annotations without a text, or annotations that are
+            malformed, overlap, or are none of the task's; names the file by number and the line.
     """
-    for number, text_file in enumerate(sorted(folder.glob("*.txt")), start=1):
+    texts = sorted(folder.glob("*.txt"))
+    lone = {path.stem for path in folder.glob("*.ann")} - {path.stem for path in texts}
+    if lone:
+        raise BadInput(
+            f"{folder.name}: {len(lone)} .ann file(s) have no .txt beside them.",
+            "Put the texts there; without them a score would be of fewer documents.",
+        )
+    for number, text_file in enumerate(texts, start=1):
         place = f"{folder.name}, text {number} by name"
         annotations = text_file.with_suffix(".ann")
         if not annotations.is_file():

@@ -23,8 +23,9 @@ def calibrate(gold: Sequence[GoldDocument], found: Sequence[Sequence[ScoredSpan]
         found: n sequences of spans with probabilities 0 to 1, in the same order.
     """
     pairs = [
-        (scored.score, scored.span in set(document.spans))
+        (scored.score, scored.span in right_ones)
         for document, spans in zip(gold, found, strict=True)
+        for right_ones in [set(document.spans)]
         for scored in spans
     ]
     scores = np.array([score for score, _ in pairs], dtype=np.float64)

@@ -54,8 +54,9 @@ def pair_spans(gold: Sequence[Span], found: Sequence[Span]) -> Pairing:
     for kind, fits in _KINDS:
         pairs = _sweep(left, right, fits)
         faults += [(kind, one, two) for one, two in pairs]
-        left = [span for span in left if span not in {one for one, _ in pairs}]
-        right = [span for span in right if span not in {two for _, two in pairs}]
+        paired = {one for one, _ in pairs}, {two for _, two in pairs}
+        left = [span for span in left if span not in paired[0]]
+        right = [span for span in right if span not in paired[1]]
     faults += [(Fault.MISSED, span, None) for span in left]
     faults += [(Fault.SPURIOUS, None, span) for span in right]
     return Pairing(tuple(sorted(exact)), tuple(faults))
