@@ -227,6 +227,7 @@ def test_rules_that_are_broken_allow_nothing(tmp_path, old, new):
         ["keys", "rotate"],
         ["patients", "import", "/dev/null"],
         ["extract", "--adapter", "a", "--out", "f"],
+        ["extract", "--adapter", "a", "--out", "f", "--dry-run"],
         ["findings", "export", "f", "--format", "omop", "--out", "x", "--reason", "x"],
         ["findings", "count", "f"],
         ["access", "approve", "1", "--reason", "x"],
@@ -252,3 +253,33 @@ def test_one_can_see_what_one_may_do(site, capfd):
         "findings.export-text",
         "notes.erase",
     }
+
+
+def test_an_approval_that_was_used_and_grew_old_counts_against_no_new_one(site):
+    """One approval is enough the second time too."""
+    approve(site.paths.root, ask(site, ANN), "fine", BEN)
+    allow(site, Verb.EXPORT_TEXT, "f out brat", ANN)
+
+    class Later:
+        def now(self):
+            return type(site.clock)().now() + timedelta(days=8)
+
+    late = open_site(site.paths.root, Later())
+    request = ask(late, ANN)
+    late.ledger.record(
+        "access.approved",
+        {"request": request, "verb": Verb.EXPORT_TEXT, "uid": BEN.uid, "reason": "fine"},
+    )
+
+    allow(late, Verb.EXPORT_TEXT, "f out brat", ANN)
+    ask(late, ANN)
+
+
+def test_what_was_carried_out_is_approved_no_second_time(site):
+    """It has to be asked for again."""
+    request = ask(site, ANN)
+    approve(site.paths.root, request, "fine", BEN)
+    allow(site, Verb.EXPORT_TEXT, "f out brat", ANN)
+
+    with pytest.raises(BadInput, match="Nobody has asked"):
+        approve(site.paths.root, request, "fine", BEN)
