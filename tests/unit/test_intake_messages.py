@@ -289,3 +289,13 @@ def test_another_escape_mark_is_itself_and_a_backslash_is_none():
     by = Separators("|", "^", "~", "%", "&")
 
     assert unescape(r"100%E% of C:\dir %T% more", by) == r"100% of C:\dir & more"
+
+
+def test_a_document_that_was_made_in_error_is_withdrawn():
+    """The reference is current, what it points to is not."""
+    assert read(".ndjson", resource(docStatus="entered-in-error")) == [Reason.WITHDRAWN]
+
+
+def test_a_place_inside_the_resource_is_no_patient():
+    """All documents of an export could say "#pat", of as many patients."""
+    assert read(".ndjson", resource(subject={"reference": "#pat"})) == [Reason.MALFORMED]
