@@ -283,3 +283,29 @@ def test_what_was_carried_out_is_approved_no_second_time(site):
 
     with pytest.raises(BadInput, match="Nobody has asked"):
         approve(site.paths.root, request, "fine", BEN)
+
+
+def test_an_approval_is_for_one_note_one_search_one_extraction(site, capfd):
+    """Not for the verb: each asks under a number of its own, and a dry run under none."""
+    path = site.paths.policies / FILE
+    name = current_identity().user
+    text = path.read_text().replace('users = ["ann", "cyd"', f'users = ["ann", "cyd", "{name}"')
+    more = '"notes.show-text", "findings.extract"'
+    assert "verbs = [" in text
+    path.write_text(text.replace("verbs = [", f"verbs = [{more}, "))
+    where = ["--site", str(site.paths.root)]
+    requests = []
+
+    for words in (
+        ["notes", "show", "n-1", "--reason", "study", "--show-text"],
+        ["notes", "show", "n-2", "--reason", "study", "--show-text"],
+        ["notes", "search", "fever", "--reason", "study", "--show-text"],
+        ["notes", "search", "gout", "--reason", "study", "--show-text"],
+        ["extract", "--adapter", "a", "--out", "f"],
+        ["extract", "--adapter", "b", "--out", "f"],
+    ):
+        assert run([*words, *where]) == 5
+        requests.append(capfd.readouterr().err.split("approve ")[1].split()[0])
+
+    assert len(set(requests)) == len(requests)
+    assert run(["extract", "--adapter", "a", "--out", "f", "--dry-run", *where]) != 5
