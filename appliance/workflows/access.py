@@ -69,7 +69,12 @@ def approve(root: Path, request: str, reason: str, who: Identity | None = None) 
     site = open_site(root)
     rules, who = load_roles(site.paths.policies), who or current_identity()
     _check_role(site, rules, who, Verb.APPROVE)
-    asked = [one for one in _events(site, request) if one["kind"] == _ASKED]
+    asked: list[dict[str, Any]] = []
+    for one in _events(site, request):
+        if one["kind"] == _ASKED:
+            asked.append(one)
+        elif one["kind"] == _USED:
+            asked.clear()
     if not asked:
         raise BadInput(
             "Nobody has asked for that.", "Give the number that the refused command printed."
@@ -124,11 +129,13 @@ def _check_second_person(
     site: Site, rules: AccessRules, who: Identity, request: str, verb: Verb
 ) -> None:
     events = _events(site, request)
-    approved = sum(
-        1 for one in events if one["kind"] == _APPROVED and _counts(site, rules, who, one)
-    )
-    used = sum(1 for one in events if one["kind"] == _USED)
-    if approved > used:
+    unused: list[dict[str, Any]] = []
+    for one in events:
+        if one["kind"] == _APPROVED and one["facts"]["uid"] != who.uid:
+            unused.append(one)
+        elif one["kind"] == _USED and unused:
+            unused.pop()
+    if any(_is_fresh(site, rules, one) for one in unused):
         # Before anything is done: killed after this, it has to be asked for again.
         site.ledger.record(_USED, {"request": request, "verb": verb, "uid": who.uid})
         return
@@ -141,10 +148,9 @@ def _check_second_person(
     )
 
 
-def _counts(site: Site, rules: AccessRules, who: Identity, event: dict[str, Any]) -> bool:
-    facts = event["facts"]
+def _is_fresh(site: Site, rules: AccessRules, event: dict[str, Any]) -> bool:
     age = site.clock.now() - datetime.fromisoformat(str(event["at"]))
-    return bool(facts["uid"] != who.uid) and age <= timedelta(days=rules.days)
+    return age <= timedelta(days=rules.days)
 
 
 def _request(site: Site, who: Identity, verb: Verb, subject: str) -> str:

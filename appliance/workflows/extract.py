@@ -1,5 +1,6 @@
 """An adapter over all notes in the vault, in Ray's workers, into findings."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -93,7 +94,8 @@ def extract(
         NoSpace: The disk is full; finished parts are kept.
     """
     site = open_site(root)
-    allow(site, Verb.EXTRACT)
+    subject = json.dumps([adapter, task, out, output_format, str(vocabulary), cohort])
+    allow(site, Verb.EXTRACT, subject)
     job = _prepare(site, _named(site, adapter, task), out, output_format, vocabulary, cohort)
     # Before Ray is started: seconds for an answer that is known.
     done = find_finished(site.paths.findings / out, job.plan)
@@ -164,6 +166,7 @@ def plan_extraction(
         BadInput: No such adapter, no notes, or other findings under that name.
     """
     site = open_site(root)
+    allow(site, Verb.EXTRACT, with_second=False)
     name = _named(site, adapter, task)
     plan = _prepare(site, name, out, output_format, vocabulary, cohort).plan
     done = check_free(site.paths.findings / out, plan)

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -109,7 +110,8 @@ def export(
 
     Raises:
         BadInput: No such findings, a name that is taken, a format that is text without leave.
-        ManifestMismatch: The findings are not what was written, or their notes have changed.
+        ManifestMismatch: The findings are not what was written, or a note has become shorter than
+            what was found in it. Findings know no version of a note: another change is not noticed.
         NoSpace: The disk is full; nothing is left of the export.
     """
     check_name(name, "findings", "the first argument")
@@ -179,14 +181,14 @@ def count(root: Path, name: str, *, by_concept: bool = False) -> tuple[FindingCo
     with opened_vault(site) as vault:
         owners = vault.owners()
         for note_id, findings in notes:
-            # A note without a patient is counted as one patient's.
-            owner = owners.get(note_id) or note_id
+            # All notes without a patient count as one patient's: they may be.
+            owner = owners.get(note_id) or ""
             for finding in findings:
                 if finding.is_about_patient:
                     key = (finding.label, finding.link.concept if by_concept else "")
                     patients.setdefault(key, set()).add(owner)
                     counts[key] += 1
-    kept_back = _kept_back({key: len(owners) for key, owners in patients.items()}, smallest)
+    kept_back = _kept_back(patients, smallest)
     rows = [
         FindingCount(*key, None, None)
         if key in kept_back
@@ -206,18 +208,29 @@ def count(root: Path, name: str, *, by_concept: bool = False) -> tuple[FindingCo
     return tuple(rows)
 
 
-def _kept_back(patients: Mapping[tuple[str, str], int], smallest: int) -> set[tuple[str, str]]:
-    """Rows that are not shown: those too small, and beside a single one of a label the next.
+def _kept_back(
+    patients: Mapping[tuple[str, str], AbstractSet[str]], smallest: int
+) -> set[tuple[str, str]]:
+    """Rows that are not shown: those too small, and the next of a label until that is enough.
 
-    Otherwise the one would follow from the label's total (complementary suppression; Hundepool et
-    al., Statistical Disclosure Control, 2012, 4.2).
+    Two at least, and together of no fewer patients than the smallest: what the label's total tells
+    of them is no small number then (complementary suppression; Hundepool et al., Statistical
+    Disclosure Control, 2012, 4.2).
     """
-    hidden = {key for key, number in patients.items() if number < smallest}
+    hidden = {key for key, owners in patients.items() if len(owners) < smallest}
     for label in {label for label, _ in hidden}:
         own = [key for key in patients if key[0] == label]
-        shown = [key for key in own if key not in hidden]
-        if len(own) - len(shown) == 1 and shown:
-            hidden.add(min(shown, key=lambda key: (patients[key], key)))
+        shown = sorted(
+            (key for key in own if key not in hidden),
+            key=lambda key: (len(patients[key]), key),
+            reverse=True,
+        )
+        behind = [key for key in own if key in hidden]
+        while shown and (
+            len(behind) == 1 or len(set().union(*(patients[key] for key in behind))) < smallest
+        ):
+            behind.append(shown.pop())
+        hidden.update(behind)
     return hidden
 
 

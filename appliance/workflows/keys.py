@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from appliance.clinical.vault.keyring import read_keyring
+from appliance.clinical.vault.keyring import Keyring, read_keyring
 from appliance.clinical.vault.rotation import (
     begin_rotation,
     end_rotation,
@@ -48,7 +48,7 @@ def rotate(root: Path, progress: Progress, *, dry_run: bool = False) -> Rotation
         NoSpace: The disk is full; run it again.
     """
     site = open_site(root)
-    allow(site, Verb.ROTATE)
+    allow(site, Verb.ROTATE, with_second=not dry_run)
     keys, vault = FileKeys(site.paths.keys), site.paths.vault
     with opened_vault(site) as opened:
         total = sum(opened.count().values())
@@ -58,8 +58,11 @@ def rotate(root: Path, progress: Progress, *, dry_run: bool = False) -> Rotation
         return Rotation(keyring.keys.generation + (not changing), total, is_dry_run=True)
     done = 0
     if keyring.is_changing and not keys.has_next(Purpose.VAULT):
-        # Killed between the last two steps: the site's key is the new one already.
-        end_rotation(vault, keyring, keys.key(Purpose.VAULT))
+        # Killed between the last two steps: the site's key is the new one already. Or the keys
+        # come from a backup, and the steps before are still to be done: so they are, again.
+        with fingerprints_of(site).alone():
+            done = _finish(vault, read_keyring(vault, keys.key(Purpose.VAULT)))
+            end_rotation(vault, keyring, keys.key(Purpose.VAULT))
     else:
         new = keys.make_next(Purpose.VAULT)
         keyring = begin_rotation(vault, keys.key(Purpose.VAULT), new)
@@ -77,7 +80,13 @@ def _swap(site: Site, keys: FileKeys) -> None:
     with fingerprints_of(site).alone():
         keyring = read_keyring(vault, keys.key(Purpose.VAULT))
         # What was imported since the batches went by.
-        rewrap_notes(vault, keyring, lambda _: None)
-        rekey_pages(vault, keyring)
+        _finish(vault, keyring)
         keys.promote_next(Purpose.VAULT)
         end_rotation(vault, keyring, keys.key(Purpose.VAULT))
+
+
+def _finish(vault: Path, keyring: Keyring) -> int:
+    """Notes and pages are under the fresh keys, wherever that was left off; notes gone through."""
+    done = rewrap_notes(vault, keyring, lambda _: None)
+    rekey_pages(vault, keyring)
+    return done

@@ -2,6 +2,8 @@
 
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -23,7 +25,9 @@ from appliance.workflows.self_training import forget_learned
 from appliance.workflows.site import Site, open_site
 
 _OWN_ID: Final = re.compile(r"n-[0-9a-f]{24}")
-_NOTE_ID: Final = re.compile(r"\bn-[0-9a-f]{24}\b")
+_NOTE_ID: Final = re.compile(rb"\bn-[0-9a-f]{24}\b")
+_CHUNK: Final = 1 << 20
+_OVERLAP: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,7 @@ def show(root: Path, note_id: str, reason: str, *, with_text: bool) -> NoteView:
         BadInput: No such note, or no proper reason.
     """
     site = open_site(root)
-    allow(site, Verb.SHOW_TEXT if with_text else Verb.SHOW)
+    allow(site, Verb.SHOW_TEXT if with_text else Verb.SHOW, note_id)
     with opened_vault(site) as vault:
         own = NoteId(note_id) if _OWN_ID.fullmatch(note_id) else vault.note_id_of(note_id)
         [note] = vault.read_identified([own], reason)
@@ -143,6 +147,11 @@ def erase(root: Path, patient_source_id: str, *, dry_run: bool = False) -> Erasu
         forget_notes(site, note_ids)
         adapters = forget_learned(site, patient_id) if note_ids else 0
         erased = vault.erase_patient(patient_source_id)
+        # Again: what another process made of the notes while they were still there.
+        late_findings, late_exports = _scrub_findings(site, note_ids)
+        forget_notes(site, note_ids)
+        findings, exports = findings + late_findings, exports + late_exports
+        adapters += forget_learned(site, patient_id) if note_ids else 0
         # After the vault: killed in between, the index still knows the patient, and denies more
         # than it must. The other way round it would know too little.
         _renew_index(site, vault)
@@ -194,18 +203,28 @@ def _remove_exports(site: Site, note_ids: frozenset[NoteId]) -> int:
 def _names_any(directory: Path, note_ids: frozenset[NoteId]) -> bool:
     known = set(note_ids)
     return any(
-        path.stem in known or bool(known & set(_NOTE_ID.findall(_content(path))))
+        path.stem in known or any(not known.isdisjoint(ids) for ids in _ids_in(path))
         for path in directory.rglob("*")
         if path.is_file()
     )
 
 
-def _content(path: Path) -> str:
-    if path.suffix != ".parquet":
-        return path.read_text(encoding="utf-8")
-    import pyarrow.parquet as pq
+def _ids_in(path: Path) -> Iterator[set[str]]:
+    """Ids of notes that the file names, some at a time; it can be of any kind and size."""
+    if path.suffix == ".parquet":
+        import pyarrow as pa
+        import pyarrow.parquet as pq
 
-    return " ".join(pq.read_table(path, columns=["note_id"]).column("note_id").unique().to_pylist())
+        # What is no table of ours is looked through like any other file.
+        with suppress(pa.ArrowException, KeyError, TypeError), pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(columns=["note_id"]):
+                yield set(batch.column("note_id").to_pylist())
+            return
+    with path.open("rb") as content:
+        rest = b""
+        while chunk := content.read(_CHUNK):
+            yield {found.decode() for found in _NOTE_ID.findall(rest + chunk)}
+            rest = (rest + chunk)[-_OVERLAP:]
 
 
 def _renew_index(site: Site, vault: Vault) -> None:

@@ -1,5 +1,6 @@
 """Searching notes: for a reason, on record, and without showing a word that was not asked for."""
 
+import json
 import re
 from dataclasses import dataclass, field
 from datetime import date
@@ -93,7 +94,8 @@ def search(
     site = open_site(root)
     allow(site, Verb.SEARCH)
     if with_text:
-        allow(site, Verb.SHOW_TEXT)
+        subject = json.dumps([expression, kind, since, until, within, limit])
+        allow(site, Verb.SHOW_TEXT, subject)
     where = Where(kind, _day(since), _day(until))
     only = frozenset(read_cohort(site, within).note_ids) if within else None
     with opened_vault(site) as vault:

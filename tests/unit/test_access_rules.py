@@ -227,6 +227,7 @@ def test_rules_that_are_broken_allow_nothing(tmp_path, old, new):
         ["keys", "rotate"],
         ["patients", "import", "/dev/null"],
         ["extract", "--adapter", "a", "--out", "f"],
+        ["extract", "--adapter", "a", "--out", "f", "--dry-run"],
         ["findings", "export", "f", "--format", "omop", "--out", "x", "--reason", "x"],
         ["findings", "count", "f"],
         ["access", "approve", "1", "--reason", "x"],
@@ -252,3 +253,59 @@ def test_one_can_see_what_one_may_do(site, capfd):
         "findings.export-text",
         "notes.erase",
     }
+
+
+def test_an_approval_that_was_used_and_grew_old_counts_against_no_new_one(site):
+    """One approval is enough the second time too."""
+    approve(site.paths.root, ask(site, ANN), "fine", BEN)
+    allow(site, Verb.EXPORT_TEXT, "f out brat", ANN)
+
+    class Later:
+        def now(self):
+            return type(site.clock)().now() + timedelta(days=8)
+
+    late = open_site(site.paths.root, Later())
+    request = ask(late, ANN)
+    late.ledger.record(
+        "access.approved",
+        {"request": request, "verb": Verb.EXPORT_TEXT, "uid": BEN.uid, "reason": "fine"},
+    )
+
+    allow(late, Verb.EXPORT_TEXT, "f out brat", ANN)
+    ask(late, ANN)
+
+
+def test_what_was_carried_out_is_approved_no_second_time(site):
+    """It has to be asked for again."""
+    request = ask(site, ANN)
+    approve(site.paths.root, request, "fine", BEN)
+    allow(site, Verb.EXPORT_TEXT, "f out brat", ANN)
+
+    with pytest.raises(BadInput, match="Nobody has asked"):
+        approve(site.paths.root, request, "fine", BEN)
+
+
+def test_an_approval_is_for_one_note_one_search_one_extraction(site, capfd):
+    """Not for the verb: each asks under a number of its own, and a dry run under none."""
+    path = site.paths.policies / FILE
+    name = current_identity().user
+    text = path.read_text().replace('users = ["ann", "cyd"', f'users = ["ann", "cyd", "{name}"')
+    more = '"notes.show-text", "findings.extract"'
+    assert "verbs = [" in text
+    path.write_text(text.replace("verbs = [", f"verbs = [{more}, "))
+    where = ["--site", str(site.paths.root)]
+    requests = []
+
+    for words in (
+        ["notes", "show", "n-1", "--reason", "study", "--show-text"],
+        ["notes", "show", "n-2", "--reason", "study", "--show-text"],
+        ["notes", "search", "fever", "--reason", "study", "--show-text"],
+        ["notes", "search", "gout", "--reason", "study", "--show-text"],
+        ["extract", "--adapter", "a", "--out", "f"],
+        ["extract", "--adapter", "b", "--out", "f"],
+    ):
+        assert run([*words, *where]) == 5
+        requests.append(capfd.readouterr().err.split("approve ")[1].split()[0])
+
+    assert len(set(requests)) == len(requests)
+    assert run(["extract", "--adapter", "a", "--out", "f", "--dry-run", *where]) != 5

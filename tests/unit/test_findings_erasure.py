@@ -2,11 +2,13 @@
 
 import json
 
+import pyarrow.parquet as pq
 import pytest
 
-from appliance.artifacts.manifest import read_manifest
+from appliance.artifacts.manifest import read_manifest, write_manifest
 from appliance.clinical.extraction import scrubbing
 from appliance.clinical.extraction.formats import OutputFormat
+from appliance.clinical.extraction.parts import read_card
 from appliance.clinical.extraction.reading import open_findings
 from appliance.clinical.vault.store import Vault
 from appliance.ledger.proofs import read_bodies
@@ -150,3 +152,60 @@ def test_the_erasure_is_on_record_without_a_name(site):
     assert event["facts"]["notes"] == 10
     assert event["facts"]["exports"] == 4
     assert GONE not in json.dumps(event)
+
+
+def test_findings_with_an_older_releases_columns_are_scrubbed_too(site):
+    """Five columns; nobody is kept because of them."""
+    ids = notes_of(site, GONE)
+    for name in ("parquet", "jsonl"):
+        directory = site.paths.findings / name
+        for path in directory.glob("part-*"):
+            five = ("note_id", "start", "end", "label", "score")
+            if name == "parquet":
+                pq.write_table(pq.read_table(path, columns=list(five)), path)
+            else:
+                old = [json.loads(line) for line in path.read_text().splitlines()]
+                lines = [json.dumps({key: one[key] for key in five}) + "\n" for one in old]
+                path.write_text("".join(lines))
+        (directory / "manifest.json").unlink()
+        write_manifest(directory, "findings")
+
+    assert workflow.erase(site.paths.root, GONE).findings > 0
+
+    for name in ("parquet", "jsonl"):
+        card = read_card(site.paths.findings / name)
+        assert card.findings == sum(card.labels.values()) > 0
+        assert card.notes == 20
+        for path in (site.paths.findings / name).glob("part-*"):
+            content = path.read_text() if name == "jsonl" else str(pq.read_table(path).to_pylist())
+            assert not [one for one in ids if one in content]
+
+
+def test_what_is_made_while_an_erasure_runs_is_gone_too(site, monkeypatch):
+    """Findings and exports of another process, a moment before the vault forgets."""
+    ids = notes_of(site, GONE)
+    real = Vault.erase_patient
+
+    def late(vault, patient):
+        read_notes(site, "late", OutputFormat.JSONL)
+        folder = site.paths.exports / "late"
+        folder.mkdir()
+        (folder / "table.bin").write_bytes(b"\xff\xfe " + min(ids).encode() + b" \xff")
+        return real(vault, patient)
+
+    monkeypatch.setattr(Vault, "erase_patient", late)
+    workflow.erase(site.paths.root, GONE)
+
+    assert not ids & set(rows(site, "late")[1])
+    assert not (site.paths.exports / "late").exists()
+
+
+def test_a_file_of_another_kind_among_the_exports_hinders_no_erasure(site):
+    """Neither text nor a table."""
+    folder = site.paths.exports / "foreign"
+    folder.mkdir()
+    (folder / "picture.png").write_bytes(b"\x89PNG\xff\xfe")
+    (folder / "broken.parquet").write_bytes(b"PAR1 no table")
+
+    assert workflow.erase(site.paths.root, GONE).notes == 10
+    assert folder.is_dir()

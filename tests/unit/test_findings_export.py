@@ -13,7 +13,7 @@ from fhir.resources.R4B.provenance import Provenance
 from appliance.artifacts.manifest import read_manifest
 from appliance.cli.main import run
 from appliance.clinical.exports.known import EXPORTERS
-from appliance.clinical.exports.omop import COLUMNS
+from appliance.clinical.exports.omop import COLUMNS, OMOP_SYSTEM
 from appliance.clinical.extraction.formats import OutputFormat
 from appliance.errors import BadInput, ManifestMismatch
 from appliance.ledger.proofs import read_bodies
@@ -130,7 +130,9 @@ def test_omop_has_the_models_columns_and_integers(site):
     assert [int(row["note_nlp_id"]) for row in rows] == list(range(1, 28))
     assert {row["note_id"] for row in rows} == set(notes)
     assert all(0 < int(row["note_id"]) < 2**63 for row in rows)
-    assert {row["note_nlp_concept_id"] for row in rows} == set(CONCEPTS.values())
+    assert {row["note_nlp_concept_id"] for row in rows} == {"0"}
+    concepts = {row["term_modifiers"].partition("concept=")[2].partition(";")[0] for row in rows}
+    assert concepts == set(CONCEPTS.values())
     assert Counter(row["term_exists"] for row in rows) == {"Y": 23, "N": 4}
     assert Counter(row["term_temporal"] for row in rows) == {"Present": 26, "Past": 1}
     assert Counter(row["kind"] for row in cues) == {
@@ -232,7 +234,8 @@ def test_small_numbers_of_patients_are_kept_back(site):
 
     assert by_label == {("Disease", ""): 22, ("Drug", ""): None}
     assert {row.concept: row.patients for row in rows if row.label == "Disease"} == {
-        CONCEPTS["fever"]: 21,
+        # Beside the two small ones, who are together still too few.
+        CONCEPTS["fever"]: None,
         CONCEPTS["asthma"]: None,
         CONCEPTS["gout"]: None,
     }
@@ -286,3 +289,37 @@ def test_the_command_line_exports_and_counts(site, capfd):
     assert run([*asked, *where]) == 2
     assert run(["findings", "count", "f", *where]) == 0
     assert "few" in capfd.readouterr().out
+
+
+def test_small_numbers_together_are_no_small_number(tmp_path):
+    """The label's total less what is shown would be the two of them."""
+    notes = [SourceNote(f"a-{n}", f"p-{n}", "x", "", "fever") for n in range(30)]
+    notes += [SourceNote("b", "p-b", "x", "", "asthma"), SourceNote("c", "p-c", "x", "", "gout")]
+    notes += [SourceNote(f"d-{n}", None, "x", "", "aspirin") for n in range(20)]
+    site = make_site(tmp_path / "site", notes)
+    read_notes(site, "f")
+
+    rows = count(site.paths.root, "f", by_concept=True)
+
+    assert [row.patients for row in rows if row.label == "Disease"] == [None, None, None]
+    # Twenty notes of nobody known can be one patient's.
+    assert [row.patients for row in rows if row.label == "Drug"] == [None]
+
+
+def test_only_omops_own_codes_are_its_concepts(site):
+    """386661006 is fever in SNOMED CT, and something else or nothing there."""
+    folder = site.paths.exports / "own"
+    export(
+        site.paths.root,
+        "f",
+        out="own",
+        output_format="omop",
+        reason="a-study",
+        vocabulary=OMOP_SYSTEM,
+        progress=Silent(),
+    )
+
+    with (folder / "note_nlp.csv").open(newline="") as file:
+        concepts = {row["note_nlp_concept_id"] for row in csv.DictReader(file)}
+
+    assert concepts == set(CONCEPTS.values())

@@ -162,3 +162,14 @@ def test_the_command_line_takes_both_and_tells_what_was_read(tmp_path, capfd):
 
     assert code == 0
     assert json.loads(capfd.readouterr().out)["encodings"] == {"cp1252": 1, "utf-8": 1}
+
+
+def test_windows_bytes_in_a_table_are_no_latin_1(tmp_path):
+    """As in a file that is one note."""
+    path = tmp_path / "a.csv"
+    path.write_bytes(f"id,text\n1,{WORDS}\n2,Übelkeit\n".encode("cp1252"))
+
+    first, second = read(path, encoding="iso-8859-1")
+
+    assert first in set(Reason)
+    assert second.text == "Übelkeit"

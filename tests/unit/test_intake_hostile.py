@@ -192,3 +192,18 @@ def test_a_bug_of_ours_costs_one_file(tmp_path, monkeypatch):
 
     assert refused.reason == Reason.FAILED
     assert note.text == "Fine."
+
+
+def test_an_answer_that_nobody_waited_for_is_not_the_next_files(monkeypatch):
+    """Ctrl-C between question and answer."""
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    other = Exported(text="Somebody else.")
+    with monkeypatch.context() as patch:
+        patch.setattr(pdf_format, "_receive", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            pdf_format.text_of_pdf(pdf(NOTE))
+
+    assert pdf_format.text_of_pdf(pdf(other)) == other.text

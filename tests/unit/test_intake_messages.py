@@ -266,3 +266,36 @@ def test_a_pdf_without_text_or_with_a_lock_says_so():
 
     assert read(".pdf", locked.getvalue()) == [Reason.LOCKED]
     assert read(".pdf", pdf(Exported(text=""))) == [Reason.NO_TEXT]
+
+
+@pytest.mark.parametrize("words", ["No sign of\nmalignancy ruled out", "No sign on\nMRI"])
+def test_a_line_break_inside_a_field_cuts_no_text_off(words):
+    """It is refused: what stands behind it is no segment."""
+    content = mdm(NOTE) + f"OBX|9|TX|||{words}\r".encode()
+
+    assert read(".hl7", content) == [Reason.MALFORMED]
+
+
+def test_a_header_in_bytes_of_several_spoils_no_other_message():
+    """Eight bytes are not eight characters."""
+    first, second = read(".hl7", b"MSH|\xc3\xa9\xc3\xa9\r" + mdm(NOTE))
+
+    assert first == Reason.MALFORMED
+    assert second.text
+
+
+def test_another_escape_mark_is_itself_and_a_backslash_is_none():
+    """MSH-2 says which."""
+    by = Separators("|", "^", "~", "%", "&")
+
+    assert unescape(r"100%E% of C:\dir %T% more", by) == r"100% of C:\dir & more"
+
+
+def test_a_document_that_was_made_in_error_is_withdrawn():
+    """The reference is current, what it points to is not."""
+    assert read(".ndjson", resource(docStatus="entered-in-error")) == [Reason.WITHDRAWN]
+
+
+def test_a_place_inside_the_resource_is_no_patient():
+    """All documents of an export could say "#pat", of as many patients."""
+    assert read(".ndjson", resource(subject={"reference": "#pat"})) == [Reason.MALFORMED]

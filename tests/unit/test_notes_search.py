@@ -5,7 +5,7 @@ import json
 import pytest
 
 from appliance.cli.main import run
-from appliance.clinical.vault.words import find
+from appliance.clinical.vault.words import find, index_batch
 from appliance.errors import BadInput
 from appliance.ledger.proofs import read_bodies
 from appliance.records.notes import SourceNote
@@ -173,3 +173,32 @@ def test_a_failing_database_is_not_a_wrong_expression():
 
     with pytest.raises(Exception, match="disk"):
         find(Failing(), "fever", Where())
+
+
+def test_a_note_that_is_erased_while_it_is_indexed_is_not_found_again(site):
+    """Its words were read before, and are written by nobody after."""
+    with opened_vault(site) as vault:
+        gone = vault.note_id_of("3")
+
+        def read_and_lose(ids):
+            texts = [note.text for note in vault.read_identified(ids, "check")]
+            vault.erase_patient("p-2")
+            return texts
+
+        index_batch(vault._connection, read_and_lose)
+
+        query = "SELECT count(*) FROM indexed WHERE note_id = ?"
+        assert vault._connection.execute(query, (gone,)).fetchone()[0] == 0
+        blocks = vault._connection.execute("SELECT block FROM words_data").fetchall()
+        assert b"quillfeather" not in b"".join(bytes(row[0]) for row in blocks)
+
+
+def test_what_comes_before_the_place_of_the_index_is_found_too(site):
+    """An open vault goes through its notes from the first again."""
+    with opened_vault(site) as vault:
+        while vault.index_some("check"):
+            pass
+        vault.seal([SourceNote(f"new-{n}", "p-9", "letter", "", "Gout.") for n in range(20)])
+        while vault.index_some("check"):
+            pass
+        assert vault.left_to_index() == 0

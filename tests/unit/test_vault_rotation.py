@@ -210,3 +210,17 @@ def test_the_command_line_rotates(site, capfd):
     assert run(["keys", "rotate", *where]) == 0
     assert site.keys.key(Purpose.VAULT) != old
     assert str(COUNT) in capfd.readouterr().out
+
+
+def test_keys_of_a_backup_without_the_next_one_lose_nothing(site):
+    """A change is under way, and nothing but the keyring says so."""
+    before = texts(site)
+    keys = FileKeys(site.paths.keys)
+    begin_rotation(site.paths.vault, keys.key(Purpose.VAULT), keys.make_next(Purpose.VAULT))
+    [following] = [path for path in site.paths.keys.iterdir() if "next" in path.name]
+    following.unlink()
+
+    rotate(site.paths.root, Silent())
+
+    assert texts(site) == before
+    assert not read_keyring(site.paths.vault, keys.key(Purpose.VAULT)).is_changing

@@ -6,9 +6,10 @@ from typing import Final
 # Lines are wrapped in the middle of sentences, so a new line counts only before what begins one: a
 # capital, a bullet, a number, an empty line.
 _END: Final = re.compile(
-    r"(?P<stop>[.!?]+)[\"')\]]*(?=\s+[A-Z0-9(\"'\[•*-]|\s*$)"
+    # Possessive, and from the first of several stops only: runs of them take no square of the time.
+    r"(?P<stop>(?<![.!?])[.!?]++)[\"')\]]*+(?=\s+[A-Z0-9(\"'\[•*-]|\s*$)"
     r"|;"
-    r"|\n(?=\s*(?:\n|[A-Z(\[•*>-]|\d+[.)]\s))"
+    r"|\n(?=[^\S\n]*(?:\n|[A-Z(\[•*>-]|\d+[.)]\s))"
 )
 _ABBREVIATIONS: Final = frozenset(
     {

@@ -1,7 +1,8 @@
 """OMOP: NOTE_NLP of the Common Data Model 5.4, with what it has no column for beside it.
 
-Ids in OMOP are integers and ours are not: `note_map.csv` says which is which. A concept that is not
-a number, or none, is 0 ("no matching concept"), with the reason in `term_modifiers`.
+Ids in OMOP are integers and ours are not: `note_map.csv` says which is which. A concept is 0 ("no
+matching concept") unless the vocabulary is said to be OMOP's own: another system's code is a number
+too, and another concept's. The code and the reason for none are in `term_modifiers`.
 """
 
 from collections.abc import Iterable
@@ -19,6 +20,9 @@ COLUMNS: Final = (
     *("nlp_datetime", "term_exists", "term_temporal", "term_modifiers"),
 )
 """Of NOTE_NLP, in the order of the specification."""
+
+OMOP_SYSTEM: Final = "https://fhir-terminology.ohdsi.org"
+"""URI of OMOP's standard concepts (HL7 Terminology, code system OMOP)."""
 
 _CUES: Final = ("note_nlp_id", "kind", "offset", "length")
 _MAP: Final = ("note_id", "site_note_id", "site_patient_id", "note_kind", "note_date")
@@ -70,7 +74,6 @@ def _row(
 ) -> dict[str, object]:
     text = entry.note.text
     first, last = max(0, finding.start - _SNIPPET), finding.end + _SNIPPET
-    concept = finding.link.concept
     return {
         "note_nlp_id": own,
         "note_id": note,
@@ -81,7 +84,7 @@ def _row(
         "lexical_variant": (words_of(entry, finding) if source.with_text else finding.label)[
             :_LONGEST_WORD
         ],
-        "note_nlp_concept_id": int(concept) if concept.isascii() and concept.isdigit() else 0,
+        "note_nlp_concept_id": _concept_id(finding.link.concept, source),
         "note_nlp_source_concept_id": 0,
         "nlp_system": f"appliance {source.adapter} {source.adapter_digest[:12]}",
         "nlp_date": source.made_at[:10],
@@ -90,6 +93,11 @@ def _row(
         "term_temporal": "Past" if finding.is_(Assertion.HISTORICAL) else "Present",
         "term_modifiers": _modifiers(finding)[:_LONGEST_MODIFIERS],
     }
+
+
+def _concept_id(concept: str, source: Source) -> int:
+    is_omops = source.vocabulary == OMOP_SYSTEM and concept.isascii() and concept.isdigit()
+    return int(concept) if is_omops else 0
 
 
 def _is_not_there(finding: Finding) -> bool:

@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from enum import StrEnum
 from typing import Any
 
@@ -63,6 +64,26 @@ def decode(content: bytes, output: OutputFormat) -> list[Finding]:
     import pyarrow.parquet as pq
 
     return [finding_of(row) for row in pq.read_table(io.BytesIO(content)).to_pylist()]
+
+
+def rows_without(
+    content: bytes, output: OutputFormat, note_ids: AbstractSet[NoteId]
+) -> tuple[bytes, list[dict[str, Any]], int]:
+    """A part without some notes, whatever its columns: bytes, rows, and count of rows gone."""
+    if output is OutputFormat.JSONL:
+        lines = content.splitlines(keepends=True)
+        read = [(line, json.loads(line)) for line in lines]
+        kept = [(line, row) for line, row in read if row["note_id"] not in note_ids]
+        return b"".join(line for line, _ in kept), [row for _, row in kept], len(read) - len(kept)
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(io.BytesIO(content))
+    stays = [one not in note_ids for one in table.column("note_id").to_pylist()]
+    left = table.filter(pa.array(stays, pa.bool_()))
+    buffer = io.BytesIO()
+    pq.write_table(left, buffer, compression="zstd")
+    return buffer.getvalue(), left.to_pylist(), len(table) - len(left)
 
 
 def parquet_schema() -> Any:

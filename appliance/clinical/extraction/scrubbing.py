@@ -6,14 +6,15 @@ either the old ones stand there or the new ones, or the next run puts the new on
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Set as AbstractSet
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from appliance.artifacts.manifest import is_finished, write_manifest
 from appliance.artifacts.writing import disk_errors, sync_directory, write_atomically
-from appliance.clinical.extraction.formats import OutputFormat, decode, encode
+from appliance.clinical.extraction.formats import OutputFormat, rows_without
 from appliance.clinical.extraction.parts import (
     CARD,
     KIND,
@@ -41,7 +42,7 @@ def scrub(directory: Path, note_ids: AbstractSet[NoteId]) -> int:
     kept = _quarantined(directory, note_ids)
     removed = 0
     for path in part_paths(directory, output):
-        removed += sum(one.note_id in note_ids for one in decode(path.read_bytes(), output))
+        removed += rows_without(path.read_bytes(), output, note_ids)[2]
     if not removed and len(kept) == sum(card.quarantined.values()):
         return 0
     new = _beside(directory, _NEW)
@@ -84,17 +85,16 @@ def _write(
     counts = count_findings([])
     notes = 0
     for path in part_paths(directory, output):
-        findings = [one for one in decode(path.read_bytes(), output) if one.note_id not in note_ids]
-        write_atomically(new / path.name, encode(findings, output))
-        for name, counter in count_findings(findings).items():
+        content, rows, _ = rows_without(path.read_bytes(), output, note_ids)
+        write_atomically(new / path.name, content)
+        for name, counter in _count_rows(rows).items():
             counts[name].update(counter)
-        notes += len({finding.note_id for finding in findings})
+        notes += len({row["note_id"] for row in rows})
     lines = [json.dumps({"note_id": key, "reason": kept[key]}) + "\n" for key in sorted(kept)]
     write_atomically(new / QUARANTINE, "".join(lines).encode())
     reasons = sorted(set(kept.values()))
     fresh = replace(
         card,
-        notes=card.notes - len(note_ids),
         notes_with_findings=notes,
         findings=counts["labels"].total(),
         quarantined={one: list(kept.values()).count(one) for one in reasons},
@@ -106,6 +106,16 @@ def _write(
     body = json.dumps(asdict(fresh), indent=1, sort_keys=True) + "\n"
     write_atomically(new / CARD, body.encode())
     write_manifest(new, KIND)
+
+
+def _count_rows(rows: list[dict[str, Any]]) -> dict[str, Counter[str]]:
+    """As `count_findings`, of rows that an older version may have written with fewer columns."""
+    return {
+        "labels": Counter(row["label"] for row in rows),
+        "assertions": Counter(cue["kind"] for row in rows for cue in row.get("cues") or ()),
+        "sections": Counter(row["section"] for row in rows if row.get("section")),
+        "linked": Counter(row["concept_reason"] for row in rows if row.get("concept_reason")),
+    }
 
 
 def _quarantined(directory: Path, note_ids: AbstractSet[NoteId]) -> dict[str, str]:

@@ -58,6 +58,7 @@ class Vault(People):
     """One site's vault, open. Several processes may hold it open at once."""
 
     _reread: "Callable[[], Keyring] | None" = None
+    _indexed_to: str = ""
 
     @classmethod
     def open(cls, directory: Path, key: bytes, pseudonym_key: bytes, recorder: Recorder) -> "Vault":
@@ -174,10 +175,16 @@ class Vault(People):
         Raises:
             BadInput: The reason is none.
         """
-        return index_batch(
-            self._connection,
-            lambda ids: [note.text for note in self.read_identified(ids, reason)] if ids else [],
-        )
+
+        def texts_of(ids: Sequence[NoteId]) -> list[str]:
+            return [note.text for note in self.read_identified(ids, reason)] if ids else []
+
+        begun_at = self._indexed_to
+        count, self._indexed_to = index_batch(self._connection, texts_of, begun_at)
+        if not count and begun_at:
+            # What came or changed meanwhile, before the place where the batches are.
+            count, self._indexed_to = index_batch(self._connection, texts_of)
+        return count
 
     def find_identified(self, expression: str, where: Where, reason: str) -> list[Hit]:
         """Notes that hold the words, by id; the ledger was told why, and not which words.

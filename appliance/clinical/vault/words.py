@@ -54,31 +54,45 @@ def left_to_index(connection: Any) -> int:
 
 _MISSING: Final = (
     "FROM notes LEFT JOIN indexed USING (note_id) "
-    "WHERE indexed.version IS NULL OR indexed.version <> notes.version"
+    "WHERE (indexed.version IS NULL OR indexed.version <> notes.version)"
 )
 
 
-def index_batch(connection: Any, texts_of: Callable[[Sequence[NoteId]], list[str]]) -> int:
-    """Some more notes are in the index; their count, 0 when all are.
+def index_batch(
+    connection: Any, texts_of: Callable[[Sequence[NoteId]], list[str]], after: str = ""
+) -> tuple[int, str]:
+    """Some more notes are in the index; their count, 0 when all behind `after` are, and the last.
 
     Args:
         connection: The vault's.
         texts_of: Opens notes, in the order asked for.
+        after: Id of the note where the batch before ended.
     """
     with database_errors():
         rows = connection.execute(
-            f"SELECT notes.note_id, notes.version {_MISSING} LIMIT ?",
-            (_AT_ONCE,),
+            f"SELECT notes.note_id, notes.version {_MISSING} "
+            "AND notes.note_id > ? ORDER BY notes.note_id LIMIT ?",
+            (after, _AT_ONCE),
         ).fetchall()
         texts = texts_of([NoteId(note_id) for note_id, _ in rows])
         with transaction(connection):
             for (note_id, version), text in zip(rows, texts, strict=True):
+                # Erased or changed while it was read: its words must not come back.
+                if not _is_newest(connection, note_id, version):
+                    continue
                 forget(connection, [note_id])
                 number = connection.execute(
                     "INSERT INTO indexed (note_id, version) VALUES (?, ?)", (note_id, version)
                 ).lastrowid
                 connection.execute("INSERT INTO words (rowid, text) VALUES (?, ?)", (number, text))
-    return len(rows)
+    return len(rows), rows[-1][0] if rows else ""
+
+
+def _is_newest(connection: Any, note_id: str, version: int) -> bool:
+    row = connection.execute(
+        "SELECT count(*) FROM notes WHERE note_id = ? AND version = ?", (note_id, version)
+    ).fetchone()
+    return bool(row[0])
 
 
 def forget(connection: Any, note_ids: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from typing import IO, Final
 
 import numpy as np
 
+from appliance.artifacts.writing import disk_errors
 from appliance.gate.hashed.hashing import Hashes
 from appliance.gate.hashed.table import HashTable, TableWriter
 
@@ -66,7 +67,11 @@ class Sorter:
         self._runs: list[_Run] = []
 
     def add(self, hashes: Hashes, others: Hashes) -> None:
-        """Some rows more."""
+        """Some rows more.
+
+        Raises:
+            NoSpace: The disk is full.
+        """
         self._held.append((hashes, others))
         self._held_rows += len(hashes)
         if self._held_rows >= self._run_rows:
@@ -100,10 +105,14 @@ class Sorter:
         hashes, others = ordered(*map(np.concatenate, zip(*self._held, strict=True)))
         if self._file is None:
             # Unlinked from the first moment: nothing is left when the process is killed.
-            self._file = tempfile.TemporaryFile(dir=self._directory, buffering=0)  # noqa: SIM115
-        offset = self._file.seek(0, os.SEEK_END)
-        for column in (hashes, others):
-            self._file.write(column.astype(_ITEM, copy=False).tobytes())
+            with disk_errors(self._directory):
+                self._file = tempfile.TemporaryFile(dir=self._directory)  # noqa: SIM115
+        with disk_errors(self._directory):
+            offset = self._file.seek(0, os.SEEK_END)
+            for column in (hashes, others):
+                self._file.write(column.astype(_ITEM, copy=False).tobytes())
+            # Whole: a file without a buffer may write less than it was given.
+            self._file.flush()
         self._runs.append(_Run(self._file, offset, len(hashes)))
         self._held, self._held_rows = [], 0
 

@@ -103,7 +103,8 @@ class TableWriter:
     """Writes a table of two columns that comes in order, some rows at a time.
 
     A context manager: when the block ends well the table is at its path, whole; otherwise the path
-    is as it was.
+    is as it was. One process at a time may write a table: the draft has one name, so that what was
+    left by a process that was killed is written over, and does not pile up.
 
     Args:
         path: The file.
@@ -116,7 +117,7 @@ class TableWriter:
     def __init__(self, path: Path, key: bytes) -> None:
         self._path = path
         self._key = key
-        self._draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+        self._draft = path.with_name(f".{path.name}.part")
         self._rows = 0
 
     def __enter__(self) -> Self:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import IO, Final, Protocol
 
 from appliance.clinical.intake.fields import MAX_NOTE_BYTES
-from appliance.clinical.intake.formats.encoding import UTF_8
+from appliance.clinical.intake.formats.encoding import UTF_8, is_wrong_latin
 from appliance.clinical.intake.formats.reading import FIELDS
 from appliance.clinical.intake.rejections import Reason, Refusal
 
@@ -64,8 +64,11 @@ class _Lines:
             pass
         if self._otherwise is None:
             return line.decode(UTF_8, "surrogateescape")
+        text = line.decode(self._otherwise, "surrogateescape")
+        if is_wrong_latin(text, self._otherwise):
+            return line.decode(UTF_8, "surrogateescape")
         self.encoding = self._otherwise
-        return line.decode(self._otherwise, "surrogateescape")
+        return text
 
 
 def rows_of_csv(

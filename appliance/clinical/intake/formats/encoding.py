@@ -96,13 +96,17 @@ def _strictly(content: bytes, name: str, reason: Reason) -> str:
         text = content.decode(name)
     except (UnicodeError, ValueError):
         text = None
-    # Outside the handler: a decoding error holds the bytes. ISO 8859 gives a meaning to every
-    # byte; one that comes out as a control character of C1 was written in another set, mostly
-    # windows-1252.
-    if text is None or (name.startswith(_LATIN) and _has_controls(text)):
+    # Outside the handler: a decoding error holds the bytes.
+    if text is None or is_wrong_latin(text, name):
         raise Refusal(reason)
     return text
 
 
-def _has_controls(text: str) -> bool:
-    return any(_FIRST_CONTROL <= character <= _LAST_CONTROL for character in text)
+def is_wrong_latin(text: str, name: str) -> bool:
+    """Whether the text, read in that encoding, was written in another, mostly windows-1252.
+
+    ISO 8859 gives a meaning to every byte, and a text has no use for the control characters of C1.
+    """
+    return name.startswith(_LATIN) and any(
+        _FIRST_CONTROL <= character <= _LAST_CONTROL for character in text
+    )

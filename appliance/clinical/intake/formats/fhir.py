@@ -71,7 +71,7 @@ def note_of(resource: Mapping[str, object], reading: Reading) -> SourceNote:
         date = _at(resource, "effectiveDateTime") or _at(resource, "issued")
     else:
         raise Refusal(Reason.NO_NOTE)
-    if _at(resource, "status") in _WITHDRAWN:
+    if _WITHDRAWN & {str(_at(resource, "status")), str(_at(resource, "docStatus"))}:
         raise Refusal(Reason.WITHDRAWN)
     text, encoding = _text(attachments, resource, reading)
     return make_note(
@@ -119,8 +119,14 @@ def _identity(resource: Mapping[str, object]) -> str:
 
 
 def _patient(resource: Mapping[str, object]) -> str | None:
-    """The id in "Patient/ID", absolute or versioned; or the identifier's value."""
+    """The id in "Patient/ID", absolute or versioned; or the identifier's value.
+
+    Raises:
+        Refusal: It points inside the resource, where a name of the place is no patient's id.
+    """
     reference = _at(resource, "subject", "reference")
+    if _is_text(reference) and str(reference).startswith("#"):
+        raise Refusal(Reason.MALFORMED)
     if _is_text(reference):
         path = str(reference).partition("/_history/")[0]
         kind, _, identity = path.rpartition("/")

@@ -30,7 +30,8 @@ _CHARSETS: Final = {
     "GB 18030-2000": "gb18030",
     **{f"8859/{part}": f"iso8859-{part}" for part in (*range(1, 10), 15)},
 }
-_ESCAPED: Final = re.compile(r"\\([^\\\r\n]{0,200})\\")
+_NAME: Final = re.compile(r"[A-Z][A-Z0-9]{2}")
+_OFTEN_EMPTY: Final = frozenset({"EVN", "NTE", "ORC", "PD1", "PV1", "PV2"})
 _DROPPED: Final = frozenset({"H", "N"})
 _BREAKS: Final = (".br", ".sp", ".ce", ".in", ".ti", ".fi", ".nf", ".sk")
 
@@ -157,7 +158,8 @@ def parse(segments: list[bytes], otherwise: str | None) -> Message:
         otherwise: The operator's encoding, for a message that declares none and is no UTF-8.
 
     Raises:
-        Refusal: A header that is none, or bytes that are not in the encoding declared.
+        Refusal: A header that is none, a line that is no segment, or bytes that are not in the
+            encoding declared.
     """
     head = segments[0]
     if len(head) < len(b"MSH|^~\\&") or head[3:4].isalnum():
@@ -165,10 +167,21 @@ def parse(segments: list[bytes], otherwise: str | None) -> Message:
     declared = _charset(head)
     content, encoding = decode(b"\r".join(segments), declared, otherwise)
     lines = content.split("\r")
-    by = Separators(*lines[0][3:8])
-    if len(set(lines[0][3:8])) < len("|^~\\&") or any(mark.isalnum() for mark in lines[0][3:8]):
+    marks = lines[0][3:8]
+    if len(set(marks)) < len("|^~\\&") or any(mark.isalnum() for mark in marks):
+        raise Refusal(Reason.MALFORMED)
+    by = Separators(*marks)
+    # A line break inside a field, which the standard forbids: what follows it would be lost.
+    if not all(_is_segment(line, by) for line in lines):
         raise Refusal(Reason.MALFORMED)
     return Message(tuple(_segment(line, by) for line in lines), encoding)
+
+
+def _is_segment(line: str, by: Separators) -> bool:
+    name, mark, _ = line.partition(by.field)
+    name = name.strip()
+    # Without a field it can be a word of a text that was broken: "MRI".
+    return _NAME.fullmatch(name) is not None and (bool(mark) or name in _OFTEN_EMPTY)
 
 
 def _segment(line: str, by: Separators) -> Segment:
@@ -199,16 +212,16 @@ def unescape(value: str, by: Separators) -> str:
     """
     if by.escape not in value:
         return value
-    if by.escape != "\\":
-        value = value.replace("\\", "\\E\\").replace(by.escape, "\\")
     marks = {
         "F": by.field,
         "S": by.component,
         "R": by.repetition,
-        "E": by.escape if by.escape == "\\" else "\\",
+        "E": by.escape,
         "T": by.subcomponent,
     }
-    return _ESCAPED.sub(lambda match: _unescaped(match, marks), value)
+    mark = re.escape(by.escape)
+    escaped = re.compile(rf"{mark}([^{mark}\r\n]{{0,200}}){mark}")
+    return escaped.sub(lambda match: _unescaped(match, marks), value)
 
 
 def _unescaped(match: re.Match[str], marks: dict[str, str]) -> str:

@@ -78,6 +78,10 @@ class _Reader:
             text = _receive(process, int.from_bytes(head[1:], "big"), deadline)
         except OSError:
             answer = None
+        except BaseException:
+            # Its answer still comes, and would be taken for the next file's.
+            self.stop()
+            raise
         else:
             answer = head[:1], text.decode()
         if answer is None:

@@ -1,11 +1,13 @@
 """The text of PDFs, in a process of its own that may be killed: `python -m` this module.
 
 In: eight bytes of length, then the file. Out: one byte of outcome, eight bytes of length, then
-the text in UTF-8. The process has a limit on memory; who started it sees to the time.
+the text in UTF-8. The process has a limit on memory; who started it sees to the time, and where
+that one is gone, an alarm does.
 """
 
 import io
 import resource
+import signal
 import sys
 from typing import IO, Final
 
@@ -13,6 +15,7 @@ TEXT, LOCKED, MALFORMED = b"t", b"l", b"m"
 """Outcomes."""
 
 MAX_MEMORY_BYTES: Final = 2_000_000_000
+MAX_SECONDS: Final = 90
 MAX_PAGES: Final = 5_000
 MAX_CHARACTERS: Final = 10_000_000
 LENGTH_BYTES: Final = 8
@@ -21,9 +24,13 @@ LENGTH_BYTES: Final = 8
 def serve(source: IO[bytes], sink: IO[bytes]) -> None:
     """Every file of `source` is answered on `sink`, in order, until `source` ends."""
     while len(head := source.read(LENGTH_BYTES)) == LENGTH_BYTES:
-        outcome, text = extract(source.read(int.from_bytes(head, "big")))
-        content = text.encode("utf-8", "replace")
-        sink.write(outcome + len(content).to_bytes(LENGTH_BYTES, "big") + content)
+        content = source.read(int.from_bytes(head, "big"))
+        # Who started it may be gone, and nobody else ends it.
+        signal.alarm(MAX_SECONDS)
+        outcome, text = extract(content)
+        signal.alarm(0)
+        answer = text.encode("utf-8", "replace")
+        sink.write(outcome + len(answer).to_bytes(LENGTH_BYTES, "big") + answer)
         sink.flush()
 
 
