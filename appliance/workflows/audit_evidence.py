@@ -1,6 +1,7 @@
 """What an audit looks at, gathered from a site: notes for a reason, everything else as it lies."""
 
 import base64
+import os
 import random
 import stat
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,7 +9,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from os import getuid
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +19,7 @@ from appliance.audits.replay import JournalView
 from appliance.audits.standing import Product
 from appliance.audits.texts import Outgoing
 from appliance.clinical.vault.database import FILE as VAULT
-from appliance.errors import ApplianceError
+from appliance.errors import ApplianceError, BadInput
 from appliance.learning.adapters import read_adapter
 from appliance.ledger import entry as entries
 from appliance.ledger import files as ledger_files
@@ -43,7 +43,8 @@ _BATCH: Final = 256
 # Kinds that point at one person on their own.
 _TELLING: Final = frozenset({"name", "mrn", "phone", "ssn", "email", "health-plan", "account"})
 _STRETCH: Final = 60
-_STRETCHES: Final = 400
+STRETCHES: Final = 400
+"""Most stretches of notes that are searched for."""
 _NOTES: Final = 400
 # Drafts that are drawn for each one that was sent, and beside it.
 _DRAWN: Final = 3
@@ -189,7 +190,9 @@ def redraw(paths: SitePaths, events: Sequence[Event], seeds: Sequence[int]) -> d
 
 def count_planted(events: Sequence[Event]) -> int:
     """How many canaries the ledger says are planted."""
-    return sum(int(event.facts["count"]) for event in events if event.kind == "audit.planted")
+    counts = [event.facts.get("count") for event in events if event.kind == "audit.planted"]
+    # A line that was tampered with may hold anything.
+    return sum(count for count in counts if isinstance(count, int) and count > 0)
 
 
 def make_needles(
@@ -209,7 +212,7 @@ def make_needles(
     ]
     needles += [Needle(SWAPPED, name) for name in _swap_names(patients, seed)]
     sample = notes.sample(_NOTES, seed)
-    needles += [Needle("stretch of a note", text) for text in _stretches(sample, public)]
+    needles += [Needle("stretch of a note", text) for text in _stretches(sample, public, seed)]
     key = site.keys.key(Purpose.PSEUDONYM)
     needles += [
         Needle(CANARY, value)
@@ -220,7 +223,11 @@ def make_needles(
 
 
 def make_places(paths: SitePaths, look: Sequence[Path]) -> Iterator[Place]:
-    """Every file of the site but its base models, other paths, shared memory, own processes."""
+    """Every file of the site but its base models, other paths, shared memory, own processes.
+
+    Raises:
+        BadInput: One of `look` is not there.
+    """
     naming = (paths.corpora, paths.journal, paths.policies, paths.reports)
     for path in _regular(paths.root, skip=paths.models):
         yield Place(
@@ -230,10 +237,12 @@ def make_places(paths: SitePaths, look: Sequence[Path]) -> Iterator[Place]:
             holds_keys=path.is_relative_to(paths.keys),
         )
     for number, root in enumerate(look, 1):
+        if not os.path.exists(root):  # noqa: PTH110 - without rights it is not there either
+            raise BadInput(f"--look {number} is not there.", "Name a file or a directory.")
         # Names of files elsewhere can be patients': they are told by number.
         found = [root] if root.is_file() else list(_regular(root))
         for at, path in enumerate(found, 1):
-            yield Place(f"--look {number}, file {at}", partial(_search_file, path), may_name=True)
+            yield Place(f"--look {number}, file {at}", partial(_search_file, path))
     for number, path in enumerate(_left_over(Path("/dev/shm")), 1):  # noqa: S108 - looked at
         yield Place(f"shared memory {number}", partial(_search_file, path))
     yield Place("environments and command lines of this user", _search_processes)
@@ -312,8 +321,8 @@ def _swap_names(patients: Sequence[RegisteredPatient], seed: int) -> list[str]:
     return [name for name in swapped if name.lower() not in real]
 
 
-def _stretches(notes: Sequence[Note], public: Sequence[str]) -> list[str]:
-    """Stretches of long lines that stand in one of the notes and in nothing public."""
+def _stretches(notes: Sequence[Note], public: Sequence[str], seed: int) -> list[str]:
+    """Stretches of long lines, drawn from those in one of the notes and in nothing public."""
     found: dict[str, set[str]] = {}
     for note in notes:
         for line in note.text.split("\n"):
@@ -321,11 +330,12 @@ def _stretches(notes: Sequence[Note], public: Sequence[str]) -> list[str]:
                 first = (len(line) - _STRETCH) // 2
                 owner = note.patient_id or note.note_id
                 found.setdefault(line[first : first + _STRETCH], set()).add(owner)
-    return [
+    own = [
         text
         for text, owners in found.items()
         if len(owners) == 1 and not any(text in one for one in public)
-    ][:_STRETCHES]
+    ]
+    return random.Random(seed).sample(own, min(STRETCHES, len(own)))
 
 
 def _secrets(paths: SitePaths) -> Iterator[Needle]:
@@ -340,16 +350,34 @@ def _secrets(paths: SitePaths) -> Iterator[Needle]:
 
 
 def _regular(root: Path, skip: Path | None = None) -> Iterator[Path]:
-    for path in sorted(root.rglob("*")):
-        if skip is not None and path.is_relative_to(skip):
-            continue
-        if stat.S_ISREG(path.lstat().st_mode):
-            yield path
+    """Its regular files, and what can't be looked at: a search in that fails, and is told."""
+    shut: list[Path] = []
+
+    def note(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            shut.append(Path(error.filename))
+
+    for parent, directories, names in os.walk(root, onerror=note):
+        directories[:] = sorted(name for name in directories if Path(parent, name) != skip)
+        yield from (path for name in sorted(names) if _is_searched(path := Path(parent, name)))
+    yield from shut
+
+
+def _is_searched(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
 
 
 def _left_over(shared: Path) -> list[Path]:
     """Memory of ended engines of this user: what nobody maps any more is data at rest."""
-    own = [path for path in shared.glob("psm_*") if path.lstat().st_uid == getuid()]
+    own = []
+    for path in shared.glob("psm_*"):
+        with suppress(FileNotFoundError):
+            own += [path] if path.lstat().st_uid == os.getuid() else []
     mapped = b"".join(_maps()) if own else b""
     return sorted(path for path in own if path.name.encode() not in mapped)
 
