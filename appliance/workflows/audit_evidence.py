@@ -1,11 +1,8 @@
 """What an audit looks at, gathered from a site: notes for a reason, everything else as it lies."""
 
 import base64
-import os
 import random
-import stat
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -13,13 +10,13 @@ from pathlib import Path
 from typing import Final
 
 from appliance.artifacts.manifest import is_finished, read_manifest
-from appliance.audits.atrest import CANARY, NAME, SWAPPED, Hit, Place
+from appliance.audits.atrest import CANARY, NAME, SWAPPED
 from appliance.audits.needles import Needle, Needles
 from appliance.audits.replay import JournalView
 from appliance.audits.standing import Product
 from appliance.audits.texts import Outgoing
 from appliance.clinical.vault.database import FILE as VAULT
-from appliance.errors import ApplianceError, BadInput
+from appliance.errors import ApplianceError
 from appliance.learning.adapters import read_adapter
 from appliance.ledger import entry as entries
 from appliance.ledger import files as ledger_files
@@ -222,32 +219,6 @@ def make_needles(
     return Needles([*needles, *_secrets(site.paths)])
 
 
-def make_places(paths: SitePaths, look: Sequence[Path]) -> Iterator[Place]:
-    """Every file of the site but its base models, other paths, shared memory, own processes.
-
-    Raises:
-        BadInput: One of `look` is not there.
-    """
-    naming = (paths.corpora, paths.journal, paths.policies, paths.reports)
-    for path in _regular(paths.root, skip=paths.models):
-        yield Place(
-            path.relative_to(paths.root).as_posix(),
-            partial(_search_file, path),
-            may_name=any(path.is_relative_to(parent) for parent in naming),
-            holds_keys=path.is_relative_to(paths.keys),
-        )
-    for number, root in enumerate(look, 1):
-        if not os.path.exists(root):  # noqa: PTH110 - without rights it is not there either
-            raise BadInput(f"--look {number} is not there.", "Name a file or a directory.")
-        # Names of files elsewhere can be patients': they are told by number.
-        found = [root] if root.is_file() else list(_regular(root))
-        for at, path in enumerate(found, 1):
-            yield Place(f"--look {number}, file {at}", partial(_search_file, path))
-    for number, path in enumerate(_left_over(Path("/dev/shm")), 1):  # noqa: S108 - looked at
-        yield Place(f"shared memory {number}", partial(_search_file, path))
-    yield Place("environments and command lines of this user", _search_processes)
-
-
 def read_public(labels: Path) -> list[str]:
     """The texts of label sheets and vocabularies, which anybody may know."""
     paths = sorted((*labels.glob("*.toml"), *labels.glob("*.tsv")))
@@ -347,59 +318,3 @@ def _secrets(paths: SitePaths) -> Iterator[Needle]:
     for path in (paths.keys / PROVIDER_KEY, *sorted((paths.keys / "callers").glob("*"))):
         if path.is_file():
             yield Needle("provider key", path.read_text(encoding="ascii", errors="replace").strip())
-
-
-def _regular(root: Path, skip: Path | None = None) -> Iterator[Path]:
-    """Its regular files, and what can't be looked at: a search in that fails, and is told."""
-    shut: list[Path] = []
-
-    def note(error: OSError) -> None:
-        if not isinstance(error, FileNotFoundError):
-            shut.append(Path(error.filename))
-
-    for parent, directories, names in os.walk(root, onerror=note):
-        directories[:] = sorted(name for name in directories if Path(parent, name) != skip)
-        yield from (path for name in sorted(names) if _is_searched(path := Path(parent, name)))
-    yield from shut
-
-
-def _is_searched(path: Path) -> bool:
-    try:
-        return stat.S_ISREG(path.lstat().st_mode)
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True
-
-
-def _left_over(shared: Path) -> list[Path]:
-    """Memory of ended engines of this user: what nobody maps any more is data at rest."""
-    own = []
-    for path in shared.glob("psm_*"):
-        with suppress(FileNotFoundError):
-            own += [path] if path.lstat().st_uid == os.getuid() else []
-    mapped = b"".join(_maps()) if own else b""
-    return sorted(path for path in own if path.name.encode() not in mapped)
-
-
-def _maps() -> Iterator[bytes]:
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            yield (process / "maps").read_bytes()
-
-
-def _search_file(path: Path, needles: Needles) -> set[Hit]:
-    return needles.find_in(path)
-
-
-def _search_processes(needles: Needles) -> set[Hit]:
-    """Environment and command line of each process of this user; proc(5)."""
-    found: set[Hit] = set()
-    for process in Path("/proc").glob("[0-9]*"):
-        for name in ("environ", "cmdline"):
-            try:
-                found |= needles.find((process / name).read_bytes())
-            except OSError:
-                # Another user's, or it has ended.
-                break
-    return found

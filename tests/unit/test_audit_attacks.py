@@ -115,6 +115,17 @@ def test_a_corpus_of_other_words_passes_and_one_with_a_copy_fails():
     assert copy not in str(failed)
 
 
+def test_an_answer_in_journal_and_corpus_is_one_text():
+    """Counted twice, chance would look like more than chance."""
+    rng = random.Random(4)
+    texts = [Outgoing("corpus a", f"x-{at}", _babble(rng, 20)) for at in range(30)]
+    again = [Outgoing("journal a", f"answer {at}", one.text) for at, one in enumerate(texts)]
+
+    result = _attack(Overlap([*texts, *again], FewNotes(_hospital())))
+
+    assert result.summary.startswith("30 texts")
+
+
 def test_without_notes_or_texts_nothing_is_tested():
     texts = [Outgoing("corpus a", "x", "one two three four five six seven")]
 
