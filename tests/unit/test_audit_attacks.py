@@ -160,6 +160,10 @@ def test_facts_of_real_patients_are_told_from_facts_at_random():
     assert [one.rule for one in _attack(Reidentification(real, notes, 11)).problems] == [
         "re-identification.singled-out"
     ]
+    # The smallest crowd is a count of patients: a small one is told nowhere, a large one is.
+    least = [_attack(Reidentification(real, notes, most)).estimates[-1].value for most in (11, 1)]
+    assert least[0] is None
+    assert 0 < least[1] < 11
 
 
 class PlainGate:
