@@ -81,8 +81,7 @@ def open_head(signed, key):
 
 def verify_entries(key, directory, *witnesses):
     """Entries, the two head slots, and heads that were kept elsewhere, all agree."""
-    slots = (Path(directory) / "head").read_bytes()
-    heads = {}
+    slots, heads = (Path(directory) / "head").read_bytes(), {}
     for at in (0, SLOT):
         try:
             heads[f"head slot {at // SLOT}"] = open_head(slots[at : at + SLOT].rstrip(b"\0"), key)
@@ -106,7 +105,8 @@ def verify_entries(key, directory, *witnesses):
             raise Bad(f"{name} has {size} entries, there are {count}: cut or rolled back")
         if roots[size] != root:
             raise Bad(f"the first {size} entries are not those of {name}: altered or forked")
-    return f"{count} entries under {len(heads)} heads, root {root_of(peaks).hex()}"
+    (size, top), late, n = max(heads.values()), count - max(heads.values())[0], len(heads)
+    return f"{size} entries under {n} heads, root {top.hex()}; {late} after them unsigned"
 
 
 def verify_export(key, path):
@@ -121,15 +121,13 @@ def verify_export(key, path):
             raise Bad(f"entry {at} is another one")
         add(peaks, leaf(entry.encode()))
         at += 1
-    stop = at
     for top in document["right"]:
-        width = 1 << (size - at).bit_length() - 1
-        width = min(width, at & -at or width)
+        width = min(widest := 1 << (size - at).bit_length() - 1, at & -at or widest)
         add(peaks, plain(top), width)
         at += width
     if at != size or root_of(peaks) != root:
         raise Bad("the entries do not make the root of the head")
-    return f"entries {start} to {stop - 1} of {size}, root {root.hex()}"
+    return f"entries {start} to {start + len(document['entries']) - 1} of {size}, root {root.hex()}"
 
 
 def climb(at, last, path):
@@ -183,7 +181,9 @@ def verify_growth(key, path, old, new):
 
 
 def main(arguments):
-    if len(arguments) < 3 or arguments[1] not in ("entries", "export", "proof", "growth", "note"):
+    fewest = {"entries": 3, "export": 3, "proof": 4, "growth": 5, "note": 3}
+    few, given = fewest.get("".join(arguments[1:2]), 99), len(arguments)
+    if given < few or (given > few and arguments[1] != "entries"):
         print(__doc__, file=sys.stderr)
         return 2
     try:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from appliance.audits.attack import conclude, not_tested
-from appliance.audits.needles import Needles
+from appliance.audits.needles import Needles, Unread
 from appliance.audits.statistics import fisher_greater, share
 from appliance.records.audits import AttackResult, Problem
 from appliance.records.progress import Progress
@@ -71,12 +71,18 @@ class AtRest:
         places = list(self._places)
         progress.begin(self.name, len(places))
         found: dict[str, set[Hit]] = {}
-        unreadable = 0
+        unreadable: list[str] = []
         for place in places:
             try:
                 hits = place.search(self._needles)
+            except FileNotFoundError:
+                # A live site's: it lies nowhere any more.
+                continue
+            except Unread as error:
+                unreadable.append(place.where)
+                hits = error.hits
             except OSError:
-                unreadable += 1
+                unreadable.append(place.where)
                 continue
             finally:
                 progress.advance()
@@ -124,7 +130,11 @@ class AtRest:
             )
 
     def _conclude(
-        self, places: int, unreadable: int, found: dict[str, set[Hit]], problems: list[Problem]
+        self,
+        places: int,
+        unreadable: Sequence[str],
+        found: dict[str, set[Hit]],
+        problems: list[Problem],
     ) -> AttackResult:
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(self._needles.kinds.items()))
         seen = {hit for hits in found.values() for hit in hits if hit[0] != SWAPPED}
@@ -136,7 +146,12 @@ class AtRest:
         if CANARY not in self._needles.kinds:
             spots.append("No canaries are planted: appliance audit plant makes some.")
         if unreadable:
-            spots.append(f"{unreadable} places could not be read by this user.")
+            spots.append(
+                f"{len(unreadable)} of {places} places could not be read to their end by this "
+                f"user (damaged, encrypted, too large, or not permitted); first: {unreadable[0]}."
+            )
+            if not problems:
+                return not_tested(self, spots[-1], is_broken=True)
         return conclude(
             self,
             f"{places} places searched for {len(self._needles)} needles ({kinds}); problems in "
@@ -144,7 +159,7 @@ class AtRest:
             problems,
             estimates=[
                 share("needles found somewhere", len(seen), len(self._needles)),
-                share("places that could not be read", unreadable, places),
+                share("places that could not be read", len(unreadable), places),
             ],
             blind_spots=spots,
         )

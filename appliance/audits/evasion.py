@@ -122,7 +122,8 @@ class Evasion:
         for number in range(self._payloads):
             kind = sorted(by_kind)[number % len(by_kind)]
             # Every second one as written: what the rows of Safe Harbor are counted by.
-            way = ways[number // 2 % len(ways)] if number // len(by_kind) % 2 else AS_WRITTEN
+            turn, at = divmod(number, len(by_kind))
+            way = ways[(turn // 2 + at) % len(ways)] if turn % 2 else AS_WRITTEN
             value = DISGUISES[way](self._rng.choice(by_kind[kind]))
             made.append((way, kind, self._rng.choice(_SENTENCES).format(value)))
         return made

@@ -18,6 +18,7 @@ from appliance.audits.statistics import (
     epsilon_lower_bound,
     hit_rate_at,
 )
+from appliance.errors import ApplianceError, IntegrityError
 from appliance.records.audits import AttackResult, Chart, Estimate, Problem, Series
 from appliance.records.progress import Progress
 
@@ -77,26 +78,37 @@ class Membership:
         problems: list[Problem] = []
         estimates: list[Estimate] = []
         charts: list[Chart] = []
-        fewest = 0
+        skipped: list[str] = []
+        fewest, is_broken = 0, False
         for trial in subjects:
-            members, others = trial.score()
+            try:
+                members, others = trial.score()
+            except IntegrityError:
+                raise
+            except ApplianceError as error:
+                skipped.append(f"Adapter {trial.name} could not be attacked: {error.what}")
+                is_broken = True
+                continue
             if min(len(members), len(others)) < _FEWEST:
-                return not_tested(
-                    self, f"Adapter {trial.name} has fewer than {_FEWEST} members or others."
-                )
+                skipped.append(f"Adapter {trial.name} has fewer than {_FEWEST} members or others.")
+                continue
             measured = _measure(members, others, self._seed)
             fewest = min(fewest or measured[-1].total, measured[-1].total)
             estimates += [_named(trial.name, one) for one in measured]
             charts.append(_roc(trial.name, members, others))
             problems += _judge(trial, measured)
             progress.advance()
+        if skipped and not problems:
+            return not_tested(self, " ".join(skipped), is_broken=is_broken)
         ceiling = epsilon_lower_bound(fewest, fewest)
         return conclude(
             self,
-            f"{len(subjects)} adapter(s) of site text attacked, {len(problems)} problem(s).",
+            f"{len(subjects) - len(skipped)} of {len(subjects)} adapter(s) of site text attacked, "
+            f"{len(problems)} problem(s).",
             problems,
             estimates=estimates,
             blind_spots=[
+                *skipped,
                 f"An epsilon above {ceiling:.1f}: {fewest} guesses, all right, show no more.",
                 "Stronger attackers: shadow models, knowledge of the training, many queries.",
                 "A hit rate at 0.1 % false alarms needs thousands of others; see their count.",

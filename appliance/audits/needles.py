@@ -4,11 +4,10 @@ import gzip
 import io
 import json
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 _CHUNK: Final = 16 << 20
 _SHORTEST: Final = 6
@@ -22,6 +21,18 @@ class Needle:
 
     kind: str
     value: str | bytes = field(repr=False)
+
+
+class Unread(OSError):
+    """Something was not searched to its end.
+
+    Attributes:
+        hits: What was found until then.
+    """
+
+    def __init__(self, hits: set[tuple[str, int]]) -> None:
+        super().__init__("It could not be read to its end.")
+        self.hits = hits
 
 
 class Needles:
@@ -63,21 +74,38 @@ class Needles:
         """The same for a file of any size, and for what is packed in it.
 
         Raises:
-            OSError: It can't be read.
+            FileNotFoundError: It is gone.
+            Unread: It, or a part of it, is damaged, encrypted, too large or not for this user.
         """
         found: set[tuple[str, int]] = set()
-        for content in contents(path):
-            tail = b""
+        is_whole = True
+        try:
+            for content in contents(path):
+                is_whole &= self._take(content, found)
+        except FileNotFoundError:
+            raise
+        except Exception:  # noqa: BLE001 - whatever a library says of a damaged archive
+            is_whole = False
+        if not is_whole:
+            raise Unread(found)
+        return found
+
+    def _take(self, content: Iterable[bytes], found: set[tuple[str, int]]) -> bool:
+        """What stands there is in `found`; whether it was read to its end."""
+        tail = b""
+        try:
             for chunk in content:
                 found |= self.find(tail + chunk)
                 tail = chunk[-4 * self._longest :]
-        return found
+        except Exception:  # noqa: BLE001 - the next member may be whole
+            return False
+        return True
 
 
 def contents(path: Path) -> Iterator[Iterable[bytes]]:
     """The file's bytes in chunks, then those of each thing that is packed in it.
 
-    Unpacked are gzip, zip and the text columns of Parquet.
+    Unpacked are gzip, zip and the text columns of Parquet. Reading any of them may raise anything.
     """
     with path.open("rb") as file:
         start = file.read(4)
@@ -92,41 +120,41 @@ def contents(path: Path) -> Iterator[Iterable[bytes]]:
 
 
 def _gunzip(path: Path) -> Iterator[bytes]:
-    try:
-        with gzip.open(path) as file:
-            for _ in range(_MOST_UNPACKED // _CHUNK):
-                if not (chunk := file.read(_CHUNK)):
-                    return
-                yield chunk
-    except (OSError, EOFError, zlib.error):
-        return
+    with gzip.open(path) as file:
+        yield from _capped(file)
 
 
 def _unzip(path: Path) -> Iterator[Iterable[bytes]]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for member in archive.infolist():
-                if member.file_size <= _MOST_UNPACKED:
-                    with archive.open(member) as file:
-                        yield iter(lambda file=file: file.read(_CHUNK), b"")  # type: ignore[misc]
-    except (OSError, zipfile.BadZipFile, zlib.error, RuntimeError):
-        return
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            yield _member(archive, member)
+
+
+def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:
+    with archive.open(member) as file:
+        yield from _capped(file)
+
+
+def _capped(file: gzip.GzipFile | IO[bytes]) -> Iterator[bytes]:
+    for _ in range(_MOST_UNPACKED // _CHUNK):
+        if not (chunk := file.read(_CHUNK)):
+            return
+        yield chunk
+    if file.read(1):
+        raise OSError("There is more of it than is unpacked.")
 
 
 def _columns(path: Path) -> Iterator[bytes]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    try:
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches():
-                text = io.StringIO()
-                for column in batch.columns:
-                    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-                        text.writelines(f"{value}\n" for value in column.to_pylist() if value)
-                yield text.getvalue().encode()
-    except (OSError, pa.ArrowException):
-        return
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches():
+            text = io.StringIO()
+            for column in batch.columns:
+                if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+                    text.writelines(f"{value}\n" for value in column.to_pylist() if value)
+            yield text.getvalue().encode()
 
 
 def _forms(value: str | bytes) -> set[str]:

@@ -55,7 +55,8 @@ class Overlap:
         holdout: Sequence[str] = (),
         seed: int = 0,
     ) -> None:
-        self._outgoing = outgoing
+        # An accepted answer lies in its journal and in its corpus.
+        self._outgoing = list({one.text: one for one in reversed(outgoing)}.values())[::-1]
         self._notes = notes
         self._public = public
         self._holdout = holdout

@@ -107,7 +107,7 @@ class Reidentification:
             f"Of {len(real)} texts with an age or a day, {singled} fit 1 to "
             f"{self._smallest - 1} patients of the vault; by chance {by_chance} would.",
             problems,
-            estimates=_estimates(singled, by_chance, real, chance),
+            estimates=_estimates(singled, by_chance, real, chance, self._smallest),
             blind_spots=[
                 "Facts that are not labelled and are neither age, sex nor date.",
                 "What other sources know about the same people.",
@@ -161,7 +161,7 @@ def _deal(sets: Sequence[frozenset[str]], rng: random.Random) -> list[frozenset[
 
 
 def _estimates(
-    singled: int, by_chance: int, real: Sequence[int], chance: Sequence[int]
+    singled: int, by_chance: int, real: Sequence[int], chance: Sequence[int], smallest: int
 ) -> list[Estimate]:
     least = min((crowd for crowd in real if crowd), default=0)
     return [
@@ -169,7 +169,8 @@ def _estimates(
         share("the same with ages and days dealt anew", by_chance, len(chance)),
         Estimate(
             "smallest crowd that a text's facts fit",
-            float(least),
+            # A small count is not told; the line stays.
+            None if 0 < least < smallest else float(least),
             None,
             None,
             len(real),

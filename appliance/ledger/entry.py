@@ -76,7 +76,9 @@ def decode(body: bytes) -> tuple[int, Event]:
         raise Malformed("it is not a canonical entry") from None
     if type(index) is not int or not isinstance(event.facts, dict):
         raise Malformed("its fields are not those of an entry")
-    if not all(isinstance(part, str) for part in (event.kind, event.at, event.actor)):
+    if not all(
+        isinstance(part, str) for part in (event.kind, event.at, event.actor, event.policy_digest)
+    ):
         raise Malformed("its fields are not those of an entry")
     return index, event
 

@@ -24,10 +24,10 @@ from appliance.audits.regulations import HIPAA, OTHERS, judge_harbor, judge_line
 from appliance.audits.signing import read_digests, report_signer, statement
 from appliance.audits.standing import Check
 from appliance.errors import BadInput, IntegrityError, LedgerBroken, ManifestMismatch
-from appliance.ledger.checkpoint import signer_of
+from appliance.ledger.checkpoint import open_checkpoint, signer_of
 from appliance.ledger.proofs import prove_entry, read_bodies
 from appliance.ledger.signing import Signer
-from appliance.records.audits import COMPLETED, KEPT, AuditReport, Departure, Standing, Trend
+from appliance.records.audits import COMPLETED, KEPT, AuditReport, Standing, Trend
 from appliance.records.clock import Clock
 from appliance.records.events import Event, Fact
 from appliance.records.progress import Progress, Silent
@@ -37,6 +37,7 @@ from appliance.settings.policies import digest_policies
 from appliance.settings.site import SitePaths, find_site
 from appliance.workflows.audit_attacks import AuditOrder, Subject, look_at_ledger, make_attacks
 from appliance.workflows.audit_evidence import read_events
+from appliance.workflows.audit_traffic import count_denials, count_departures
 from appliance.workflows.doctor import check_up
 from appliance.workflows.report.audit_page import render_audit, to_pdf
 from appliance.workflows.scan import open_site_gate
@@ -217,7 +218,7 @@ def _assemble(
     subject: Subject, results: Sequence[Any], made_at: str, seconds: float
 ) -> AuditReport:
     paths, events = subject.paths, subject.events
-    before = _read_before(paths, events)
+    before, (entries, root) = _read_before(paths, events), _began(subject)
     has_failed = any(result.standing is Standing.FAIL for result in results)
     return AuditReport(
         site=signer_of(FileKeys(paths.keys).key(Purpose.LEDGER)).verifier.name,
@@ -225,12 +226,12 @@ def _assemble(
         made_at=made_at,
         version=__version__,
         policy_digest=digest_policies(paths.policies),
-        entries=len(events),
-        root=_root(subject),
+        entries=entries,
+        root=root,
         verdict=Standing.FAIL if has_failed else Standing.PASS,
         results=tuple(results),
-        departures=_departures(events),
-        denials=_denials(events),
+        departures=count_departures(events),
+        denials=count_denials(events),
         hipaa=judge_lines(HIPAA, results, subject.checks),
         harbor=judge_harbor(results),
         mappings=judge_lines(OTHERS, results, subject.checks),
@@ -247,13 +248,13 @@ def _assemble(
     )
 
 
-def _root(subject: Subject) -> str:
-    """Of the ledger when the audit began, hex; "" where it was broken."""
+def _began(subject: Subject) -> tuple[int, str]:
+    """Entries and root, hex, of the ledger when the audit began; root "" where it was broken."""
     try:
         found = subject.look()
     except LedgerBroken:
-        return ""
-    return found.root if found.is_intact else ""
+        return len(subject.events), ""
+    return found.entries, found.root if found.is_intact else ""
 
 
 def _publish(subject: Subject, report: AuditReport, target: Path) -> Audit:
@@ -283,6 +284,9 @@ def _drop(report: Path, place: Path) -> None:
     with folder_atomically(place, 0o755) as draft:
         for path in sorted(report.iterdir()):
             write_atomically(draft / path.name, path.read_bytes(), 0o644)
+            # Whatever the umask of the service is.
+            (draft / path.name).chmod(0o644)
+        draft.chmod(0o755)
 
 
 def _anchor(
@@ -303,61 +307,11 @@ def _anchor(
         facts["pdf"] = digests[PDF]
     entry = site.ledger.record(COMPLETED, facts)
     signed = site.ledger.signed_head()
-    size = site.ledger.head().size
+    # Others write too: the size is the signed head's, not the one that the next look would find.
+    size = open_checkpoint(signed, site.ledger.verifier).size
     proof = prove_entry(read_bodies(site.paths.ledger, size), entry, signed)
+    proof.check(site.ledger.verifier)
     return entry, {ENTRY: proof.entry + b"\n", PROOF: proof.text().encode()}
-
-
-def _departures(events: Sequence[Event]) -> tuple[Departure, ...]:
-    by_route = Counter(
-        str(event.facts.get("route")) for event in events if event.kind == "prompt.sent"
-    )
-    rows = [
-        Departure(f"prompts to {route}{_PLACES.get(route, '')}", count, "")
-        for route, count in sorted(by_route.items())
-    ]
-    intents = [event.facts for event in events if event.kind == "egress.intended"]
-    answers = [event.facts for event in events if event.kind == "egress.answered"]
-    if intents:
-        octets = sum(int(facts.get("bytes", 0)) for facts in intents)
-        tokens = sum(
-            int(facts.get("prompt_tokens", 0)) + int(facts.get("completion_tokens", 0))
-            for facts in answers
-        )
-        rows.append(
-            Departure(
-                "requests out of the building, to the provider",
-                len(intents),
-                f"{octets} bytes, {tokens} tokens",
-            )
-        )
-    for kind, what in _EXPORTS.items():
-        if count := sum(event.kind == kind for event in events):
-            rows.append(Departure(what, count, ""))
-    return tuple(rows)
-
-
-_PLACES: Final = {
-    "vllm": " (a model on this machine: nothing left the building)",
-    "chatgpt": " (through the gateway, out of the building)",
-}
-_EXPORTS: Final = {
-    "corpus.exported": "corpora written for other tools",
-    "product.released": "corpora and adapters that were released",
-    "ledger.exported": "stretches of the ledger written for an auditor",
-    "findings.extracted": "extractions, kept in the site",
-}
-
-
-def _denials(events: Sequence[Event]) -> dict[str, int]:
-    rooms = {"prompt.denied": "prompt", "text.denied": "scanned text", "egress.denied": "request"}
-    counts = Counter(
-        f"{rooms[event.kind]}: {event.facts.get('rule', 'unknown')}"
-        for event in events
-        if event.kind in rooms
-    )
-    counts += Counter("reply kept back" for event in events if event.kind == "egress.incident")
-    return dict(sorted(counts.items()))
 
 
 def _read_before(paths: SitePaths, events: Sequence[Event]) -> dict[str, Any]:

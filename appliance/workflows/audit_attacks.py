@@ -25,6 +25,7 @@ from appliance.settings.keys import FileKeys, Purpose
 from appliance.settings.site import SitePaths
 from appliance.workflows.audit_evidence import (
     SECRETS,
+    STRETCHES,
     Outputs,
     SiteNotes,
     count_planted,
@@ -32,12 +33,13 @@ from appliance.workflows.audit_evidence import (
     gather_outputs,
     identifiers_of,
     make_needles,
-    make_places,
+    read_events,
     read_public,
     redraw,
 )
 from appliance.workflows.audit_holdout import read_holdout
 from appliance.workflows.audit_members import make_trials
+from appliance.workflows.audit_places import make_places
 from appliance.workflows.scan import open_site_gate
 from appliance.workflows.site import Site
 
@@ -114,6 +116,20 @@ class _Untested:
         return not_tested(self, self._why, is_broken=True)
 
 
+class _Unready:
+    """An attack whose evidence could not be gathered; an `Attack`."""
+
+    def __init__(self, name: str, claim: str, error: Exception) -> None:
+        self.name = name
+        self.claim = claim
+        self._error = error
+
+    def run(self, progress: Progress) -> AttackResult:
+        """Raises what stood in the way."""
+        del progress
+        raise self._error
+
+
 def make_attacks(
     subject: Subject,
     order: AuditOrder,
@@ -125,11 +141,16 @@ def make_attacks(
         subject: What is attacked.
         order: How.
         open_gate: Opens today's gate.
+
+    Raises:
+        BadInput: There is no holdout where the order says.
     """
     paths = subject.paths
-    outputs = gather_outputs(paths)
+    outputs, holdout = gather_outputs(paths), read_holdout(order.holdout)
+    # A live site goes on: what lies there by now is on record by now.
+    events = read_events(paths.ledger)
     evidence = Evidence(
-        subject.events,
+        events,
         outputs.journals,
         open_stamp_key(FileKeys(paths.keys)),
         any(check.check_id == "SITE021" and check.status == "fail" for check in subject.checks),
@@ -140,12 +161,16 @@ def make_attacks(
     standing: list[Attack] = [
         Sound(subject.look, subject.witnesses),
         Safeguards(subject.checks, count_policies(subject.events)),
-        Provenance(outputs.products, subject.events),
+        Provenance(outputs.products, events),
         Replay(evidence),
     ]
     if subject.site is None:
         return [*standing, *map(_silence, _READING)]
-    return [*standing, *_make_reading(subject, subject.site, order, outputs, open_gate)]
+    try:
+        reading = _make_reading(subject, subject.site, order, outputs, holdout, open_gate)
+    except Exception as error:  # noqa: BLE001 - each of them tells it, and the report is made
+        reading = [_fail(one, error) for one in _READING]
+    return [*standing, *reading]
 
 
 def look_at_ledger(paths: SitePaths, kept: Sequence[Checkpoint]) -> Callable[[], Examination]:
@@ -179,25 +204,31 @@ def _make_reading(
     site: Site,
     order: AuditOrder,
     outputs: Outputs,
+    holdout: Sequence[str],
     open_gate: Callable[[Site], Inspector],
 ) -> list[Attack]:
     """Those that read notes, patients or texts."""
     planted = count_planted(subject.events)
     notes, public = SiteNotes(site, planted), read_public(site.paths.labels)
-    patients = draw_patients(notes.patients(), order.patients, order.seed)
+    registered = notes.patients()
+    patients = draw_patients(registered, order.patients, order.seed)
     prompts = redraw(site.paths, subject.events, order.seeds)
     sent = len(
-        {event.facts.get("draft") for event in subject.events if event.kind == "prompt.sent"}
+        {str(event.facts.get("draft")) for event in subject.events if event.kind == "prompt.sent"}
     )
     gate = _open(site, open_gate)
     needles = make_needles(site, notes, patients, public, planted, order.seed)
+    searched = (
+        f"{len(patients)} of {len(registered)} patients were searched for, and {STRETCHES} "
+        "stretches of notes at most, both drawn at random."
+    )
     return [
         Regate(prompts, sent, gate),
         Evasion(identifiers_of(patients), gate, order.payloads, order.seed),
-        Overlap(outputs.outgoing, notes, public, read_holdout(order.holdout), order.seed),
+        Overlap(outputs.outgoing, notes, public, holdout, order.seed),
         Reidentification(outputs.outgoing, notes, subject.smallest, order.seed),
         Membership(make_trials(site), order.seed),
-        AtRest(make_places(site.paths, order.look), needles, SECRETS, outputs.unread),
+        AtRest(make_places(site.paths, order.look), needles, SECRETS, (*outputs.unread, searched)),
     ]
 
 
@@ -206,6 +237,10 @@ _READING: Final[tuple[type, ...]] = (Regate, Evasion, Overlap, Reidentification,
 
 def _silence(attack: type) -> Attack:
     return _Untested(attack.name, attack.claim, _UNHEARD)  # type: ignore[attr-defined]
+
+
+def _fail(attack: type, error: Exception) -> Attack:
+    return _Unready(attack.name, attack.claim, error)  # type: ignore[attr-defined]
 
 
 def _open(site: Site, open_gate: Callable[[Site], Inspector]) -> Inspector | None:

@@ -2,18 +2,15 @@
 
 import base64
 import random
-import stat
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from os import getuid
 from pathlib import Path
 from typing import Final
 
 from appliance.artifacts.manifest import is_finished, read_manifest
-from appliance.audits.atrest import CANARY, NAME, SWAPPED, Hit, Place
+from appliance.audits.atrest import CANARY, NAME, SWAPPED
 from appliance.audits.needles import Needle, Needles
 from appliance.audits.replay import JournalView
 from appliance.audits.standing import Product
@@ -43,7 +40,8 @@ _BATCH: Final = 256
 # Kinds that point at one person on their own.
 _TELLING: Final = frozenset({"name", "mrn", "phone", "ssn", "email", "health-plan", "account"})
 _STRETCH: Final = 60
-_STRETCHES: Final = 400
+STRETCHES: Final = 400
+"""Most stretches of notes that are searched for."""
 _NOTES: Final = 400
 # Drafts that are drawn for each one that was sent, and beside it.
 _DRAWN: Final = 3
@@ -189,7 +187,9 @@ def redraw(paths: SitePaths, events: Sequence[Event], seeds: Sequence[int]) -> d
 
 def count_planted(events: Sequence[Event]) -> int:
     """How many canaries the ledger says are planted."""
-    return sum(int(event.facts["count"]) for event in events if event.kind == "audit.planted")
+    counts = [event.facts.get("count") for event in events if event.kind == "audit.planted"]
+    # A line that was tampered with may hold anything.
+    return sum(count for count in counts if isinstance(count, int) and count > 0)
 
 
 def make_needles(
@@ -209,7 +209,7 @@ def make_needles(
     ]
     needles += [Needle(SWAPPED, name) for name in _swap_names(patients, seed)]
     sample = notes.sample(_NOTES, seed)
-    needles += [Needle("stretch of a note", text) for text in _stretches(sample, public)]
+    needles += [Needle("stretch of a note", text) for text in _stretches(sample, public, seed)]
     key = site.keys.key(Purpose.PSEUDONYM)
     needles += [
         Needle(CANARY, value)
@@ -217,26 +217,6 @@ def make_needles(
         for value in canary.needles()
     ]
     return Needles([*needles, *_secrets(site.paths)])
-
-
-def make_places(paths: SitePaths, look: Sequence[Path]) -> Iterator[Place]:
-    """Every file of the site but its base models, other paths, shared memory, own processes."""
-    naming = (paths.corpora, paths.journal, paths.policies, paths.reports)
-    for path in _regular(paths.root, skip=paths.models):
-        yield Place(
-            path.relative_to(paths.root).as_posix(),
-            partial(_search_file, path),
-            may_name=any(path.is_relative_to(parent) for parent in naming),
-            holds_keys=path.is_relative_to(paths.keys),
-        )
-    for number, root in enumerate(look, 1):
-        # Names of files elsewhere can be patients': they are told by number.
-        found = [root] if root.is_file() else list(_regular(root))
-        for at, path in enumerate(found, 1):
-            yield Place(f"--look {number}, file {at}", partial(_search_file, path), may_name=True)
-    for number, path in enumerate(_left_over(Path("/dev/shm")), 1):  # noqa: S108 - looked at
-        yield Place(f"shared memory {number}", partial(_search_file, path))
-    yield Place("environments and command lines of this user", _search_processes)
 
 
 def read_public(labels: Path) -> list[str]:
@@ -312,8 +292,8 @@ def _swap_names(patients: Sequence[RegisteredPatient], seed: int) -> list[str]:
     return [name for name in swapped if name.lower() not in real]
 
 
-def _stretches(notes: Sequence[Note], public: Sequence[str]) -> list[str]:
-    """Stretches of long lines that stand in one of the notes and in nothing public."""
+def _stretches(notes: Sequence[Note], public: Sequence[str], seed: int) -> list[str]:
+    """Stretches of long lines, drawn from those in one of the notes and in nothing public."""
     found: dict[str, set[str]] = {}
     for note in notes:
         for line in note.text.split("\n"):
@@ -321,11 +301,12 @@ def _stretches(notes: Sequence[Note], public: Sequence[str]) -> list[str]:
                 first = (len(line) - _STRETCH) // 2
                 owner = note.patient_id or note.note_id
                 found.setdefault(line[first : first + _STRETCH], set()).add(owner)
-    return [
+    own = [
         text
         for text, owners in found.items()
         if len(owners) == 1 and not any(text in one for one in public)
-    ][:_STRETCHES]
+    ]
+    return random.Random(seed).sample(own, min(STRETCHES, len(own)))
 
 
 def _secrets(paths: SitePaths) -> Iterator[Needle]:
@@ -337,41 +318,3 @@ def _secrets(paths: SitePaths) -> Iterator[Needle]:
     for path in (paths.keys / PROVIDER_KEY, *sorted((paths.keys / "callers").glob("*"))):
         if path.is_file():
             yield Needle("provider key", path.read_text(encoding="ascii", errors="replace").strip())
-
-
-def _regular(root: Path, skip: Path | None = None) -> Iterator[Path]:
-    for path in sorted(root.rglob("*")):
-        if skip is not None and path.is_relative_to(skip):
-            continue
-        if stat.S_ISREG(path.lstat().st_mode):
-            yield path
-
-
-def _left_over(shared: Path) -> list[Path]:
-    """Memory of ended engines of this user: what nobody maps any more is data at rest."""
-    own = [path for path in shared.glob("psm_*") if path.lstat().st_uid == getuid()]
-    mapped = b"".join(_maps()) if own else b""
-    return sorted(path for path in own if path.name.encode() not in mapped)
-
-
-def _maps() -> Iterator[bytes]:
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            yield (process / "maps").read_bytes()
-
-
-def _search_file(path: Path, needles: Needles) -> set[Hit]:
-    return needles.find_in(path)
-
-
-def _search_processes(needles: Needles) -> set[Hit]:
-    """Environment and command line of each process of this user; proc(5)."""
-    found: set[Hit] = set()
-    for process in Path("/proc").glob("[0-9]*"):
-        for name in ("environ", "cmdline"):
-            try:
-                found |= needles.find((process / name).read_bytes())
-            except OSError:
-                # Another user's, or it has ended.
-                break
-    return found

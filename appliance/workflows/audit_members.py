@@ -37,7 +37,7 @@ def make_trials(site: Site) -> list[Trial]:
         score = partial(
             _score_notes if "own_notes" in card.switches else _score_texts, site, directory, card
         )
-        trials.append(Trial(card.name, card.site_only, score))
+        trials.append(Trial(card.name, card.site_only, score, card.epsilon))
     return trials
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from appliance.artifacts.manifest import read_manifest
+from appliance.artifacts.manifest import MANIFEST, Manifest, read_manifest
 from appliance.artifacts.writing import (
     check_absent,
     check_writable,
@@ -19,7 +19,7 @@ from appliance.artifacts.writing import (
     folder_atomically,
     write_atomically,
 )
-from appliance.errors import BadInput, Denied, KeyMismatch, LedgerBroken
+from appliance.errors import BadInput, Denied, KeyMismatch, LedgerBroken, ManifestMismatch
 from appliance.learning.adapters import read_adapter, refuse_site_only
 from appliance.ledger.entry import decode
 from appliance.ledger.proofs import read_bodies
@@ -156,12 +156,8 @@ def release(
     if dry_run:
         return Release(statement, approvers, None)
     record(site, statement, approvers, "released")
-    source = _directory(site, kind, name)
     with folder_atomically(out, 0o700) as draft, disk_errors(out):
-        for path in (path for path in sorted(source.rglob("*")) if path.is_file()):
-            target = draft / path.relative_to(source)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, target)
+        _copy(_directory(site, kind, name), draft, statement)
         for number, approval in enumerate(approvals, 1):
             shutil.copyfile(approval, draft / f"approval-{number}.txt")
     return Release(statement, approvers, out)
@@ -225,12 +221,33 @@ def record(site: Site, statement: Statement, approvers: Sequence[str], how: str)
     )
 
 
+def _copy(source: Path, draft: Path, statement: Statement) -> None:
+    """What the manifest names is in `draft`, and nothing else that lies in `source`."""
+    manifest = read_manifest(source, statement.kind, check=False)
+    _check_signed(manifest, statement)
+    for name in (*manifest.files, MANIFEST):
+        target = draft / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source / name, target, follow_symlinks=False)
+        if target.is_symlink():
+            raise ManifestMismatch(f"{source.name}: {name} is a link.", "Make it again.")
+    # The copy is what leaves: what took a file's place after the check of the source does not.
+    _check_signed(read_manifest(draft, statement.kind), statement)
+
+
+def _check_signed(manifest: Manifest, statement: Statement) -> None:
+    if manifest.digest != statement.digest:
+        raise ManifestMismatch(
+            f"{statement.name} is not what was signed.", "Find out who changed it; ask again."
+        )
+
+
 def _state(site: Site, policy: ReleasePolicy, kind: str, name: str) -> Statement:
     digest = _check_product(site, kind, name)
     bodies = read_bodies(site.paths.ledger, site.ledger.head().size)
     events = [decode(body)[1] for body in bodies]
-    audit = _find_audit(site, policy, events, digest)
-    _check_tested(site, kind, str(audit.facts["json"]))
+    audit, made = _find_audit(site, policy, events, digest)
+    _check_tested(site, kind, str(audit.facts["json"]), made)
     lines = (
         HEADER,
         f"site {site.ledger.verifier.name}",
@@ -252,8 +269,10 @@ def _check_product(site: Site, kind: str, name: str) -> str:
     return read_manifest(directory, "corpus").digest
 
 
-def _find_audit(site: Site, policy: ReleasePolicy, events: Sequence[Event], digest: str) -> Event:
-    """The newest audit; it passed, is young enough, and was made since the product was."""
+def _find_audit(
+    site: Site, policy: ReleasePolicy, events: Sequence[Event], digest: str
+) -> tuple[Event, int]:
+    """The newest audit, which passed and is young enough; the entry that made the product."""
     made = [
         at
         for at, event in enumerate(events)
@@ -272,20 +291,24 @@ def _find_audit(site: Site, policy: ReleasePolicy, events: Sequence[Event], dige
         raise Denied(f"The newest audit is {age.days} days old.", _AUDIT_AGAIN)
     if audit.policy_digest != site.policy_digest:
         raise Denied("Policies were changed since the newest audit.", _AUDIT_AGAIN)
-    return audit
+    return audit, made[0]
 
 
-def _check_tested(site: Site, kind: str, digest: str) -> None:
+def _check_tested(site: Site, kind: str, digest: str, made: int) -> None:
     """Every attack that speaks for such a product was carried out: not tested is no pass."""
     path = site.paths.reports / KEPT / f"{digest}.json"
     try:
         content = path.read_bytes()
-        results = json.loads(content)["results"]
+        document = json.loads(content)
+        results, entries = document["results"], int(document["entries"])
         passed = {one["attack"] for one in results if one["standing"] == Standing.PASS.value}
     except (OSError, ValueError, KeyError, TypeError):
         raise Denied("The newest audit's JSON is gone from SITE/reports.", _AUDIT_AGAIN) from None
     if hashlib.sha256(content).hexdigest() != digest:
         raise Denied("The newest audit's JSON in SITE/reports was altered.", _AUDIT_AGAIN)
+    # It is on record where it ended: what was made meanwhile it may not have looked at.
+    if entries <= made:
+        raise Denied("The newest audit began before it was made.", _AUDIT_AGAIN)
     missing = [attack for attack in _NEEDED[kind] if attack not in passed]
     if missing:
         raise Denied(

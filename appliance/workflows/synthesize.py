@@ -15,6 +15,8 @@ from appliance.errors import BackendUnavailable
 from appliance.gate.opening import open_checker
 from appliance.gate.spending import SpentFile
 from appliance.learning.basemodels.store import ModelStore
+from appliance.ledger.entry import decode
+from appliance.ledger.proofs import read_bodies
 from appliance.records.cards import CorpusCard
 from appliance.records.events import Fact
 from appliance.records.examples import Example, Origin
@@ -154,7 +156,30 @@ def _find_finished(site: Site, order: Order, prepared: Prepared) -> Synthesis | 
     if card is None:
         return None
     directory = site.paths.corpora / order.out
-    return Synthesis(directory, read_manifest(directory, KIND).digest, card, card.completions)
+    digest = read_manifest(directory, KIND).digest
+    # A kill after the corpus's last byte may have left it off the record.
+    if not _is_recorded(site, digest):
+        _record(site, card, digest)
+    return Synthesis(directory, digest, card, card.completions)
+
+
+def _is_recorded(site: Site, digest: Digest) -> bool:
+    bodies = read_bodies(site.paths.ledger, site.ledger.head().size)
+    events = [decode(body)[1] for body in bodies if digest.encode() in body]
+    kinds = {"corpus.written", "corpus.revised"}
+    return any(event.kind in kinds and event.facts.get("digest") == digest for event in events)
+
+
+def _record(site: Site, card: CorpusCard, digest: Digest) -> None:
+    facts: dict[str, Fact] = {
+        "corpus": card.name,
+        "digest": digest,
+        "task": card.task,
+        "accepted": card.accepted,
+        "varied": card.varied,
+        "composed": card.composed,
+    }
+    site.ledger.record("corpus.written", facts)
 
 
 def _run(generation: Generation, traffic: Traffic, progress: Progress) -> None:
@@ -191,15 +216,7 @@ def _finish(
     examples = [*tally.examples, *enrich(prepared, order.seed, tally.examples, curator)]
     card = _make_card(site, order, prepared, tally, curator, examples)
     digest = write_corpus(directory, card, examples)
-    facts: dict[str, Fact] = {
-        "corpus": order.out,
-        "digest": digest,
-        "task": order.task,
-        "accepted": card.accepted,
-        "varied": card.varied,
-        "composed": card.composed,
-    }
-    site.ledger.record("corpus.written", facts)
+    _record(site, card, digest)
     return Synthesis(directory, digest, card, tally.from_journal)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import random
 import shutil
 import sqlite3
 from contextlib import closing
@@ -12,6 +13,7 @@ import pytest
 from appliance.artifacts.manifest import digest_file
 from appliance.audits.attack import carry_out
 from appliance.audits.membership import Membership, Trial
+from appliance.errors import ApplianceError
 from appliance.ledger import files as ledger_files
 from appliance.records.audits import Standing
 from appliance.records.examples import Example, Split
@@ -318,8 +320,6 @@ def test_a_key_in_the_environment_of_a_service_is_found(site):
 @pytest.mark.parametrize(("shift", "standing"), [(0.0, Standing.PASS), (4.0, Standing.FAIL)])
 def test_an_adapter_that_remembers_is_found(shift, standing):
     """Members' scores as others' give nothing away; far above them they do."""
-    import random
-
     rng = random.Random(5)
     groups = [[[rng.gauss(up, 1) for _ in range(4)] for _ in range(60)] for up in (shift, 0.0)]
     trial = Trial("reader", is_site_only=True, score=lambda: (groups[0], groups[1]), epsilon=1.0)
@@ -329,6 +329,50 @@ def test_an_adapter_that_remembers_is_found(shift, standing):
     assert result.standing is standing
     rules_found = {problem.rule for problem in result.problems}
     assert rules_found == ({"membership.memorised", "membership.epsilon"} if shift else set())
+
+
+@pytest.mark.parametrize("hindrance", ["few", "gone"])
+def test_an_adapter_that_can_not_be_attacked_hides_no_other(hindrance):
+    rng = random.Random(5)
+    groups = [[[rng.gauss(up, 1)] for _ in range(60)] for up in (4.0, 0.0)]
+
+    def score():
+        if hindrance == "gone":
+            raise ApplianceError("The vault has changed.")
+        return groups[0][:3], groups[1]
+
+    worst = Trial("worst", is_site_only=True, score=lambda: (groups[0], groups[1]))
+    hindered = Trial("hindered", is_site_only=True, score=score)
+
+    [both] = carry_out([Membership([worst, hindered])], Silent())
+    [alone] = carry_out([Membership([hindered])], Silent())
+
+    assert both.standing is Standing.FAIL
+    assert any("hindered" in spot for spot in both.blind_spots)
+    assert alone.standing is Standing.NOT_TESTED
+
+
+def test_names_where_an_order_said_to_look_are_found(site, tmp_path):
+    """A few are enough: nobody invents people there."""
+    names = [one.value for one in hospital_of().patients[0].identifiers if one.kind == "name"]
+    (tmp_path / "export.txt").write_text(f"seen: {names[0]}\n")
+
+    results, _ = attack(site, look=(tmp_path / "export.txt",))
+    lost, _ = attack(site, look=(tmp_path / "nothing",))
+
+    assert {one.where for one in results["clear-text-at-rest"].problems} == {"--look 1, file 1"}
+    assert lost["clear-text-at-rest"].standing is Standing.NOT_TESTED
+
+
+def test_what_can_not_be_gathered_ends_no_audit(site):
+    """A sheet that is no file: those who read it say so, the others are carried out."""
+    (site.paths.labels / "broken.tsv").mkdir()
+
+    results, done = attack(site)
+
+    assert results["replay"].standing is Standing.PASS
+    assert results["overlap"].is_broken
+    assert done.exit_code != 0
 
 
 def test_the_audit_writes_nothing_of_a_patient_into_log_or_ledger(site, caplog):

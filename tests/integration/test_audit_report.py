@@ -1,6 +1,7 @@
 """The report of an audit: what it holds, what signs it, and how a browser shows it."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -196,7 +197,12 @@ def test_the_command_tells_monitoring_by_its_exit_code(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out) == {"count": 2, "total": 2}
 
     drop = ["--drop", str(tmp_path / "drop")]
-    assert run([*words, "--out", str(tmp_path / "one"), *drop, "--json"]) == 0
+    # As under the service's UMask=.
+    umask = os.umask(0o077)
+    try:
+        assert run([*words, "--out", str(tmp_path / "one"), *drop, "--json"]) == 0
+    finally:
+        os.umask(umask)
     told = json.loads(capsys.readouterr().out)
     assert told["report"]["verdict"] == "pass"
     harbor = {row["letter"]: row["stopped"] for row in told["report"]["harbor"]}
@@ -204,6 +210,8 @@ def test_the_command_tells_monitoring_by_its_exit_code(tmp_path, capsys):
     assert all(row["value"] == 1.0 for row in harbor.values())
     [dropped] = (tmp_path / "drop").iterdir()
     assert dropped.name.endswith("-pass")
+    assert dropped.stat().st_mode & 0o777 == 0o755
+    assert all(path.stat().st_mode & 0o777 == 0o644 for path in dropped.iterdir())
     for place in (tmp_path / "one", dropped):
         assert run(["audit", "verify", str(place), "--site", str(site.paths.root)]) == 0
     assert run([*words, "--out", str(tmp_path / "one")]) == 2

@@ -24,12 +24,13 @@ from tests.lib.tiny_corpora import make_card, make_examples
 ATTACKS = ("ledger", "safeguards", "provenance", "replay", "clear-text-at-rest", "overlap")
 
 
-def let_pass(site, verdict="pass", untested=(), mark=""):
+def let_pass(site, verdict="pass", untested=(), mark="", began=None):
     """The site was audited, as far as a release can tell; `mark` makes another report of it."""
     results = [
         {"attack": one, "standing": "not tested" if one in untested else "pass"} for one in ATTACKS
     ]
-    content = json.dumps({"results": results, "mark": mark}).encode()
+    entries = site.ledger.head().size if began is None else began
+    content = json.dumps({"results": results, "mark": mark, "entries": entries}).encode()
     digest = hashlib.sha256(content).hexdigest()
     (site.paths.reports / KEPT).mkdir(exist_ok=True)
     (site.paths.reports / KEPT / f"{digest}.json").write_bytes(content)
@@ -176,6 +177,31 @@ def test_an_audit_before_the_product_does_not_count(site):
         ask(site.paths.root, "corpus", "second")
 
 
+def test_an_audit_that_began_before_the_product_does_not_count(site):
+    began = site.ledger.head().size
+    examples = make_examples()[:-1]
+    directory = site.paths.corpora / "second"
+    digest = write_corpus(directory, make_card("second", "disease", examples), examples)
+    site.ledger.record("corpus.written", {"corpus": "second", "digest": digest})
+    let_pass(site, began=began)
+
+    with pytest.raises(Denied, match="began before"):
+        ask(site.paths.root, "corpus", "second")
+
+
+def test_only_what_was_signed_leaves(site, approved, tmp_path):
+    """Neither what lies beside it nor what links lead to."""
+    source = site.paths.corpora / "first"
+    (source / "extra.txt").write_text("not signed")
+    (source / ".hidden").write_text("not signed")
+    (source / "link").symlink_to(site.paths.policies / POLICY)
+    files = {*read_manifest(source, "corpus").files, "manifest.json", "approval-1.txt"}
+
+    _let(site, [approved], tmp_path / "out")
+
+    assert {path.name for path in (tmp_path / "out").iterdir()} == files
+
+
 def test_an_old_audit_and_one_under_other_policies_do_not_count(tmp_path, site, approved):
     path = site.paths.policies / "retention.toml"
     path.write_text(path.read_text().replace("journal = 365", "journal = 30"))
@@ -263,6 +289,10 @@ def test_two_names_with_one_key_are_one_person(tmp_path):
     path.write_text(path.read_text() + f'ada = "{key}"\nben = "{key}"\n')
 
     with pytest.raises(BadInput, match="another name"):
+        load_release_policy(path)
+    false = path.read_text()
+    path.write_text(false.replace(f'ben = "{key}"', f'ben = "ben{key.removeprefix("ada")}"'))
+    with pytest.raises(BadInput, match="one key"):
         load_release_policy(path)
 
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from appliance.audits.atrest import AtRest, Place
 from appliance.audits.attack import carry_out
 from appliance.audits.evasion import AS_WRITTEN, DISGUISES, Evasion
 from appliance.audits.needles import Needle, Needles
@@ -114,6 +115,17 @@ def test_a_corpus_of_other_words_passes_and_one_with_a_copy_fails():
     assert copy not in str(failed)
 
 
+def test_an_answer_in_journal_and_corpus_is_one_text():
+    """Counted twice, chance would look like more than chance."""
+    rng = random.Random(4)
+    texts = [Outgoing("corpus a", f"x-{at}", _babble(rng, 20)) for at in range(30)]
+    again = [Outgoing("journal a", f"answer {at}", one.text) for at, one in enumerate(texts)]
+
+    result = _attack(Overlap([*texts, *again], FewNotes(_hospital())))
+
+    assert result.summary.startswith("30 texts")
+
+
 def test_without_notes_or_texts_nothing_is_tested():
     texts = [Outgoing("corpus a", "x", "one two three four five six seven")]
 
@@ -148,6 +160,10 @@ def test_facts_of_real_patients_are_told_from_facts_at_random():
     assert [one.rule for one in _attack(Reidentification(real, notes, 11)).problems] == [
         "re-identification.singled-out"
     ]
+    # The smallest crowd is a count of patients: a small one is told nowhere, a large one is.
+    least = [_attack(Reidentification(real, notes, most)).estimates[-1].value for most in (11, 1)]
+    assert least[0] is None
+    assert 0 < least[1] < 11
 
 
 class PlainGate:
@@ -181,6 +197,17 @@ def test_a_gate_that_knows_values_as_written_only_fails():
     assert _attack(Evasion(known, PlainGate([""]), 400)).standing is Standing.PASS
     assert _attack(Evasion(known, None, 400)).standing is Standing.NOT_TESTED
     assert _attack(Evasion([], PlainGate([]), 400)).standing is Standing.NOT_TESTED
+
+
+def test_every_disguise_is_tried_on_every_kind_and_half_as_written():
+    known = [PatientIdentifier(f"kind {at}", f"value {at}00") for at in range(22)]
+    gate = PlainGate([""])
+    attack = Evasion(known, gate, 2 * 22 * (len(DISGUISES) - 1))
+
+    made = [(kind, way) for way, kind, _ in attack._make()]
+
+    assert {*made} == {(one.kind, way) for one in known for way in DISGUISES}
+    assert sum(way == AS_WRITTEN for _, way in made) == len(made) // 2
 
 
 def test_no_disguise_is_the_identity():
@@ -218,13 +245,46 @@ def test_a_needle_is_found_in_what_is_packed(tmp_path):
     with zipfile.ZipFile(tmp_path / "b.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("note", text)
     pq.write_table(pa.table({"text": [text], "n": [1]}), tmp_path / "c.parquet")
-    (tmp_path / "d.gz").write_bytes(b"\x1f\x8bbroken")
     needles = Needles([Needle("name", "Zoe Quillfeather"), Needle("short", "Zoe")])
 
     found = [bool(needles.find_in(path)) for path in sorted(tmp_path.iterdir())]
 
-    assert found == [True, True, True, False]
+    assert found == [True, True, True]
     assert needles.kinds == {"name": 1}
+
+
+def _spoil(path):
+    """Two members that are stored, the first with a wrong checksum."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a", "x" * 500)
+        archive.writestr("b", "Zoe Quillfeather", zipfile.ZIP_DEFLATED)
+    path.write_bytes(path.read_bytes().replace(b"x" * 500, b"y" * 500))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.write_bytes(b"\x1f\x8bbroken"),
+        lambda path: path.write_bytes(b"PK\x03\x04broken"),
+        lambda path: path.write_bytes(b"PAR1broken"),
+        lambda path: path.mkdir(),
+        _spoil,
+    ],
+)
+def test_what_can_not_be_read_to_its_end_is_no_pass(tmp_path, damage):
+    """What was found all the same fails; what is gone meanwhile is no matter."""
+    path = tmp_path / "place"
+    damage(path)
+    needles = Needles([Needle("name", "Zoe Quillfeather")])
+    place = Place("place", lambda needles: needles.find_in(path))
+    gone = Place("gone", lambda needles: needles.find_in(tmp_path / "gone"))
+
+    result = _attack(AtRest([place, gone], needles, frozenset()))
+
+    has_name = damage is _spoil
+    assert result.standing is (Standing.FAIL if has_name else Standing.NOT_TESTED)
+    assert "1 of 2 places" in str(result)
+    assert _attack(AtRest([gone], needles, frozenset())).standing is Standing.PASS
 
 
 class Breaks:

@@ -1,6 +1,7 @@
 """The page of an evaluation is numbers, and few ones are not on it."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -62,6 +63,19 @@ def test_few_mistakes_are_hidden_and_many_are_shown():
     assert cells(few)["missed"] == "–"
     assert cells(many)["missed"] == "15"
     assert cells(many)["spurious"] == "0"
+
+
+def test_a_small_count_can_not_be_worked_out_from_a_total():
+    """Of two labels that add up to a row above, either both are told or none."""
+    card = make_card(40, 0)
+    few, many = (replace(card.overall, gold=gold) for gold in (3, 77))
+    page = render_evaluation(
+        replace(card, per_label={"Rare": few, "Common": many}), made_at="2026-11-27", smallest=11
+    )
+
+    assert ">80<" in page
+    assert ">77<" not in page
+    assert ">3<" not in page
 
 
 def test_of_a_handful_of_entities_no_rate_is_shown():

@@ -27,6 +27,7 @@ def test_an_entry_comes_back_as_it_was_written():
         (b'"index":7,', b""),
         (b'{"n":1}', b"[]"),
         (b'"tester"', b"1"),
+        (b'"' + b"0" * 64 + b'"', b"1"),
         (b"thing", b"\xff"),
     ],
 )

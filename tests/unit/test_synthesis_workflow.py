@@ -1,5 +1,6 @@
 """The accept-loop: exactly as many examples as asked for, once, in order, whatever breaks."""
 
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -147,6 +148,19 @@ def test_a_finished_corpus_is_not_made_again(site, gate):
     second = workflow.synthesize_in(site, gate, order, Silent())
 
     assert second.digest == first.digest
+    assert ledger_text(site).count('"corpus.written"') == 1
+
+
+def test_a_corpus_that_a_kill_left_off_the_record_is_recorded(site, gate, tmp_path):
+    """Between its last byte and the ledger's entry nothing may come that nobody mends."""
+    first = run(site, gate, Supply(gate), count=5)
+    other = init(tmp_path / "other", "air-gapped", FrozenClock())
+    shutil.copytree(first.directory, other.paths.corpora / "first")
+    assert first.digest not in ledger_text(other)
+
+    workflow.synthesize_in(other, gate, workflow.Order("disease", 5, "first"), Silent())
+
+    assert first.digest in ledger_text(other)
 
 
 def test_a_corpus_of_another_size_is_not_overwritten(site, gate):

@@ -81,6 +81,26 @@ def test_the_whole_ledger_is_good_and_agrees_with_what_was_kept(site, call, tmp_
     assert f"15 entries under 3 heads, root {workflow.verify(site.paths.root).root}" in out
 
 
+def test_what_no_head_covers_is_told_apart(site, call):
+    """Lines after the newest head bear no signature."""
+    before = (site.paths.ledger / "head").read_bytes()
+    root = workflow.verify(site.paths.root).root
+    site.ledger.record_many([("thing.done", {}), ("thing.done", {})])
+    (site.paths.ledger / "head").write_bytes(before)
+
+    code, out = call("entries", site.paths.ledger)
+
+    assert code == 0
+    assert f"13 entries under 2 heads, root {root}; 2 after them unsigned" in out
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["entries"], ["proof", "a"], ["growth", "a", "b"], ["note", "a", "b"], ["other"]]
+)
+def test_a_wrong_call_is_not_a_bad_ledger(call, words):
+    assert call(*words)[0] == 2
+
+
 def _flip(whole):
     return [*whole[:4], whole[4].replace(b'"number":3', b'"number":9'), *whole[5:]]
 

@@ -37,7 +37,7 @@ def render_audit(report: AuditReport) -> str:
 
 
 def to_pdf(page: str) -> bytes | None:
-    """The page as PDF; None where the system's Pango is missing.
+    """The page as PDF; None where the system's Pango is missing, or it can't be set.
 
     Nothing is fetched: there is no address in the page, and one would be refused.
     """
@@ -47,7 +47,10 @@ def to_pdf(page: str) -> bytes | None:
     except (ImportError, OSError):
         return None
     fetcher = URLFetcher(allowed_protocols=frozenset({"data"}), allow_redirects=False)
-    content: bytes = HTML(string=page, url_fetcher=fetcher).write_pdf(pdf_tags=True)
+    try:
+        content: bytes = HTML(string=page, url_fetcher=fetcher).write_pdf(pdf_tags=True)
+    except Exception:  # noqa: BLE001 - the report stands without it
+        return None
     return content
 
 

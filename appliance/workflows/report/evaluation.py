@@ -63,11 +63,26 @@ def _rows(card: ScoreCard, smallest: int) -> Sequence[Row]:
     named += list(card.baselines.items())
     if card.comparison is not None:
         named += [(f"{card.comparison.against}, strict", card.comparison.other)]
-    return [_row(name, score, smallest) for name, score in named]
+    golds = _golds(card, smallest)
+    return [_row(name, score, smallest, golds.get(id(score))) for name, score in named]
 
 
-def _row(name: str, score: Score, smallest: int) -> Row:
-    gold = HIDDEN if 0 < score.gold < smallest else str(score.gold)
+def _golds(card: ScoreCard, smallest: int) -> dict[int, str]:
+    """By the score's id: what those add up to stands in another row."""
+    assert card.breakdown is not None
+    groups = [list(card.per_label.values())]
+    if card.breakdown.seen is not None and card.breakdown.unseen is not None:
+        groups.append([card.breakdown.seen, card.breakdown.unseen])
+    found: dict[int, str] = {}
+    for group in groups:
+        shown = hide_small([score.gold for score in group], smallest)
+        found |= {id(score): gold for score, gold in zip(group, shown, strict=True)}
+    return found
+
+
+def _row(name: str, score: Score, smallest: int, gold: str | None) -> Row:
+    if gold is None:
+        gold = HIDDEN if 0 < score.gold < smallest else str(score.gold)
     if not is_shown([score.true_positives, score.predicted, score.gold], smallest):
         return Row(name, HIDDEN, HIDDEN, HIDDEN, HIDDEN, gold)
     return Row(

@@ -1,0 +1,69 @@
+"""What left and what was kept back, counted from the ledger for the report of an audit."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from appliance.records.audits import Departure
+from appliance.records.events import Event
+
+_PLACES: Final = {
+    "vllm": " (a model on this machine: nothing left the building)",
+    "chatgpt": " (through the gateway, out of the building)",
+}
+_EXPORTS: Final = {
+    "corpus.exported": "corpora written for other tools",
+    "product.released": "corpora and adapters that were released",
+    "ledger.exported": "stretches of the ledger written for an auditor",
+    "findings.exported": "findings written for other tools",
+    "findings.extracted": "extractions, kept in the site",
+}
+
+
+def count_departures(events: Sequence[Event]) -> tuple[Departure, ...]:
+    """By what went where: prompts, requests to a provider, exports, releases."""
+    by_route = Counter(
+        str(event.facts.get("route")) for event in events if event.kind == "prompt.sent"
+    )
+    rows = [
+        Departure(f"prompts to {route}{_PLACES.get(route, '')}", count, "")
+        for route, count in sorted(by_route.items())
+    ]
+    intents = [event.facts for event in events if event.kind == "egress.intended"]
+    answers = [event.facts for event in events if event.kind == "egress.answered"]
+    if intents:
+        octets = _sum(intents, "bytes")
+        tokens = _sum(answers, "prompt_tokens") + _sum(answers, "completion_tokens")
+        rows.append(
+            Departure(
+                "requests out of the building, to the provider",
+                len(intents),
+                f"{octets} bytes, {tokens} tokens",
+            )
+        )
+    for kind, what in _EXPORTS.items():
+        # An export that needed a release is counted as what it is.
+        count = sum(
+            event.kind == kind and event.facts.get("how", "released") == "released"
+            for event in events
+        )
+        if count:
+            rows.append(Departure(what, count, ""))
+    return tuple(rows)
+
+
+def count_denials(events: Sequence[Event]) -> dict[str, int]:
+    """By what was kept back, and the rule that did."""
+    rooms = {"prompt.denied": "prompt", "text.denied": "scanned text", "egress.denied": "request"}
+    counts = Counter(
+        f"{rooms[event.kind]}: {event.facts.get('rule', 'unknown')}"
+        for event in events
+        if event.kind in rooms
+    )
+    counts += Counter("reply kept back" for event in events if event.kind == "egress.incident")
+    return dict(sorted(counts.items()))
+
+
+def _sum(facts: Sequence[Mapping[str, Any]], name: str) -> int:
+    """Of what are whole numbers: a line that was tampered with may hold anything."""
+    return sum(value for one in facts if isinstance(value := one.get(name), int))
