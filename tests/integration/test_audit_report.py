@@ -191,7 +191,7 @@ return least;
 def test_the_command_tells_monitoring_by_its_exit_code(tmp_path, capsys):
     """The whole gate, at the command line: a clean site, then one with a weakened policy."""
     site = make_audited_site(tmp_path / "site", notes=24, examples=6)
-    words = ["audit", "run", "--site", str(site.paths.root), "--payloads", "300"]
+    words = ["audit", "run", "--site", str(site.paths.root), "--payloads", "1000"]
     (tmp_path / "drop").mkdir()
     assert run(["audit", "plant", "--count", "2", "--site", str(site.paths.root), "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"count": 2, "total": 2}
