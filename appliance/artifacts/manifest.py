@@ -96,6 +96,11 @@ def is_finished(directory: Path) -> bool:
     return (directory / MANIFEST).is_file()
 
 
+def list_finished(parent: Path) -> list[Path]:
+    """The finished directories in `parent`, by name; none where that is not there."""
+    return sorted(path for path in parent.glob("[!.]*") if is_finished(path))
+
+
 def _load(directory: Path, kind: str) -> Manifest:
     try:
         raw = json.loads((directory / MANIFEST).read_bytes())

@@ -13,7 +13,7 @@ from typing import Final
 
 from appliance.audits.attack import conclude, not_tested
 from appliance.audits.runs import WIDTH, Personal, Runs
-from appliance.audits.statistics import fisher_greater, share
+from appliance.audits.statistics import fisher_greater, share, shares_by_edge
 from appliance.audits.texts import Notes, Outgoing, owner_of, sentences_of, words_of
 from appliance.records.audits import AttackResult, Chart, Estimate, Problem, Series
 from appliance.records.notes import Note
@@ -209,10 +209,9 @@ def _told(notes: Notes, progress: Progress) -> Iterable[Note]:
 
 def _histogram(found: Sequence[Personal], control: Sequence[Personal]) -> Chart:
     def bars(group: Sequence[Personal]) -> tuple[float, ...]:
-        counts = Counter(max(edge for edge in _EDGES if edge <= one.longest) for one in group)
-        return tuple(counts[edge] / max(1, len(group)) for edge in _EDGES)
+        return shares_by_edge([one.longest for one in group], _EDGES)
 
-    names = [f"{low}" if high - low == 1 else f"{low}-{high - 1}" for low, high in _pairs(_EDGES)]
+    names = [f"{low}" if high - low == 1 else f"{low}-{high - 1}" for low, high in pairwise(_EDGES)]
     places = tuple(float(at) for at in range(len(_EDGES)))
     return Chart(
         "histogram",
@@ -223,7 +222,3 @@ def _histogram(found: Sequence[Personal], control: Sequence[Personal]) -> Chart:
          Series("control: strangers", places, bars(control))),
         ("none", *names[1:], f"{_EDGES[-1]}+"),
     )  # fmt: skip
-
-
-def _pairs(edges: Sequence[int]) -> Iterable[tuple[int, int]]:
-    return pairwise(edges)

@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import Final
 
 from appliance.audits.attack import conclude, not_tested
-from appliance.audits.statistics import fisher_greater, share
+from appliance.audits.statistics import fisher_greater, share, shares_by_edge
 from appliance.audits.texts import Notes, Outgoing, owner_of
 from appliance.gate.normalisation import normalise
 from appliance.records.audits import AttackResult, Chart, Estimate, Problem, Series
@@ -182,10 +182,6 @@ def _estimates(
 def _chart(real: Sequence[int], chance: Sequence[int], smallest: int) -> Chart:
     edges = sorted({0, 1, 2, 5, smallest, 10 * smallest})
 
-    def bars(group: Sequence[int]) -> tuple[float, ...]:
-        found = [max(edge for edge in edges if edge <= crowd) for crowd in group]
-        return tuple(found.count(edge) / max(1, len(group)) for edge in edges)
-
     names = [
         "nobody",
         *(f"{low} to {high - 1}" for low, high in pairwise(edges[1:])),
@@ -197,7 +193,7 @@ def _chart(real: Sequence[int], chance: Sequence[int], smallest: int) -> Chart:
         "How many patients the facts of a text fit, and with ages and days dealt anew.",
         "patients",
         "share of texts",
-        (Series("texts that could leave", places, bars(real)),
-         Series("ages and days dealt anew", places, bars(chance))),
+        (Series("texts that could leave", places, shares_by_edge(real, edges)),
+         Series("ages and days dealt anew", places, shares_by_edge(chance, edges))),
         (*names, f"{edges[-1]}+"),
     )  # fmt: skip

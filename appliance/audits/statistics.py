@@ -3,6 +3,7 @@
 import math
 import random
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -114,6 +115,17 @@ def bootstrap(
         for _ in range(rounds)
     )
     return drawn[int(0.025 * rounds)], drawn[min(rounds - 1, int(0.975 * rounds))]
+
+
+def shares_by_edge(values: Sequence[int], edges: Sequence[int]) -> tuple[float, ...]:
+    """The share of the values from each edge up to the next; the last takes all above it.
+
+    Args:
+        values: None below the first edge.
+        edges: Ascending.
+    """
+    found = Counter(max(edge for edge in edges if edge <= value) for value in values)
+    return tuple(found[edge] / max(1, len(values)) for edge in edges)
 
 
 def _largest(holds: Callable[[float], bool]) -> float:

@@ -1,12 +1,10 @@
 """`policies/assertion.toml`: the phrases and headings that say how a finding is meant."""
 
-import hashlib
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from appliance.errors import BadInput
 from appliance.records.assertions import (
@@ -16,7 +14,7 @@ from appliance.records.assertions import (
     Role,
     SectionRule,
 )
-from appliance.settings.validation import explain
+from appliance.settings.validation import read_digested
 
 FILE: Final = "assertion.toml"
 _HELP: Final = "Mend it, or copy the one that ships with the product."
@@ -60,15 +58,7 @@ def load_assertion(policies: Path) -> AssertionRules:
         BadInput: The file is missing or broken; the first faults are named by key.
     """
     path = policies / FILE
-    try:
-        content = path.read_bytes()
-        parsed = _File.model_validate(tomllib.loads(content.decode()))
-    except OSError as error:
-        raise BadInput(f"{path} can't be read: {error.strerror}.", _HELP) from None
-    except ValidationError as error:
-        raise BadInput(f"{path}: {explain(error)}.", _HELP) from None
-    except ValueError:
-        raise BadInput(f"{path} is no TOML.", _HELP) from None
+    parsed, digest = read_digested(path, _File, _HELP)
     _check_headings(path, parsed)
     return AssertionRules(
         phrases=tuple(_phrases(parsed)),
@@ -76,7 +66,7 @@ def load_assertion(policies: Path) -> AssertionRules:
             SectionRule(one.name, tuple(map(str.lower, one.headings)), one.implies)
             for one in parsed.section
         ),
-        digest=hashlib.sha256(content).hexdigest(),
+        digest=digest,
     )
 
 

@@ -1,6 +1,7 @@
 """Turning pydantic's complaints into one sentence that holds keys and rules, never the input."""
 
 import tomllib
+from hashlib import sha256
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -48,8 +49,14 @@ def read_policy(path: Path, model: type[_Model], mending: str = _HELP) -> _Model
     Raises:
         BadInput: It is missing or broken; names the key.
     """
+    return read_digested(path, model, mending)[0]
+
+
+def read_digested(path: Path, model: type[_Model], mending: str = _HELP) -> tuple[_Model, str]:
+    """The same, and the SHA-256 of the very bytes that were checked, in hexadecimal."""
     try:
-        return model.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        content = path.read_bytes()
+        return model.model_validate(tomllib.loads(content.decode())), sha256(content).hexdigest()
     except OSError as error:
         raise BadInput(f"{path} can't be read: {error.strerror}.", mending) from None
     except ValidationError as error:

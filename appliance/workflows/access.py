@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from appliance.errors import BadInput, Forbidden
-from appliance.ledger.proofs import read_bodies
 from appliance.records.access import AccessRules, Identity, Verb, is_allowed
 from appliance.records.events import Fact
 from appliance.settings.keys import Purpose, pseudonym
 from appliance.settings.roles import current_identity, load_roles
-from appliance.workflows.site import Site, open_site
+from appliance.workflows.site import Site, find_entries, open_site
 
 _ASKED: Final = "access.asked"
 _APPROVED: Final = "access.approved"
@@ -161,9 +160,4 @@ def _request(site: Site, who: Identity, verb: Verb, subject: str) -> str:
 
 
 def _events(site: Site, request: str) -> list[dict[str, Any]]:
-    mark = f'"request":"{request}"'.encode()
-    return [
-        json.loads(body)
-        for body in read_bodies(site.paths.ledger, site.ledger.head().size)
-        if mark in body
-    ]
+    return list(find_entries(site, f'"request":"{request}"'))

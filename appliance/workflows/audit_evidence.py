@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from appliance.artifacts.manifest import is_finished, read_manifest
+from appliance.artifacts.manifest import list_finished, read_manifest
 from appliance.audits.atrest import CANARY, NAME, SWAPPED
 from appliance.audits.needles import Needle, Needles
 from appliance.audits.replay import JournalView
@@ -147,13 +147,13 @@ def gather_outputs(paths: SitePaths) -> Outputs:
     journals: list[JournalView] = []
     unread: list[str] = []
     damaged: list[str] = []
-    for directory in _finished(paths.corpora):
+    for directory in list_finished(paths.corpora):
         products.append(Product("corpus", directory.name, partial(_digest, directory, KIND)))
         try:
             outgoing += _read_outgoing(directory)
         except ApplianceError as error:
             unread.append(error.what)
-    products += map(_adapter, _finished(paths.adapters))
+    products += map(_adapter, list_finished(paths.adapters))
     # The file of spent stamps lies beside them and begins with a dot.
     for path in sorted(paths.journal.glob("[!.]*.db")):
         try:
@@ -235,11 +235,6 @@ def draw_patients(
 def identifiers_of(patients: Sequence[RegisteredPatient]) -> list[PatientIdentifier]:
     """All their identifiers."""
     return [item for patient in patients for item in patient.identifiers]
-
-
-def _finished(parent: Path) -> list[Path]:
-    found = parent.glob("[!.]*") if parent.is_dir() else ()
-    return sorted(path for path in found if path.is_dir() and is_finished(path))
 
 
 def _digest(directory: Path, kind: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from appliance.artifacts.manifest import is_finished, read_manifest
+from appliance.artifacts.manifest import list_finished, read_manifest
 from appliance.audits.membership import Groups, Trial
 from appliance.errors import ApplianceError
 from appliance.learning.adapters import read_adapter
@@ -102,9 +102,7 @@ def _score_texts(site: Site, adapter: Path, card: AdapterCard) -> tuple[Groups, 
 
 
 def _find_corpus(paths: SitePaths, card: AdapterCard) -> Path:
-    for directory in sorted(paths.corpora.glob("[!.]*")):
-        if is_finished(directory):
-            manifest = read_manifest(directory, _KIND, check=False)
-            if manifest.digest == card.corpus_digest:
-                return directory
+    for directory in list_finished(paths.corpora):
+        if read_manifest(directory, _KIND, check=False).digest == card.corpus_digest:
+            return directory
     raise ApplianceError(f"The corpus that adapter {card.name} was trained on is not here.")

@@ -14,7 +14,7 @@ from appliance.clinical.vault.store import Vault
 from appliance.errors import BadInput
 from appliance.gate.patients.writing import write_index
 from appliance.records.access import Verb
-from appliance.records.identifiers import NoteId
+from appliance.records.identifiers import NoteId, PatientId
 from appliance.settings.keys import Purpose
 from appliance.workflows.access import allow
 from appliance.workflows.cohorts import forget_notes
@@ -143,15 +143,11 @@ def erase(root: Path, patient_source_id: str, *, dry_run: bool = False) -> Erasu
         if dry_run:
             return Erasure(patient_id, notes, is_dry_run=True)
         note_ids = frozenset(vault.begin_erasure(patient_source_id))
-        findings, exports = _scrub_findings(site, note_ids)
-        forget_notes(site, note_ids)
-        adapters = forget_learned(site, patient_id) if note_ids else 0
+        made = _scrub_traces(site, patient_id, note_ids)
         erased = vault.erase_patient(patient_source_id)
         # Again: what another process made of the notes while they were still there.
-        late_findings, late_exports = _scrub_findings(site, note_ids)
-        forget_notes(site, note_ids)
-        findings, exports = findings + late_findings, exports + late_exports
-        adapters += forget_learned(site, patient_id) if note_ids else 0
+        late = _scrub_traces(site, patient_id, note_ids)
+        findings, exports, adapters = map(sum, zip(made, late, strict=True))
         # After the vault: killed in between, the index still knows the patient, and denies more
         # than it must. The other way round it would know too little.
         _renew_index(site, vault)
@@ -170,6 +166,15 @@ def erase(root: Path, patient_source_id: str, *, dry_run: bool = False) -> Erasu
     return Erasure(
         patient_id, erased, is_dry_run=False, findings=findings, exports=exports, adapters=adapters
     )
+
+
+def _scrub_traces(
+    site: Site, patient_id: PatientId, note_ids: frozenset[NoteId]
+) -> tuple[int, int, int]:
+    """Counts of findings, exports and adapters that were made of these notes and are gone."""
+    findings, exports = _scrub_findings(site, note_ids)
+    forget_notes(site, note_ids)
+    return findings, exports, forget_learned(site, patient_id) if note_ids else 0
 
 
 def _scrub_findings(site: Site, note_ids: frozenset[NoteId]) -> tuple[int, int]:

@@ -10,21 +10,20 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from appliance.artifacts.manifest import is_finished, read_manifest
+from appliance.artifacts.manifest import list_finished, read_manifest
 from appliance.errors import BadInput, ManifestMismatch
 from appliance.learning.adapters import KIND, read_adapter
-from appliance.ledger.proofs import read_bodies
 from appliance.records.identifiers import Digest
 from appliance.records.registry import RecordedEvaluation, Registered, Standing
 from appliance.workflows.compare import find_adapter
-from appliance.workflows.site import Site, open_site
+from appliance.workflows.site import Site, find_entries, open_site
 
 _TRAINED: Final = "adapter.trained"
 _EVALUATED: Final = "adapter.evaluated"
 _PROMOTED: Final = "adapter.promoted"
 _RETIRED: Final = "adapter.retired"
 _KINDS: Final = (_TRAINED, _EVALUATED, _PROMOTED, _RETIRED)
-_MARKS: Final = tuple(f'"kind":"{kind}"'.encode() for kind in _KINDS)
+_MARKS: Final = tuple(f'"kind":"{kind}"' for kind in _KINDS)
 _Entry = Mapping[str, Any]
 
 
@@ -40,9 +39,8 @@ class _History:
         self.evaluations: dict[str, list[RecordedEvaluation]] = defaultdict(list)
         self.promoted: dict[str, str] = {}
         self._last: dict[str, _Entry] = {}
-        for body in read_bodies(site.paths.ledger, site.ledger.head().size):
-            if any(mark in body for mark in _MARKS):
-                self._take(json.loads(body))
+        for entry in find_entries(site, *_MARKS):
+            self._take(entry)
 
     def _take(self, entry: _Entry) -> None:
         kind, facts = entry["kind"], entry["facts"]
@@ -76,8 +74,7 @@ def list_adapters(root: Path) -> tuple[Registered, ...]:
     """
     site = open_site(root)
     history = _History(site)
-    found = sorted(path for path in site.paths.adapters.glob("[!.]*") if is_finished(path))
-    return tuple(_register(path, history) for path in found)
+    return tuple(_register(path, history) for path in list_finished(site.paths.adapters))
 
 
 def show_adapter(root: Path, name: str) -> Registered:
@@ -184,10 +181,9 @@ def is_recorded(site: Site, digest: Digest) -> bool:
 
 def list_digests(adapters: Path) -> Iterator[tuple[Path, Digest]]:
     """Each finished adapter and its digest, by its manifest alone; damaged ones are left out."""
-    for path in sorted(adapters.glob("[!.]*")):
+    for path in list_finished(adapters):
         try:
-            if is_finished(path):
-                yield path, read_manifest(path, KIND, check=False).digest
+            yield path, read_manifest(path, KIND, check=False).digest
         except ManifestMismatch:
             continue
 

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from appliance.artifacts.manifest import is_finished
+from appliance.artifacts.manifest import list_finished
 from appliance.clinical.vault.store import Vault
 from appliance.errors import BadInput
 from appliance.learning.adapters import may_remember_notes, read_adapter, require_kind
@@ -94,11 +94,7 @@ def forget_learned(site: Site, patient: PatientId) -> int:
     for pattern in ("train-*.safetensors", ".train-*.part"):
         for path in site.paths.run.glob(pattern):
             path.unlink(missing_ok=True)
-    learned = [
-        path
-        for path in sorted(site.paths.adapters.glob("[!.]*"))
-        if is_finished(path) and may_remember_notes(path)
-    ]
+    learned = [path for path in list_finished(site.paths.adapters) if may_remember_notes(path)]
     for path in learned:
         shutil.rmtree(path)
     for path in site.paths.adapters.glob(".*.part"):

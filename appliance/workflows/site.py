@@ -2,8 +2,10 @@
 
 import json
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from appliance.artifacts.writing import disk_errors, write_atomically
 from appliance.errors import IntegrityError, SiteError
@@ -75,13 +77,22 @@ def check_kept(site: Site, path: Path, kind: str, count: str) -> None:
     """
     if path.exists():
         return
-    mark = f'"kind":"{kind}"'.encode()
+    if any(entry["facts"].get(count, 0) for entry in find_entries(site, f'"kind":"{kind}"')):
+        raise IntegrityError(
+            f"{path} is gone, but the ledger tells of what was put into it.",
+            "Mount or restore the site's vault directory; nothing was made in its place.",
+        )
+
+
+def find_entries(site: Site, *marks: str) -> Iterator[dict[str, Any]]:
+    """The ledger's entries whose JSON holds one of the marks, oldest first.
+
+    Nearly every entry is about something else: only those that hold one are parsed.
+    """
+    wanted = [mark.encode() for mark in marks]
     for body in read_bodies(site.paths.ledger, site.ledger.head().size):
-        if mark in body and json.loads(body)["facts"].get(count, 0):
-            raise IntegrityError(
-                f"{path} is gone, but the ledger tells of what was put into it.",
-                "Mount or restore the site's vault directory; nothing was made in its place.",
-            )
+        if any(mark in body for mark in wanted):
+            yield json.loads(body)
 
 
 def check_new(root: Path) -> SitePaths:

@@ -15,8 +15,6 @@ from appliance.errors import BackendUnavailable
 from appliance.gate.opening import open_checker
 from appliance.gate.spending import SpentFile
 from appliance.learning.basemodels.store import ModelStore
-from appliance.ledger.entry import decode
-from appliance.ledger.proofs import read_bodies
 from appliance.records.cards import CorpusCard
 from appliance.records.events import Fact
 from appliance.records.examples import Example, Origin
@@ -39,7 +37,7 @@ from appliance.workflows.dispatch import CloudState, Dispatcher, Inspector, Traf
 from appliance.workflows.generation import Generation, Rooms, Tally
 from appliance.workflows.orders import Order, Prepared, find_finished, prepare
 from appliance.workflows.scan import open_site_gate
-from appliance.workflows.site import Site, open_site
+from appliance.workflows.site import Site, find_entries, open_site
 from appliance.workflows.supply import STAMPS, EngineSupply, GatewaySupply, Supply
 
 RESTARTS: Final = 3
@@ -164,10 +162,11 @@ def _find_finished(site: Site, order: Order, prepared: Prepared) -> Synthesis | 
 
 
 def _is_recorded(site: Site, digest: Digest) -> bool:
-    bodies = read_bodies(site.paths.ledger, site.ledger.head().size)
-    events = [decode(body)[1] for body in bodies if digest.encode() in body]
     kinds = {"corpus.written", "corpus.revised"}
-    return any(event.kind in kinds and event.facts.get("digest") == digest for event in events)
+    return any(
+        entry["kind"] in kinds and entry["facts"].get("digest") == digest
+        for entry in find_entries(site, digest)
+    )
 
 
 def _record(site: Site, card: CorpusCard, digest: Digest) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from appliance.artifacts.manifest import is_finished, read_manifest
+from appliance.artifacts.manifest import is_finished, list_finished, read_manifest
 from appliance.cluster.connect import Cluster, connected
 from appliance.cluster.training import train as train_on_cluster
 from appliance.errors import BadInput
@@ -186,7 +186,7 @@ def _prepare(
     sheet, _ = load_task(site.paths.labels, task)
     directory = site.paths.corpora / corpus
     if not is_name(corpus) or not is_finished(directory):
-        known = sorted(path.name for path in site.paths.corpora.glob("[!.]*") if is_finished(path))
+        known = [path.name for path in list_finished(site.paths.corpora)]
         raise BadInput(
             f"There is no finished corpus {json.dumps(corpus)}.",
             f"Finished: {', '.join(known) or 'none'}. Make one with `appliance synthesize`.",
@@ -215,12 +215,13 @@ def _prepare(
 
 def _take_finished(site: Site, job: _Job) -> AdapterCard | None:
     """The adapter that is there already; what a kill after its last byte left undone is done."""
-    card = _find_finished(site, job)
-    if card is not None:
-        _, digest = read_adapter(job.out)
-        _checkpoint(site, job.out.name).unlink(missing_ok=True)
-        if not is_recorded(site, digest):
-            _record(site, card, digest)
+    found = _find_finished(site, job)
+    if found is None:
+        return None
+    card, digest = found
+    _checkpoint(site, job.out.name).unlink(missing_ok=True)
+    if not is_recorded(site, digest):
+        _record(site, card, digest)
     return card
 
 
@@ -228,11 +229,11 @@ def _checkpoint(site: Site, name: str) -> Path:
     return site.paths.run / f"train-{name}.safetensors"
 
 
-def _find_finished(site: Site, job: _Job) -> AdapterCard | None:
-    """The adapter of that name, if it was made of the same parts by the same settings."""
+def _find_finished(site: Site, job: _Job) -> tuple[AdapterCard, Digest] | None:
+    """The adapter of that name and its digest, if made of the same parts by the same settings."""
     if not is_finished(job.out):
         return None
-    card, _ = read_adapter(job.out)
+    card, digest = read_adapter(job.out)
     learning = site.settings.learning
     same = (
         card.corpus_digest == job.corpus_digest
@@ -251,7 +252,7 @@ def _find_finished(site: Site, job: _Job) -> AdapterCard | None:
             f"There is an adapter {job.out.name!r} already, made of other parts or settings.",
             "Name another with --out, or remove that directory.",
         )
-    return card
+    return card, digest
 
 
 def _switches(site: Site, job: _Job) -> dict[str, str]:
