@@ -18,11 +18,14 @@ class Batcher(Generic[Item, Result]):
     Args:
         work: From items to one result for each, in order; runs in a thread, never twice at once.
         most: Items of one call.
-        patience_s: How long the first of a batch waits for others.
+        patience_s: Asked how long the first of a batch is to wait for others.
     """
 
     def __init__(
-        self, work: Callable[[list[Item]], Sequence[Result]], most: int, patience_s: float = 0.0
+        self,
+        work: Callable[[list[Item]], Sequence[Result]],
+        most: int,
+        patience_s: Callable[[], float] = float,
     ) -> None:
         self._work = work
         self._most = most
@@ -49,7 +52,7 @@ class Batcher(Generic[Item, Result]):
 
     async def _run(self) -> None:
         while self._waiting:
-            await asyncio.sleep(self._patience_s)
+            await asyncio.sleep(self._patience_s())
             batch = self._waiting[: self._most]
             del self._waiting[: self._most]
             try:

@@ -1,12 +1,14 @@
 """The gate itself: reads a text, asks every detector, rules, and stamps what passes.
 
-Detectors are asked one after the other, cheap ones first. Lifting looks at one hit, the text and
-whether another detector alarms at the same place, which can only keep an alarm; and the ruling only
-gets stricter with more hits. So as soon as one hit counts, the text is denied whatever the others
-would say. Where only the decision is wanted, the work ends there.
+Detectors are asked one after the other, cheap ones first, and the dear ones at the same time.
+Lifting looks at one hit, the text and whether another detector alarms at the same place, which can
+only keep an alarm; and the ruling only gets stricter with more hits. So as soon as one hit counts,
+the text is denied whatever the others would say. Where only the decision is wanted, the work ends
+there.
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -30,6 +32,7 @@ from appliance.records.prompts import Draft, Route
 from appliance.records.verdicts import Decision, Hit, Verdict
 
 _REMEMBERED: Final = 4096
+Answer = Sequence[Hits] | DetectorFailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,8 @@ class Gate:
 
     Args:
         rules: What to rule by.
-        detectors: All of them must answer, in this order; with none, nothing passes.
+        detectors: All of them must answer, in this order, those of a tuple at the same time; with
+            none, nothing passes.
         seed: 32 bytes, the key of the stamps.
         clock: The time.
         recorder: Told of every draft that is denied.
@@ -84,13 +88,18 @@ class Gate:
     def __init__(
         self,
         rules: GateRules,
-        detectors: Sequence[Detector],
+        detectors: Sequence[Detector | tuple[Detector, ...]],
         seed: bytes,
         clock: Clock,
         recorder: Recorder,
     ) -> None:
         self._rules = rules
-        self._detectors = [GuardedDetector(one, rules.policy.timeout_s) for one in detectors]
+        self._rounds = [
+            [GuardedDetector(each, rules.policy.timeout_s) for each in _as_tuple(one)]
+            for one in detectors
+        ]
+        # They wait for a detector's own thread, which may be given up; so these end.
+        self._helpers = ThreadPoolExecutor(max(map(len, self._rounds), default=0) or 1)
         life = timedelta(minutes=rules.policy.clearance_minutes)
         self._stamper = Stamper(seed, clock, rules.policy_digest, life)
         self._recorder = recorder
@@ -114,8 +123,8 @@ class Gate:
                 is the same; the verdict need not name every finding.
         """
         hearings = [self._open(text) for text in texts]
-        for detector in self._detectors:
-            self._ask(detector, [one for one in hearings if not one.is_over])
+        for detectors in self._rounds:
+            self._ask(detectors, [one for one in hearings if not one.is_over])
             for one in hearings:
                 one.is_over |= bool(one.refusal or (only_decide and one.counted))
         for one in hearings:
@@ -171,7 +180,7 @@ class Gate:
     def _refuse_unread(self, text: str) -> str:
         if self._rules.refuse_all:
             return self._rules.refuse_all
-        if not self._detectors:
+        if not self._rounds:
             return "no-detector"
         return "too-long" if len(text) > self._rules.policy.max_characters else ""
 
@@ -187,23 +196,26 @@ class Gate:
             for reading, hits in zip(hearing.readings, hearing.found, strict=True):
                 self._memory.keep(self._memory.digest(reading.text), tuple(hits))
 
-    def _ask(self, detector: GuardedDetector, hearings: Sequence[_Hearing]) -> None:
-        if not hearings:
-            return
+    def _ask(self, detectors: Sequence[GuardedDetector], hearings: Sequence[_Hearing]) -> None:
+        for answers in self._hear(detectors, hearings) if hearings else ():
+            for hearing, answer in zip(hearings, answers, strict=True):
+                if isinstance(answer, DetectorFailed):
+                    hearing.refusal = f"detector-failed: {answer.what}"
+                else:
+                    self._take(hearing, answer)
+
+    def _hear(
+        self, detectors: Sequence[GuardedDetector], hearings: Sequence[_Hearing]
+    ) -> list[list[Answer]]:
+        """What each detector says of each text."""
+        *others, last = detectors
         try:
-            answers = iter(
-                detector.detect([one.text for each in hearings for one in each.readings])
-            )
-        except DetectorFailed as failure:
-            if len(hearings) == 1:
-                hearings[0].refusal = f"detector-failed: {failure.what}"
-                return
-            # One bad text must not deny its neighbours.
-            for hearing in hearings:
-                self._ask(detector, [hearing])
-            return
-        for hearing in hearings:
-            self._take(hearing, [next(answers) for _ in hearing.readings])
+            asked = [self._helpers.submit(_answers, other, hearings) for other in others]
+        except RuntimeError:
+            # No thread is to be had: it takes longer.
+            return [_answers(each, hearings) for each in detectors]
+        final = _answers(last, hearings)
+        return [*(one.result() for one in asked), final]
 
     def _take(self, hearing: _Hearing, answers: Sequence[Hits]) -> None:
         """All that was found in each reading so far counts or is lifted.
@@ -234,6 +246,22 @@ class Gate:
         if hearing.refusal:
             return refuse(hearing.refusal, self.policy_digest, hearing.counted)
         return rule(hearing.counted, hearing.lifted, self._rules.policy, self.policy_digest)
+
+
+def _as_tuple(detectors: Detector | tuple[Detector, ...]) -> tuple[Detector, ...]:
+    return detectors if isinstance(detectors, tuple) else (detectors,)
+
+
+def _answers(detector: GuardedDetector, hearings: Sequence[_Hearing]) -> list[Answer]:
+    """What is found in the readings of each text, or how the detector failed with it."""
+    try:
+        found = iter(detector.detect([one.text for each in hearings for one in each.readings]))
+    except DetectorFailed as failure:
+        if len(hearings) == 1:
+            return [failure]
+        # One bad text must not deny its neighbours.
+        return [answer for one in hearings for answer in _answers(detector, [one])]
+    return [[next(found) for _ in hearing.readings] for hearing in hearings]
 
 
 def _to_input(reading: Reading, hit: Hit, detector: str) -> Hit:

@@ -89,14 +89,15 @@ def _open(policies: Path, index: Path, keys: KeyProvider, clock: Clock, recorder
         if name not in {patients.name, notes.name}:
             detectors += _load(name, site_rules)
     # Cheap ones first: a text that one of them denies costs nothing more.
-    detectors.sort(key=_price)
-    return Gate(rules, detectors, keys.key(Purpose.CLEARANCE), clock, recorder)
+    dear = tuple(one for one in detectors if isinstance(one, Skimmer))
+    cheap = sorted((one for one in detectors if one not in dear), key=_price)
+    return Gate(
+        rules, [*cheap, dear] if dear else cheap, keys.key(Purpose.CLEARANCE), clock, recorder
+    )
 
 
 def _price(detector: Detector) -> int:
-    """What it costs, beside the others: rules, look-ups, models."""
-    if isinstance(detector, Skimmer):
-        return 2
+    """What it costs, beside the other cheap ones: rules, then look-ups."""
     return 1 if isinstance(detector, PatientIndex | NoteOverlap) else 0
 
 

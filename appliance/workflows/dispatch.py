@@ -40,11 +40,17 @@ _LONGEST_PAUSE_S: Final = 30.0
 _SETTLING_S: Final = 0.1
 _LASTING: Final = timedelta(minutes=2)
 _MOST_AT_ONCE: Final = 256
-# An answer takes a second; those of one step of an engine come within this.
-_PATIENCE_S: Final = 0.02
 # One in so many more than an engine works on waits at its door: it never waits for our disks.
 _SPARE: Final = 4
+# A prompt waits for others for this part of the time that an engine takes to answer, which is less
+# than what waits at its door bridges; an answer waits longer, and holds no place.
+_PATIENCE: Final = 0.1
+_SHORTEST_PATIENCE_S: Final = 0.02
+_LONGEST_PATIENCE_S: Final = 0.25
+# The next answer's share in what an answer is said to take.
+_LATEST: Final = 0.1
 Intent = tuple[str, Mapping[str, Fact]]
+Answer = tuple[str, Completion]
 
 
 class Inspector(Protocol):
@@ -118,15 +124,18 @@ class Dispatcher:
         self._backends = dict(ready)
         self._starting = asyncio.Lock()
         self._paid: set[asyncio.Task[Completion]] = set()
-        self._intents: Batcher[Intent, None] = Batcher(self._intend, _MOST_AT_ONCE, _PATIENCE_S)
-        self._answers: Batcher[tuple[str, Completion], None] = Batcher(
-            self._finish, _MOST_AT_ONCE, _PATIENCE_S
+        self._answer_s = 0.0
+        self._intents: Batcher[Intent, None] = Batcher(
+            self._intend, _MOST_AT_ONCE, lambda: self._patience(_PATIENCE)
+        )
+        self._answers: Batcher[Answer, None] = Batcher(
+            self._finish, _MOST_AT_ONCE, lambda: self._patience(2 * _PATIENCE)
         )
         self._slots = {
             route: asyncio.Semaphore(
                 traffic.cloud.slots
                 if route is Route.CHATGPT and traffic.cloud
-                else traffic.max_concurrent + traffic.max_concurrent // _SPARE
+                else traffic.max_concurrent + max(1, traffic.max_concurrent // _SPARE)
             )
             for route in traffic.supplies
         }
@@ -235,7 +244,7 @@ class Dispatcher:
         """The answer; the breaker, the pace and the budget know how it went."""
         cloud.breaker.began()
         try:
-            completion = await self._ask_now(Route.CHATGPT, cleared)
+            completion = await self._keep(await self._ask_now(Route.CHATGPT, cleared))
         except BackendBusy as busy:
             # Whoever asks to wait is there.
             cloud.breaker.succeeded()
@@ -276,17 +285,28 @@ class Dispatcher:
 
     async def _ask(self, route: Route, cleared: ClearedPrompt) -> Completion:
         async with self._slots[route]:
-            return await self._ask_now(route, cleared)
+            began = self._with.now()
+            answer = await self._ask_now(route, cleared)
+            took = self._with.now() - began
+        self._answer_s += _LATEST * (took - self._answer_s) if self._answer_s else took
+        return await self._keep(answer)
 
-    async def _ask_now(self, route: Route, cleared: ClearedPrompt) -> Completion:
+    async def _ask_now(self, route: Route, cleared: ClearedPrompt) -> Answer:
         backend = await self._backend(route)
         key = self._key(cleared.draft, route)
         # On disk before a byte leaves.
         await self._intents.ask((key, sending_facts(cleared)))
-        completion = await backend.complete(cleared, self._with.parameters)
+        return key, await backend.complete(cleared, self._with.parameters)
+
+    async def _keep(self, answer: Answer) -> Completion:
+        """The completion, on disk."""
         # Whoever gives up waiting here leaves an answer that is kept all the same.
-        await asyncio.shield(self._answers.ask((key, completion)))
-        return completion
+        await asyncio.shield(self._answers.ask(answer))
+        return answer[1]
+
+    def _patience(self, share: float) -> float:
+        """Seconds that one waits for others: that share of what an answer takes, in bounds."""
+        return min(max(share * self._answer_s, _SHORTEST_PATIENCE_S), _LONGEST_PATIENCE_S)
 
     def _intend(self, intents: Sequence[Intent]) -> Sequence[None]:
         """All are in the ledger and in the journal, with one sync of each."""
@@ -294,7 +314,7 @@ class Dispatcher:
         self._with.journal.intend((key, DraftId(str(facts["draft"]))) for key, facts in intents)
         return [None] * len(intents)
 
-    def _finish(self, answers: Sequence[tuple[str, Completion]]) -> Sequence[None]:
+    def _finish(self, answers: Sequence[Answer]) -> Sequence[None]:
         self._with.journal.finish(answers)
         return [None] * len(answers)
 

@@ -96,11 +96,14 @@ def _open(site, recorder):
 
 def _with(real, name, detect, recorder, timeout_s=20.0):
     """The real gate, with one detector exchanged."""
-    detectors = [guard._detector for guard in real._detectors]
-    assert [one.name for one in detectors] == DETECTORS
-    exchanged = [Faulty(name, detect) if one.name == name else one for one in detectors]
+    rounds = [tuple(guard._detector for guard in guards) for guards in real._rounds]
+    assert [one.name for together in rounds for one in together] == DETECTORS
+    exchanged = [
+        tuple(Faulty(name, detect) if one.name == name else one for one in together)
+        for together in rounds
+    ]
     gate = Gate(real._rules, exchanged, b"\x01" * 32, SystemClock(), recorder)
-    for guard in gate._detectors:
+    for guard in (guard for guards in gate._rounds for guard in guards):
         if guard.name == name:
             guard._timeout_s = timeout_s
     return gate

@@ -76,7 +76,7 @@ def test_patience_gathers_those_that_come_a_little_later(patience_s):
     worker = Worker()
 
     async def ask():
-        batcher = Batcher(worker.work, most=9, patience_s=patience_s)
+        batcher = Batcher(worker.work, most=9, patience_s=lambda: patience_s)
         first = asyncio.create_task(batcher.ask(1))
         await asyncio.sleep(0.02)
         await asyncio.gather(first, batcher.ask(2))

@@ -43,13 +43,14 @@ def split_words(text: str) -> list[Word]:
     ]
 
 
-# Names and places are read out of the texts of a batch, one kind after the other.
+# The texts of a batch are read by one detector after the other.
 @lru_cache(_BATCH)
 def read_words(text: str) -> tuple[tuple[Word, ...], bool]:
     """The words of `text`, and whether its writer used capitals."""
     return tuple(split_words(text)), uses_capitals(text)
 
 
+@lru_cache(_BATCH)
 def uses_capitals(text: str) -> bool:
     """Whether capitals tell something: not in a text all in one case.
 

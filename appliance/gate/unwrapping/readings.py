@@ -35,7 +35,7 @@ def readings(text: str) -> tuple[Reading, ...]:
 def _unwrap(reading: Reading) -> Reading:
     """Layer after layer is opened; what is still wrapped after the last one is not opened."""
     for _ in range(_MAX_LAYERS):
-        inner = normalised(open_payloads(open_escapes(reading)))
+        inner = normalised(open_payloads(open_escapes(reading)), reading)
         if inner.text == reading.text:
             return reading
         reading = inner
@@ -44,8 +44,12 @@ def _unwrap(reading: Reading) -> Reading:
     return Reading(reading.text + UNOPENED, (*reading.starts, first), (*reading.ends, last))
 
 
+def _take(reading: Reading) -> Reading:
+    return normalised(take_values(reading), reading)
+
+
 def _join(reading: Reading) -> Reading:
-    return normalised(read_spelled(join_spaced(reading)))
+    return normalised(read_spelled(join_spaced(reading)), reading)
 
 
-_STEPS: Final[tuple[Callable[[Reading], Reading], ...]] = (take_values, _join, read_leet)
+_STEPS: Final[tuple[Callable[[Reading], Reading], ...]] = (_take, _join, read_leet)

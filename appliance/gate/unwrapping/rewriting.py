@@ -44,9 +44,14 @@ def drop(reading: Reading, pattern: re.Pattern[str]) -> Reading:
     return replace(reading, pattern, lambda _: "")
 
 
-def normalised(reading: Reading) -> Reading:
-    """The plain reading of a reading: what was unwrapped may hold look-alikes of its own."""
-    if reading.text.isascii() and "\t" not in reading.text:
+def normalised(reading: Reading, before: Reading) -> Reading:
+    """The plain reading of a reading: what was unwrapped may hold look-alikes of its own.
+
+    Args:
+        reading: What to read.
+        before: What it was made of, which is plain.
+    """
+    if reading.text == before.text or (reading.text.isascii() and "\t" not in reading.text):
         return reading
     plain = normalise(reading.text)
     return Reading(
