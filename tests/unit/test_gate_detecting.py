@@ -79,7 +79,7 @@ def _policy(**changes):
     import dataclasses
 
     policy = load_phi_policy(shipped_policies() / "phi.toml")
-    return dataclasses.replace(policy, timeout_s=0.2, **changes)
+    return dataclasses.replace(policy, **{"timeout_s": 0.2, **changes})
 
 
 def make_gate(*detectors, refuse_all="", recorder=None, **changes):
@@ -125,6 +125,52 @@ def test_a_detector_without_a_thread_denies(monkeypatch):
     monkeypatch.setattr(threading.Thread, "start", refuse)
 
     assert "got no thread" in make_gate(Finds(_clean)).inspect("asthma").reason
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("place", [0, 1])
+def test_one_that_fails_beside_another_denies(fault, place):
+    """Asked at the same time as a good one, whichever of them fails."""
+    together = [Finds(_clean), Finds(_clean)]
+    together[place] = Finds(FAULTS[fault])
+
+    verdict = make_gate(tuple(together)).inspect(SECRET)
+
+    assert verdict.decision is Decision.DENY
+    assert verdict.reason.startswith("detector-failed: ")
+    assert "Quackenbush" not in repr(verdict)
+
+
+def test_two_detectors_are_asked_at_the_same_time_and_both_count():
+    """Each waits until the other has begun."""
+    meeting = threading.Barrier(2, timeout=5)
+
+    def find(start):
+        def detect(texts):
+            meeting.wait()
+            return [[Hit(start, start + 3, "PERSON", 0.9, "x")] for _ in texts]
+
+        return Finds(detect)
+
+    verdict = make_gate((find(0), find(8)), timeout_s=5.0).inspect("asthma and fever")
+
+    assert [(hit.start, hit.end) for hit in verdict.hits] == [(0, 3), (8, 11)]
+
+
+def test_where_no_further_thread_is_to_be_had_they_are_asked_in_turn(monkeypatch):
+    """The same verdict, later."""
+    start = threading.Thread.start
+
+    def refuse_helpers(thread):
+        if "ThreadPool" in thread.name:
+            raise RuntimeError
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse_helpers)
+    found = Finds(lambda texts: [[Hit(0, 3, "PERSON", 0.9, "x")] for _ in texts])
+
+    assert make_gate((Finds(_clean), found)).inspect("asthma").decision is Decision.DENY
+    assert make_gate((Finds(_clean), Finds(_clean))).inspect("asthma").decision is Decision.ALLOW
 
 
 def test_a_thread_ends_with_its_gate():
