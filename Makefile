@@ -25,10 +25,10 @@ $(STAMP): requirements.lock requirements-dev.lock pyproject.toml
 demo: install
 	$(BIN)/appliance demo --site $(SITE)
 
-# The quick ones on two cores; those that start Ray, vLLM or a training one after the other.
+# On two cores, each with a loopback of its own; then those that start Ray, vLLM or a training.
 test: install
 	tests/loopback_only.sh $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not gpu"
-	tests/loopback_only.sh $(BIN)/python -m pytest -m "slow and not gpu"
+	OMP_NUM_THREADS=1 tests/loopback_only.sh $(BIN)/python -m pytest -n 2 --dist loadfile --durations=25 -m "slow and not gpu"
 
 check: install
 	$(BIN)/ruff format --check .

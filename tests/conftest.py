@@ -1,8 +1,11 @@
 """The network is shut in every test: sockets reach this machine's loopback and nothing else."""
 
+import ctypes
 import errno
 import ipaddress
+import os
 import socket
+import subprocess
 import sys
 
 import pytest
@@ -12,6 +15,7 @@ from hypothesis import settings
 settings.register_profile("appliance", deadline=None)
 settings.load_profile("appliance")
 
+_NEW_NETWORK = 0x40000000  # CLONE_NEWNET, unshare(2)
 _SENDING = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
 _ASKING = frozenset({"socket.getaddrinfo", "socket.gethostbyname"})
 _OWN_NAMES = frozenset({"", "None", "localhost", socket.gethostname()})
@@ -55,6 +59,14 @@ def _shut_network(event: str, arguments: tuple[object, ...]) -> None:
 
 
 sys.addaudithook(_shut_network)
+
+
+def pytest_configure(config):
+    """Each of several workers has a loopback of its own, so that none sees another's ports."""
+    if not hasattr(config, "workerinput") or not os.environ.get("APPLIANCE_LOOPBACK_ONLY"):
+        return
+    if ctypes.CDLL(None, use_errno=True).unshare(_NEW_NETWORK) == 0:
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 
 
 @pytest.fixture(autouse=True)
