@@ -56,7 +56,7 @@ def backup() -> None:
     "--recipient",
     "recipients",
     multiple=True,
-    help="age1...: who can open it; else those of policies/backup.toml.",
+    help="age1...: who can open it; where policies/backup.toml lists some, only of these.",
 )
 @site_option
 @dry_run_option

@@ -13,10 +13,11 @@ from appliance.artifacts.writing import check_absent, check_writable
 from appliance.backups.format import DIRECTORIES, FORMAT, SUFFIX, Header
 from appliance.backups.keys import fingerprint, read_recipients, wrap_keys
 from appliance.backups.writing import write_backup
-from appliance.errors import BadInput
+from appliance.errors import BadInput, Forbidden
 from appliance.ledger.checkpoint import open_checkpoint
 from appliance.records.access import Verb
 from appliance.records.backups import BEGUN, CREATED
+from appliance.records.clock import Clock
 from appliance.records.events import ERASED
 from appliance.records.progress import Progress
 from appliance.settings.backup import load_backup_policy
@@ -77,7 +78,13 @@ class Known:
 
 
 def create(
-    root: Path, to: Path, recipients: Sequence[str], progress: Progress, *, dry_run: bool = False
+    root: Path,
+    to: Path,
+    recipients: Sequence[str],
+    progress: Progress,
+    *,
+    clock: Clock | None = None,
+    dry_run: bool = False,
 ) -> Created:
     """A backup of the site is in the directory `to`, whole, and the ledger says so.
 
@@ -88,16 +95,17 @@ def create(
         to: A directory on another machine or medium.
         recipients: Public names of age; none for those of the policy.
         progress: Where to report.
+        clock: The time.
         dry_run: Say what it would be.
 
     Raises:
-        Forbidden: Whoever runs this may not.
+        Forbidden: Whoever runs this may not, or a recipient is not one of the policy's.
         BadInput: Nobody could open it, it can't be put there, or something changed meanwhile.
         NoSpace: No room there, or for a copy of the vault in `SITE/run`.
     """
-    site = open_site(root)
-    allow(site, Verb.BACKUP)
-    names = tuple(recipients) or load_backup_policy(site.paths.policies).recipients
+    site = open_site(root, clock)
+    names = _recipients(site, recipients)
+    allow(site, Verb.BACKUP, str(to.absolute()), with_second=not dry_run)
     readers = read_recipients(names)
     now = site.clock.now().astimezone(UTC)
     path = to / _name_of(site, now)
@@ -109,7 +117,8 @@ def create(
         return Created(path, size, "", files, entries, len(readers), {}, is_dry_run=True)
     with staged(site.paths.run, "backup") as stage:
         # Written ahead: what leaves is on record before it does, and in the backup itself.
-        begun = site.ledger.record(BEGUN, {"recipients": len(readers)})
+        told = {f"recipient_{at}": name for at, name in enumerate(names, start=1)}
+        begun = site.ledger.record(BEGUN, {"recipients": len(names), **told})
         progress.begin("Copying vault and databases")
         parts = gather(site, stage)
         progress.end(f"{parts.counts['notes']} notes")
@@ -168,7 +177,7 @@ def list_backups(root: Path, at: Path | None = None) -> tuple[Known, ...]:
         BadInput: There is no such directory.
     """
     site = open_site(root)
-    allow(site, Verb.BACKUP)
+    allow(site, Verb.BACKUP, with_second=False)
     if at is not None and not at.is_dir():
         raise BadInput(
             f"{at} is no directory.", "Name the one that `backup create --to` was given."
@@ -179,6 +188,22 @@ def list_backups(root: Path, at: Path | None = None) -> tuple[Known, ...]:
     return tuple(
         _known(entry, at, oldest, erased) for entry in reversed(entries) if entry["kind"] == CREATED
     )
+
+
+def _recipients(site: Site, asked: Sequence[str]) -> tuple[str, ...]:
+    """Who is to open it: all whom the policy lists, or some of them; anybody where it lists nobody.
+
+    Raises:
+        Forbidden: Somebody else was named: whoever opens a backup can read every note.
+    """
+    listed = load_backup_policy(site.paths.policies).recipients
+    names = tuple(dict.fromkeys(asked)) or listed
+    if listed and not set(names) <= set(listed):
+        raise Forbidden(
+            "A recipient is not one of policies/backup.toml.",
+            "Add it there, under review, or leave --recipient out.",
+        )
+    return names
 
 
 def _known(entry: dict[str, Any], at: Path | None, oldest: datetime, erased: int) -> Known:

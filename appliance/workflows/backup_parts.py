@@ -38,7 +38,8 @@ KINDS: Final = (
 _PLAIN: Final = ("cohorts", "reports", "gateway", "journal")
 _DATABASE: Final = ".db"
 # What belongs to a database that is copied, or only tells who is at work.
-_LEFT_OUT: Final = (".db-wal", ".db-shm", ".lock", ".part", ".sock")
+_LEFT_OUT: Final = (".db-wal", ".db-shm", ".lock", ".sock")
+_DRAFT: Final = ".part"
 
 
 @dataclass(slots=True)
@@ -171,7 +172,10 @@ def _gather_products(parent: Path, kind: str, parts: Parts) -> None:
 
 def _gather_plain(root: Path, folder: Path, stage: Path, parts: Parts) -> None:
     for path in _regular(folder):
-        name = path.relative_to(root).as_posix()
+        relative = path.relative_to(root)
+        name = relative.as_posix()
+        if any(part.endswith(_DRAFT) for part in relative.parts):
+            continue
         if path.suffix == _DATABASE:
             parts.items.append(Item.of_file(name, _copy_database(path, stage)))
         elif not path.name.endswith(_LEFT_OUT):
@@ -197,7 +201,7 @@ def _read_keys(directory: Path) -> dict[str, bytes]:
     return {
         path.relative_to(directory).as_posix(): path.read_bytes()
         for path in _regular(directory)
-        if path.suffix != ".part"
+        if path.suffix != _DRAFT
     }
 
 

@@ -73,7 +73,7 @@ def rehearse(
         BadInput, KeyMismatch, ManifestMismatch, NoSpace: As `restore.restore`.
     """
     site = open_site(root)
-    allow(site, Verb.BACKUP)
+    allow(site, Verb.BACKUP, with_second=False)
     place = scratch or site.paths.run
     if not place.is_dir():
         raise BadInput(f"{place} is no directory.", "Name another --scratch.")

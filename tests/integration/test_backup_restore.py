@@ -322,7 +322,7 @@ def test_the_list_tells_what_is_there_what_has_outlived_and_who_is_in_it(tmp_pat
     backed_up = make_backed_up(tmp_path, clock)
     first = backed_up.backup()
     erase(backed_up.root, "P-1")
-    time.sleep(1.1)
+    clock.advance(1)
     second = backed_up.backup()
     with first.path.open("ab") as file:
         file.write(b"x")
@@ -339,6 +339,7 @@ def test_the_list_tells_what_is_there_what_has_outlived_and_who_is_in_it(tmp_pat
         "changed",
         True,
     )
+    assert newest.is_outlived
     assert list_backups(backed_up.root)[0].found == ""
     second.path.unlink()
     assert list_backups(backed_up.root, backed_up.to)[0].found == "gone"
@@ -351,6 +352,7 @@ def test_a_rehearsal_looks_at_everything_and_leaves_nothing(backed_up):
     seen = rehearse(backed_up.root, made.path, backed_up.identity, Silent())
 
     assert (seen.notes, seen.opened, seen.products) == (len(NOTES), 1, 1)
+    assert not list_backups(backed_up.root)[0].is_outlived
     assert not list(backed_up.site.paths.run.glob(".rehearsal-*"))
     size = open_site(backed_up.root).ledger.head().size
     entry = json.loads(read_bodies(backed_up.site.paths.ledger, size)[-1])
@@ -394,6 +396,24 @@ def test_nobody_backs_a_site_up_without_leave(backed_up):
         backed_up.backup()
 
     assert list(backed_up.to.iterdir()) == []
+
+
+def test_nobody_whom_the_policy_does_not_list_gets_a_backup(tmp_path, backed_up):
+    """A flag may name fewer, never others; who can open it is on record before it is made."""
+    other = make(tmp_path / "other.txt")
+    path = backed_up.site.paths.policies / "backup.toml"
+    recipients = f'recipients = ["{backed_up.recipient}"]'
+    path.write_text(path.read_text().replace("recipients = []", recipients))
+    words = ["backup", "create", "--to", str(backed_up.to), "--site", str(backed_up.root)]
+
+    refused = run([*words, "--recipient", other])
+    taken = run([*words, "--recipient", backed_up.recipient])
+
+    assert (refused, taken) == (5, 0)
+    assert len(list(backed_up.to.iterdir())) == 1
+    size = open_site(backed_up.root).ledger.head().size
+    begun = json.loads(read_bodies(backed_up.site.paths.ledger, size)[-2])
+    assert begun["facts"]["recipient_1"] == backed_up.recipient
 
 
 def test_a_place_that_is_not_there_is_told_before_anything_is_copied(tmp_path, backed_up):

@@ -213,10 +213,14 @@ def test_one_text_that_the_gate_denies_and_there_is_no_bundle(site, tmp_path):
     assert open_site(site.paths.root).ledger.head().size == size
 
 
+@pytest.fixture(scope="module")
+def document(site):
+    return dict(collect(site, site.paths.root))
+
+
 @pytest.mark.parametrize("place", ["versions", "settings", "doctor"])
-def test_a_patients_name_in_any_fact_or_key_denies(site, place):
+def test_a_patients_name_in_any_fact_or_key_denies(site, document, place):
     """Were somebody to add a fact that holds one, the gate would still stand there."""
-    document = dict(collect(site, site.paths.root))
     gate = narrow_gate(site)
     for planted in ({"note": SECRETS[0]}, {SECRETS[5]: 1}, {"list": [[SECRETS[10]]]}):
         spoiled = document | {place: document[place] | planted}

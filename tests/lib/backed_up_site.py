@@ -41,7 +41,7 @@ class BackedUp:
 
     def backup(self) -> Created:
         """Another backup of the site, as it is now."""
-        return create(self.root, self.to, [self.recipient], Silent())
+        return create(self.root, self.to, [self.recipient], Silent(), clock=self.site.clock)
 
 
 def make_backed_up(place: Path, clock: Clock | None = None) -> BackedUp:
