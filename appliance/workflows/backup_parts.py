@@ -25,6 +25,7 @@ from appliance.errors import BadInput, KeyMismatch
 from appliance.gate.overlap.fingerprints import FILE as PRINTS_FILE
 from appliance.ledger import files as ledger_files
 from appliance.settings.keys import Purpose
+from appliance.workflows.ingest import check_vault
 from appliance.workflows.site import Site
 
 _UNFINISHED: Final = ".unfinished"
@@ -68,6 +69,7 @@ def gather(site: Site, stage: Path) -> Parts:
 
     Raises:
         BadInput: The keys are being changed, or something is being removed.
+        IntegrityError: The vault is gone.
         ManifestMismatch: Something is not what was written.
         NoSpace: There is no room for a copy of the vault.
     """
@@ -104,6 +106,8 @@ def ledger_items(site: Site) -> tuple[list[Item], bytes]:
 
 def _gather_vault(site: Site, stage: Path, parts: Parts) -> None:
     vault = site.paths.vault
+    # A mount that failed must not make a backup that lacks all notes.
+    check_vault(site)
     parts.keys = _read_keys(site.paths.keys)
     parts.counts["notes"] = 0
     if not (vault / VAULT_FILE).is_file():

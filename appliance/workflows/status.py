@@ -19,7 +19,7 @@ from appliance.records.backups import CREATED, REHEARSED
 from appliance.records.clock import Clock
 from appliance.records.status import WORK, Moment, SiteStatus
 from appliance.workflows.access import allow
-from appliance.workflows.ingest import opened_vault
+from appliance.workflows.ingest import check_vault, opened_vault
 from appliance.workflows.metrics import expose
 from appliance.workflows.site import Site, newest_entries, open_site
 
@@ -76,6 +76,7 @@ def write_metrics(found: SiteStatus, out: Path) -> None:
 
 
 def _count_notes(site: Site) -> int:
+    check_vault(site)
     if not (site.paths.vault / VAULT_FILE).is_file():
         return 0
     with opened_vault(site) as vault:

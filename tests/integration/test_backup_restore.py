@@ -10,16 +10,29 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from appliance.artifacts.manifest import read_manifest
+from appliance.artifacts.manifest import read_manifest, write_manifest
 from appliance.cli.main import run
-from appliance.errors import BadInput, Forbidden, KeyMismatch, ManifestMismatch, SiteError
+from appliance.clinical.extraction.formats import OutputFormat
+from appliance.clinical.extraction.reading import open_findings
+from appliance.errors import (
+    BadInput,
+    Forbidden,
+    IntegrityError,
+    KeyMismatch,
+    ManifestMismatch,
+    SiteError,
+)
 from appliance.gate.overlap.fingerprints import check_whole
 from appliance.gate.patients.index import PatientIndex
+from appliance.gateway.counting import Counts, Latch
 from appliance.ledger.proofs import read_bodies
+from appliance.records.identifiers import DraftId
 from appliance.records.notes import SourceNote
 from appliance.records.progress import Silent
 from appliance.settings.keys import FileKeys, Purpose
 from appliance.settings.site import SitePaths, find_site
+from appliance.synthesis.journal.reading import read_journal
+from appliance.synthesis.journal.store import Journal
 from appliance.workflows.backup import create, list_backups
 from appliance.workflows.ingest import import_stream, opened_vault
 from appliance.workflows.keys import rotate
@@ -33,6 +46,7 @@ from appliance.workflows.site import open_site
 from tests.lib.backed_up_site import NOTES, make_backed_up
 from tests.lib.frozen_clock import FrozenClock
 from tests.lib.house import REPOSITORY
+from tests.lib.read_site import read_notes
 
 FIXTURE = REPOSITORY / "tests/fixtures/backups"
 
@@ -282,6 +296,93 @@ def test_whoever_was_erased_since_is_erased_again(tmp_path, backed_up):
     with opened_vault(open_site(done.site)) as vault:
         assert vault.count_of_patient("P-1") == 0
         assert vault.count_patients() == 2
+
+
+def test_findings_are_kept_and_those_of_somebody_erased_since_go_again(tmp_path, backed_up):
+    """Offsets of notes that nobody may have any more do not come back with a backup."""
+    read_notes(backed_up.site, "all", OutputFormat.JSONL)
+    made = backed_up.backup()
+    with opened_vault(backed_up.site) as vault:
+        gone = vault.patient_id_of("P-1")
+        ids = {note for note, owner in vault.owners().items() if owner == gone}
+    erase(backed_up.root, "P-1")
+    write_export(backed_up.root, tmp_path / "ledger.json", 0)
+
+    without = restore(made.path, backed_up.identity, tmp_path / "without", Silent())
+    done = restore(
+        made.path, backed_up.identity, tmp_path / "b", Silent(), ledger=tmp_path / "ledger.json"
+    )
+
+    kept = dict(open_findings(without.site / "findings" / "all")[1])
+    left = dict(open_findings(done.site / "findings" / "all")[1])
+    assert len(kept) == len(NOTES)
+    assert set(kept) - set(left) == ids
+
+
+def test_a_journal_that_is_being_written_is_kept_as_it_is_on_disk(tmp_path, backed_up):
+    """What was committed is in the copy, though its writer still has it open."""
+    with Journal.open(backed_up.site.paths.journal / "first.db") as journal:
+        journal.intend([("k" * 64, DraftId("d-1"))])
+        made = backed_up.backup()
+
+    done = restore(made.path, backed_up.identity, tmp_path / "again", Silent())
+
+    assert read_journal(done.site / "journal" / "first.db").intents == {"k" * 64: "d-1"}
+
+
+def test_a_door_that_shut_itself_is_shut_in_the_restored_site_too(tmp_path, backed_up):
+    Latch(backed_up.site.paths.run).shut("sent-without-record", Counts())
+
+    done = restore(backed_up.backup().path, backed_up.identity, tmp_path / "again", Silent())
+
+    assert Latch(done.site / "run").rule() == "sent-without-record"
+
+
+def test_base_models_are_named_and_not_kept(tmp_path, backed_up):
+    model = backed_up.site.paths.models / "big"
+    model.mkdir()
+    (model / "model.safetensors").write_bytes(b"w" * 100_000)
+    digest = write_manifest(model, "model").digest
+
+    done = restore(backed_up.backup().path, backed_up.identity, tmp_path / "again", Silent())
+
+    assert done.backup.models == {"big": digest}
+    assert list((done.site / "models").iterdir()) == []
+
+
+def test_a_vault_that_is_gone_is_no_empty_one(backed_up):
+    """A mount that failed must not make a backup that lacks every note, nor a status of none."""
+    backed_up.site.paths.vault.rename(backed_up.root / "elsewhere")
+    backed_up.site.paths.vault.mkdir(mode=0o700)
+
+    with pytest.raises(IntegrityError, match="is gone"):
+        backed_up.backup()
+
+    assert list(backed_up.to.iterdir()) == []
+    assert run(["status", "--site", str(backed_up.root)]) == 8
+
+
+def test_half_made_things_are_not_kept(tmp_path, backed_up):
+    (backed_up.site.paths.corpora / "half").mkdir()
+    (backed_up.site.paths.corpora / "half" / "train.parquet").write_bytes(b"x")
+    draft = backed_up.site.paths.reports / ".audit.1.part"
+    draft.mkdir()
+    (draft / "audit.json").write_text("{}")
+
+    done = restore(backed_up.backup().path, backed_up.identity, tmp_path / "again", Silent())
+
+    assert [path.name for path in (done.site / "corpora").iterdir()] == ["first"]
+    assert [path.name for path in (done.site / "reports").iterdir()] == ["read-me.html"]
+
+
+def test_a_product_that_was_altered_is_not_backed_up_in_silence(backed_up):
+    path = next((backed_up.site.paths.corpora / "first").glob("*.parquet"))
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+
+    with pytest.raises(BadInput, match="changed"):
+        backed_up.backup()
+
+    assert list(backed_up.to.iterdir()) == []
 
 
 def test_somebody_erased_and_taken_in_again_before_the_backup_stays(tmp_path, backed_up):

@@ -15,7 +15,11 @@ from tests.lib.tiny_corpora import write_tiny_corpus
 
 NOTES = tuple(
     SourceNote(
-        f"LH-{number}", f"P-{number % 3}", "letter", "2026-01-02", f"Invented visit {number}."
+        f"LH-{number}",
+        f"P-{number % 3}",
+        "letter",
+        "2026-01-02",
+        f"Invented visit {number}: asthma.",
     )
     for number in range(6)
 )
