@@ -140,7 +140,6 @@ class _Decryption:
         reading, writing = os.pipe()
         self.stream = os.fdopen(reading, "rb")
         self._failure: BaseException | None = None
-        self._is_abandoned = False
         self._thread = threading.Thread(
             target=self._run, args=(file, os.fdopen(writing, "wb"), list(identities)), daemon=True
         )
