@@ -6,6 +6,7 @@ import sqlite3
 import time
 from pathlib import Path
 from typing import Final, Literal
+from urllib.parse import quote
 
 _ATTEMPTS: Final = 500
 _PAUSE_S: Final = 0.02
@@ -33,6 +34,24 @@ def open_wal(
     _enter_wal(connection)
     connection.execute("PRAGMA synchronous=FULL")
     return connection
+
+
+def copy_sqlite(source: Path, target: Path) -> None:
+    """`target` is the database as it was at one moment, while others read and write it.
+
+    Args:
+        source: A SQLite file that is there.
+        target: A new file, its owner's alone.
+
+    Raises:
+        OSError, sqlite3.Error: One can't be read, or the other written.
+    """
+    create_private(target)
+    with (
+        contextlib.closing(sqlite3.connect(f"file:{quote(str(source))}?mode=rw", uri=True)) as file,
+        contextlib.closing(sqlite3.connect(target)) as copy,
+    ):
+        file.backup(copy)
 
 
 def create_private(path: Path) -> None:

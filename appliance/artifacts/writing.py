@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from appliance.errors import BadInput, NoSpace
 
@@ -79,8 +79,9 @@ def folder_atomically(path: Path, mode: int = 0o755) -> Iterator[Path]:
             raise
 
 
-def write_atomically(path: Path, content: bytes, mode: int = 0o600) -> None:
-    """`path` holds `content`, durably; a reader never sees a part of it.
+@contextmanager
+def open_atomically(path: Path, mode: int = 0o600) -> Iterator[BinaryIO]:
+    """A file to write; after the block it is at `path`, whole and durable, or not at all.
 
     Raises:
         NoSpace: The disk is full; `path` is as it was.
@@ -91,7 +92,7 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o600) -> None:
         try:
             handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
             with os.fdopen(handle, "wb") as file:
-                file.write(content)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)
@@ -100,6 +101,16 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o600) -> None:
             with suppress(OSError):
                 temporary.unlink()
             raise
+
+
+def write_atomically(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """`path` holds `content`, durably; a reader never sees a part of it.
+
+    Raises:
+        NoSpace, BadInput: As `open_atomically`.
+    """
+    with open_atomically(path, mode) as file:
+        file.write(content)
 
 
 def sync_directory(path: Path) -> None:

@@ -3,6 +3,7 @@
 import errno
 import os
 import sys
+import time
 import traceback
 from contextlib import suppress
 from importlib import import_module  # noqa: TID251 - names below are fixed, and --help must be fast
@@ -13,6 +14,7 @@ import click
 
 from appliance.cli import render
 from appliance.errors import EXIT_INTERRUPTED, EXIT_OK, ApplianceError, NoSpace, OperatorError
+from appliance.settings import logs
 
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 # What an operator can mend: owners and modes, mounts, names, limits.
@@ -44,6 +46,9 @@ COMMANDS: Final = {
     "gateway": ("appliance.cli.gateway:gateway", "Serve and open the one door to a provider."),
     "audit": ("appliance.cli.audit:audit", "Attack the site on purpose, and report."),
     "release": ("appliance.cli.release:release", "Let a corpus or an adapter leave."),
+    "backup": ("appliance.cli.backup:backup", "Back the site up, restore it, rehearse that."),
+    "status": ("appliance.cli.status:status", "Show how the site stands, on one screen."),
+    "support-bundle": ("appliance.cli.support:support_bundle", "Pack facts for whoever helps."),
     "ledger": ("appliance.cli.ledger:ledger", "Show, verify and witness the ledger."),
 }
 
@@ -97,22 +102,39 @@ def cli() -> None:
 
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit code."""
+    words = _words(sys.argv[1:] if arguments is None else arguments)
+    logs.install(frozenset({words}))
+    began = time.monotonic()
+    logs.tell(logs.STARTED, command=words)
+    code, error = _run(arguments)
+    seconds = round(time.monotonic() - began, 3)
+    fields = {"error": logs.name_error(error)} if error else {}
+    logs.tell(logs.ENDED, command=words, exit_code=code, seconds=seconds, **fields)
+    return code
+
+
+def _words(arguments: list[str]) -> str:
+    """The command as it is called, of words that stand in the program; "" where there is none."""
+    return arguments[0] if arguments and arguments[0] in COMMANDS else ""
+
+
+def _run(arguments: list[str] | None) -> tuple[int, Exception | None]:
     try:
         outcome = cli.main(args=arguments, prog_name="appliance", standalone_mode=False)
     except click.exceptions.Exit as end:
-        return end.exit_code
+        return end.exit_code, None
     except click.ClickException as error:
         error.show()
-        return error.exit_code
+        return error.exit_code, error
     except (click.Abort, KeyboardInterrupt):
         render.complain("Interrupted. What was finished is kept; run the same command to go on.")
-        return EXIT_INTERRUPTED
+        return EXIT_INTERRUPTED, None
     except ApplianceError as error:
         render.complain(str(error))
-        return error.exit_code
+        return error.exit_code, error
     except Exception as error:  # noqa: BLE001 - the last door: a message of a library may hold text
-        return _end_unforeseen(error)
-    return outcome if isinstance(outcome, int) else EXIT_OK
+        return _end_unforeseen(error), error
+    return (outcome if isinstance(outcome, int) else EXIT_OK), None
 
 
 def _end_unforeseen(error: Exception) -> int:

@@ -144,6 +144,20 @@ class Ledger:
         """The newest head in the checkpoint format, to be kept elsewhere."""
         return self.head().signed(self._signer)
 
+    def mark(self) -> tuple[bytes, int]:
+        """The newest head, signed, and how many bytes of the entries file it is of.
+
+        These bytes never change again: whoever copies them and the head has the ledger as it is
+        now, whatever is appended meanwhile.
+        """
+        signed = self.signed_head()
+        return signed, self._tail.offset
+
+    def last_at(self) -> str:
+        """The time of the last entry, ISO 8601; "" of an empty ledger."""
+        self.head()
+        return self._tail.at
+
     def _start(self) -> None:
         # Entries first: a head without entries file would look like a deleted one.
         os.close(files.open_private(self._directory / files.ENTRIES))

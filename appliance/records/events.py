@@ -7,6 +7,9 @@ from typing import Final, Protocol
 
 Fact = int | float | bool | str
 
+ERASED: Final = "patient.erased"
+"""The tombstone: the kind of the event that says that a patient is gone."""
+
 _KEY: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 # No space, so no sentence and no "First Last": ids, digests, names of files the operator chose,
 # rule names. A digest is the longest thing that belongs here.

@@ -75,7 +75,16 @@ class FileKeys:
         return self._directory / f"{purpose}-next.key"
 
 
-def _read(path: Path, purpose: Purpose) -> bytes:
+def read_key_file(path: Path) -> bytes:
+    """The 32 bytes of a key in a file of its own.
+
+    Raises:
+        SiteError, KeyMismatch: As `KeyProvider.key`.
+    """
+    return _read(path, path.stem)
+
+
+def _read(path: Path, purpose: str) -> bytes:
     try:
         with path.open("rb") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)

@@ -216,7 +216,7 @@ def make_needles(
         for canary in derive_canaries(key, planted)
         for value in canary.needles()
     ]
-    return Needles([*needles, *_secrets(site.paths)])
+    return Needles([*needles, *find_secrets(site.paths)])
 
 
 def read_public(labels: Path) -> list[str]:
@@ -304,7 +304,8 @@ def _stretches(notes: Sequence[Note], public: Sequence[str], seed: int) -> list[
     return random.Random(seed).sample(own, min(STRETCHES, len(own)))
 
 
-def _secrets(paths: SitePaths) -> Iterator[Needle]:
+def find_secrets(paths: SitePaths) -> Iterator[Needle]:
+    """The site's keys, raw and as they are usually written, and the secrets that people brought."""
     keys = FileKeys(paths.keys)
     for purpose in Purpose:
         raw = keys.key(purpose)

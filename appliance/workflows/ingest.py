@@ -93,6 +93,16 @@ class _Sorted:
                 yield item
 
 
+def check_vault(site: Site) -> None:
+    """The vault is there, or nothing was ever put into it.
+
+    Raises:
+        IntegrityError: It is gone.
+    """
+    check_kept(site, site.paths.vault / FILE, "vault.sealed", "new")
+    check_kept(site, site.paths.vault / FILE, "vault.registered", "patients")
+
+
 @contextmanager
 def opened_vault(site: Site) -> Iterator[Vault]:
     """The site's vault, open with its keys, its events going to the ledger.
@@ -101,8 +111,7 @@ def opened_vault(site: Site) -> Iterator[Vault]:
         KeyMismatch: The site's keys are not those it was made with.
         IntegrityError: It is gone, or damaged.
     """
-    check_kept(site, site.paths.vault / FILE, "vault.sealed", "new")
-    check_kept(site, site.paths.vault / FILE, "vault.registered", "patients")
+    check_vault(site)
     vault = Vault.open(
         site.paths.vault,
         site.keys.key(Purpose.VAULT),

@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +14,7 @@ from appliance.clinical.vault.store import Vault
 from appliance.errors import BadInput
 from appliance.gate.patients.writing import write_index
 from appliance.records.access import Verb
+from appliance.records.events import ERASED
 from appliance.records.identifiers import NoteId, PatientId
 from appliance.settings.keys import Purpose
 from appliance.workflows.access import allow
@@ -142,27 +143,49 @@ def erase(root: Path, patient_source_id: str, *, dry_run: bool = False) -> Erasu
             )
         if dry_run:
             return Erasure(patient_id, notes, is_dry_run=True)
-        note_ids = frozenset(vault.begin_erasure(patient_source_id))
-        made = _scrub_traces(site, patient_id, note_ids)
-        erased = vault.erase_patient(patient_source_id)
-        # Again: what another process made of the notes while they were still there.
-        late = _scrub_traces(site, patient_id, note_ids)
-        findings, exports, adapters = map(sum, zip(made, late, strict=True))
-        # After the vault: killed in between, the index still knows the patient, and denies more
-        # than it must. The other way round it would know too little.
-        _renew_index(site, vault)
-        forget_patient(site, vault, patient_id)
-        vault.end_erasure(patient_source_id)
-        site.ledger.record(
-            "patient.erased",
-            {
-                "patient": patient_id,
-                "notes": erased,
-                "findings": findings,
-                "exports": exports,
-                "adapters": adapters,
-            },
-        )
+        return _erase(site, vault, patient_id)
+
+
+def erase_again(site: Site, patients: Iterable[PatientId]) -> int:
+    """Patients that the ledger says were erased are gone from what was restored; count of notes.
+
+    Args:
+        site: Restored from a backup of before.
+        patients: By the site's own ids, as the tombstones name them.
+    """
+    with opened_vault(site) as vault:
+        return sum(_erase(site, vault, patient).notes for patient in patients)
+
+
+def renew_index(site: Site) -> None:
+    """The gate's index knows the patients that are registered in the vault, and nobody else."""
+    with opened_vault(site) as vault:
+        _write_index(site, vault)
+
+
+def _erase(site: Site, vault: Vault, patient_id: PatientId) -> Erasure:
+    note_ids = frozenset(vault.begin_erasure_of(patient_id))
+    made = _scrub_traces(site, patient_id, note_ids)
+    erased = vault.erase_patient_of(patient_id)
+    # Again: what another process made of the notes while they were still there.
+    late = _scrub_traces(site, patient_id, note_ids)
+    findings, exports, adapters = map(sum, zip(made, late, strict=True))
+    # After the vault: killed in between, the index still knows the patient, and denies more
+    # than it must. The other way round it would know too little.
+    if (site.paths.vault / INDEX).exists():
+        _write_index(site, vault)
+    forget_patient(site, vault, patient_id)
+    vault.end_erasure_of(patient_id)
+    site.ledger.record(
+        ERASED,
+        {
+            "patient": patient_id,
+            "notes": erased,
+            "findings": findings,
+            "exports": exports,
+            "adapters": adapters,
+        },
+    )
     return Erasure(
         patient_id, erased, is_dry_run=False, findings=findings, exports=exports, adapters=adapters
     )
@@ -232,9 +255,7 @@ def _ids_in(path: Path) -> Iterator[set[str]]:
             rest = (rest + chunk)[-_OVERLAP:]
 
 
-def _renew_index(site: Site, vault: Vault) -> None:
-    path = site.paths.vault / INDEX
-    if path.exists():
-        patients = vault.read_patients_identified("patient-index")
-        identifiers = (patient.identifiers for patient in patients)
-        write_index(path, identifiers, site.keys.key(Purpose.PATIENT_INDEX))
+def _write_index(site: Site, vault: Vault) -> None:
+    patients = vault.read_patients_identified("patient-index")
+    identifiers = (patient.identifiers for patient in patients)
+    write_index(site.paths.vault / INDEX, identifiers, site.keys.key(Purpose.PATIENT_INDEX))

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,7 @@ def open_site(root: Path, clock: Clock | None = None) -> Site:
     """
     paths = find_site(root)
     settings = load_site_file(paths.settings)
-    return _assemble(paths, settings, clock or SystemClock(), is_new=False)
+    return assemble(paths, settings, clock or SystemClock(), is_new=False)
 
 
 def check_kept(site: Site, path: Path, kind: str, count: str) -> None:
@@ -89,8 +89,25 @@ def find_entries(site: Site, *marks: str) -> Iterator[dict[str, Any]]:
 
     Nearly every entry is about something else: only those that hold one are parsed.
     """
+    return _find(site.paths.ledger, site.ledger.head().size, marks)
+
+
+def newest_entries(ledger: Path, size: int, kinds: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """The newest entry of each of these kinds, by kind; a kind without one is left out.
+
+    Args:
+        ledger: `SITE/ledger`.
+        size: How many of its entries count.
+        kinds: Such as "backup.created".
+    """
+    wanted = set(kinds)
+    found = _find(ledger, size, [f'"kind":"{kind}"' for kind in wanted])
+    return {entry["kind"]: entry for entry in found if entry["kind"] in wanted}
+
+
+def _find(ledger: Path, size: int, marks: Iterable[str]) -> Iterator[dict[str, Any]]:
     wanted = [mark.encode() for mark in marks]
-    for body in read_bodies(site.paths.ledger, site.ledger.head().size):
+    for body in read_bodies(ledger, size):
         if any(mark in body for mark in wanted):
             yield json.loads(body)
 
@@ -135,7 +152,7 @@ def init(root: Path, profile: Profile, clock: Clock | None = None) -> Site:
             shutil.rmtree(paths.root, ignore_errors=True)
         raise
     settings = load_site_file(paths.settings)
-    site = _assemble(paths, settings, clock or SystemClock(), is_new=True)
+    site = assemble(paths, settings, clock or SystemClock(), is_new=True)
     site.ledger.record("site.initialised", {"profile": profile})
     return site
 
@@ -152,7 +169,18 @@ def _furnish(paths: SitePaths, profile: Profile) -> None:
     write_atomically(paths.settings, default_site_file(profile).encode())
 
 
-def _assemble(paths: SitePaths, settings: SiteSettings, clock: Clock, *, is_new: bool) -> Site:
+def assemble(paths: SitePaths, settings: SiteSettings, clock: Clock, *, is_new: bool) -> Site:
+    """The site whose files lie there, its ledger open.
+
+    Args:
+        paths: Where.
+        settings: Its settings.
+        clock: The time.
+        is_new: Whether its ledger is to be begun.
+
+    Raises:
+        LedgerBroken: The ledger's tail is damaged, or it is gone and the site is not new.
+    """
     keys = FileKeys(paths.keys)
     policy_digest = digest_policies(paths.policies)
     identity = current_identity()

@@ -125,10 +125,10 @@ def test_an_erasure_killed_anywhere_is_gone_on_with(site, monkeypatch, step):
         (scrubbing, "_exchange"),
         (scrubbing.shutil, "rmtree"),
         (scrubbing.Path, "rename"),
-        (Vault, "erase_patient"),
-        (workflow, "_renew_index"),
+        (Vault, "erase_patient_of"),
+        (workflow, "_write_index"),
         (workflow, "forget_patient"),
-        (Vault, "end_erasure"),
+        (Vault, "end_erasure_of"),
     ):
         monkeypatch.setattr(owner, name, dying(getattr(owner, name)))
     try:
@@ -184,7 +184,7 @@ def test_findings_with_an_older_releases_columns_are_scrubbed_too(site):
 def test_what_is_made_while_an_erasure_runs_is_gone_too(site, monkeypatch):
     """Findings and exports of another process, a moment before the vault forgets."""
     ids = notes_of(site, GONE)
-    real = Vault.erase_patient
+    real = Vault.erase_patient_of
 
     def late(vault, patient):
         read_notes(site, "late", OutputFormat.JSONL)
@@ -193,7 +193,7 @@ def test_what_is_made_while_an_erasure_runs_is_gone_too(site, monkeypatch):
         (folder / "table.bin").write_bytes(b"\xff\xfe " + min(ids).encode() + b" \xff")
         return real(vault, patient)
 
-    monkeypatch.setattr(Vault, "erase_patient", late)
+    monkeypatch.setattr(Vault, "erase_patient_of", late)
     workflow.erase(site.paths.root, GONE)
 
     assert not ids & set(rows(site, "late")[1])

@@ -92,7 +92,10 @@ class People(OpenVault):
 
     def begin_erasure(self, patient_source_id: str) -> list[NoteId]:
         """It is on disk that the patient is being erased; ids of the notes that are still there."""
-        patient_id = self.patient_id_of(patient_source_id)
+        return self.begin_erasure_of(self.patient_id_of(patient_source_id))
+
+    def begin_erasure_of(self, patient_id: PatientId) -> list[NoteId]:
+        """The same, by the site's own id: as the ledger's tombstone names the patient."""
         with database_errors():
             self._connection.execute("INSERT OR IGNORE INTO erasing VALUES (?)", (patient_id,))
             rows = self._connection.execute(
@@ -111,7 +114,10 @@ class People(OpenVault):
 
     def end_erasure(self, patient_source_id: str) -> None:
         """Everything of the patient is gone, from other places too."""
-        patient_id = self.patient_id_of(patient_source_id)
+        self.end_erasure_of(self.patient_id_of(patient_source_id))
+
+    def end_erasure_of(self, patient_id: PatientId) -> None:
+        """The same, by the site's own id."""
         with database_errors():
             self._connection.execute("DELETE FROM erasing WHERE patient_id = ?", (patient_id,))
 
@@ -121,7 +127,10 @@ class People(OpenVault):
         So is the list of rejected items: a file's name can be a patient's. Pages are overwritten
         and the write-ahead log is emptied.
         """
-        patient_id = self.patient_id_of(patient_source_id)
+        return self.erase_patient_of(self.patient_id_of(patient_source_id))
+
+    def erase_patient_of(self, patient_id: PatientId) -> int:
+        """The same, by the site's own id."""
         with database_errors():
             with transaction(self._connection):
                 ids = self._connection.execute(
