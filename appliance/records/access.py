@@ -32,6 +32,7 @@ class Verb(StrEnum):
     COUNT_FINDINGS = "findings.count"
     APPROVE = "access.approve"
     ROTATE = "keys.rotate"
+    ADMIT = "cluster.admit"
 
 
 @dataclass(frozen=True, slots=True)
