@@ -18,6 +18,14 @@ from appliance.cluster.membership import ZONE, Membership
 from appliance.errors import BackendUnavailable
 
 _MIB: Final = 1 << 20
+# Of Ray's helpers on each host. Where it has to find free ones it waits for these to say which, and
+# gives up after some 20 s, which a busy host takes to start them.
+_PORTS: Final = {
+    "runtime_env_agent_port": 6380,
+    "metrics_agent_port": 6381,
+    "dashboard_agent_listen_port": 6382,
+    "metrics_export_port": 6383,
+}
 _LOOK_EVERY_S: Final = 1.0
 _START_TIMEOUT_S: Final = 120.0
 
@@ -91,6 +99,7 @@ def _start(place: Membership, shares: Shares, short: Path, directory: Path) -> A
         "object_spilling_directory": str(private_directory(directory / "spill")),
         "include_log_monitor": False,
         "no_monitor": True,
+        **_PORTS,
     }
     if is_head:
         options |= {"gcs_server_port": int(place.head.rpartition(":")[2])}

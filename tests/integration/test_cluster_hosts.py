@@ -17,7 +17,7 @@ from tests.lib.read_site import make_site
 
 pytestmark = pytest.mark.slow
 CANARY = "Quillfeather"
-LONGEST_S = 120
+LONGEST_S = 300
 # Speaks TLS and HTTP/2 to a port, with a certificate or without.
 KNOCK = """
 import socket, ssl, sys

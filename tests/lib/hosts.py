@@ -19,6 +19,7 @@ from tests.lib.house import REPOSITORY
 
 NETWORK: Final = REPOSITORY / "deploy/cluster/network.sh"
 _PREFIX: Final = "10.88.7"
+_STARTS: Final = 3
 
 
 class NoNamespaces(Exception):
@@ -60,16 +61,24 @@ class Host:
             **options,
         )
 
-    def serve(self, site: Path, *words: str) -> None:
-        """Its part of the cluster is there: `cluster serve` has said so."""
+    def serve(self, site: Path) -> None:
+        """Its part of the cluster is there: `cluster serve` has said so.
+
+        Where it ends before, it is started again, as its unit does: on a busy machine Ray gives up
+        waiting for its own processes.
+        """
         where = ("--site", str(site), "--run", str(self.run), "--json")
         share = ("--cpus", "1", "--gpus", "0", "--object-store-mb", "80")
-        self.service = self.appliance(
-            "cluster", "serve", *where, *share, *words, stderr=subprocess.DEVNULL
-        )
-        assert self.service.stdout is not None
-        line = self.service.stdout.readline()
-        assert json.loads(line or "{}").get("host") == self.address, line
+        for _ in range(_STARTS):
+            with self.run.with_suffix(".said").open("w") as said:
+                self.service = self.appliance("cluster", "serve", *where, *share, stderr=said)
+            assert self.service.stdout is not None
+            line = self.service.stdout.readline()
+            if line:
+                break
+            self.die()
+        complaint = self.run.with_suffix(".said").read_text()
+        assert json.loads(line or "{}").get("host") == self.address, complaint
 
     def family(self) -> list[psutil.Process]:
         """Every process of the host's service, itself too."""
