@@ -20,7 +20,7 @@ from appliance.errors import BackendUnavailable
 _MIB: Final = 1 << 20
 # Of Ray's helpers on each host. Where it has to find free ones it waits for these to say which, and
 # gives up after some 20 s, which a busy host takes to start them.
-_PORTS: Final = {
+HELPERS: Final = {
     "runtime_env_agent_port": 6380,
     "metrics_agent_port": 6381,
     "dashboard_agent_listen_port": 6382,
@@ -99,7 +99,7 @@ def _start(place: Membership, shares: Shares, short: Path, directory: Path) -> A
         "object_spilling_directory": str(private_directory(directory / "spill")),
         "include_log_monitor": False,
         "no_monitor": True,
-        **_PORTS,
+        **HELPERS,
     }
     if is_head:
         options |= {"gcs_server_port": int(place.head.rpartition(":")[2])}

@@ -26,6 +26,8 @@ from appliance.cluster.membership import (
     read_membership,
     write_membership,
 )
+from appliance.cluster.serving import HELPERS, Shares
+from appliance.cluster.serving import serve as serve_part
 from appliance.errors import BackendUnavailable, BadInput, KeyMismatch
 from appliance.records.access import Verb
 from appliance.settings.service import read_service_manager
@@ -114,13 +116,16 @@ def init(
         dry_run: Only look.
 
     Raises:
-        BadInput: There is a cluster already, or that is no address.
+        BadInput: There is a cluster already, or that is no address, or a helper's port.
         Forbidden: Whoever runs this may not.
     """
     site = open_site(root)
     allow(site, Verb.ADMIT, with_second=not dry_run)
     address = read_address(host)
     place = node or Path(site.settings.ray.node)
+    _check_outside(site, place)
+    if port in HELPERS.values():
+        raise BadInput(f"Port {port} is for one of Ray's helpers.", "Give another --port.")
     if (site.paths.keys / AUTHORITY_KEY).exists() and not renew:
         raise BadInput(
             "This site has a cluster already.",
@@ -225,8 +230,6 @@ def serve(
         BadInput: This host belongs to no cluster.
         BackendUnavailable: The head doesn't answer, or Ray ended by itself.
     """
-    from appliance.cluster.serving import Shares
-    from appliance.cluster.serving import serve as serve_part
     from appliance.gateway.notifying import Beat
 
     settings = load_site_file(find_site(root).settings).ray

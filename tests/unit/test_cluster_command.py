@@ -95,6 +95,11 @@ def test_dry_runs_make_nothing(site, tmp_path):
     assert not site.invitations.exists()
 
 
+def test_the_head_does_not_take_a_helpers_port(site, tmp_path, capsys):
+    assert begin(site, tmp_path / "head", "--port", "6381") == 2
+    assert "another --port" in capsys.readouterr().err
+
+
 def test_without_a_cluster_nobody_is_invited(site, capsys):
     assert command("token", "--host", "10.0.0.2", "--site", site.root) == 2
     assert "cluster init" in capsys.readouterr().err
