@@ -22,6 +22,7 @@ ZONE: Final = "clinical"
 _CARD: Final = "membership.json"
 _TOKEN: Final = "ray.token"  # noqa: S105 - a file's name
 _AUTHORITY, _CERTIFICATE, _KEY = "authority.pem", "host.pem", "host.key"
+_NO_PORT: Final = "65536"
 _JOIN: Final = (
     "Run `appliance cluster join` on this host, with a token of `appliance cluster token`."
 )
@@ -76,6 +77,8 @@ class Membership:
             "RAY_TLS_SERVER_CERT": str(self.directory / _CERTIFICATE),
             "RAY_TLS_SERVER_KEY": str(self.directory / _KEY),
             "RAY_TLS_CA_CERT": str(self.directory / _AUTHORITY),
+            # The head's own figures, for anybody who asks: no switch, but no such port either.
+            "DASHBOARD_METRIC_PORT": _NO_PORT,
         }
 
     @contextmanager

@@ -10,13 +10,11 @@ from datetime import UTC, datetime
 import pytest
 
 from appliance.cluster.certificates import issue, make_authority, read_address
-from appliance.records.notes import SourceNote
-from tests.lib.chaos import extract_alone
+from tests.lib.chaos import CANARY, canary_notes, extract_alone
 from tests.lib.hosts import NoNamespaces, hosts_on_one_wire
 from tests.lib.read_site import make_site
 
 pytestmark = pytest.mark.slow
-CANARY = "Quillfeather"
 LONGEST_S = 300
 # Speaks TLS and HTTP/2 to a port, with a certificate or without.
 KNOCK = """
@@ -37,18 +35,23 @@ try:
 except OSError as error:
     print("shut")
 """
+# Asks every port that is given, in clear and without a token.
+ASK = """
+import socket, sys
+for port in sys.argv[2:]:
+    for path in ("/", "/metrics", "/logs/"):
+        try:
+            link = socket.create_connection((sys.argv[1], int(port)), timeout=3); link.settimeout(3)
+            link.sendall(f"GET {path} HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n".encode())
+            print(port, path, link.recv(100).partition(b"\\r\\n")[0].decode("latin-1"))
+        except OSError:
+            continue
+"""
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    texts = ("no fever", "has asthma", "history of gout", "nothing")
-    return make_site(
-        tmp_path_factory.mktemp("world") / "site",
-        (
-            SourceNote(f"{CANARY}-{n}", f"p-{n % 7}", "x", "", f"{CANARY} {n}: {texts[n % 4]}.")
-            for n in range(240)
-        ),
-    )
+    return make_site(tmp_path_factory.mktemp("world") / "site", canary_notes())
 
 
 class Attempt:
@@ -156,6 +159,24 @@ def test_whoever_shows_no_certificate_of_the_cluster_is_not_spoken_to(hosts, att
     assert knock(6379) == "shut"
     assert knock(10001, hosts["3"].node) == "no door"
     assert knock(8265, hosts["3"].node) == "no door"
+
+
+def test_no_port_of_the_head_tells_anything_without_the_token(hosts):
+    """Whatever listens beyond loopback, asked by another host in clear."""
+    table = "print(open('/proc/net/tcp').read(), open('/proc/net/tcp6').read())"
+    lines = hosts["1"].popen(sys.executable, "-c", table).communicate(timeout=LONGEST_S)[0]
+    # proc(5), net/tcp: local address, state 0A for who listens.
+    fields = [line.split() for line in lines.splitlines()]
+    listening = [one[1].rpartition(":") for one in fields if len(one) > 3 and one[3] == "0A"]
+    ports = {str(int(port, 16)) for address, _, port in listening if address != "0100007F"}
+
+    asked = hosts["3"].popen(sys.executable, "-c", ASK, hosts["1"].address, *sorted(ports))
+    said = asked.communicate(timeout=LONGEST_S)[0].splitlines()
+
+    assert {"6379", "6380", "6382"} <= ports
+    answers = [line for line in said if " HTTP/" in line]
+    assert answers
+    assert all(" 401 " in line for line in answers), answers
 
 
 def test_a_stranger_on_the_wire_gets_no_answer(hosts):

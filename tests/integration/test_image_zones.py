@@ -44,4 +44,5 @@ def test_the_gateway_serves_without_vault_ray_and_torch():
 
 
 def test_the_language_model_is_served_without_vault_and_gate():
+    """Our part of it; vLLM itself knows neither."""
     assert not imported("vllm") & listed("vllm.without")

@@ -5,10 +5,10 @@ Arguments: a site, a name of findings; for a cluster of several hosts HOST:PORT,
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from appliance.clinical.assertion.context import ContextEngine
 from appliance.clinical.extraction.formats import OutputFormat
@@ -18,6 +18,7 @@ from appliance.clinical.extraction.run import extract
 from appliance.cluster.batches import map_blocks
 from appliance.cluster.connect import connected
 from appliance.records.identifiers import Digest
+from appliance.records.notes import SourceNote
 from appliance.records.progress import Silent
 from appliance.records.spans import ScoredSpan
 from appliance.settings.assertion import load_assertion
@@ -27,6 +28,17 @@ from appliance.workflows.extract import open_worker_vault
 from appliance.workflows.ingest import opened_vault
 from appliance.workflows.site import open_site
 from tests.lib.read_site import ListLabeller
+
+
+CANARY: Final = "Quillfeather"
+_TEXTS: Final = ("no fever", "has asthma", "history of gout", "nothing")
+
+
+def canary_notes(count: int = 240) -> Iterator[SourceNote]:
+    """Notes of seven patients, each with the canary in its id and in its text."""
+    for n in range(count):
+        text = f"{CANARY} {n}: {_TEXTS[n % 4]}."
+        yield SourceNote(f"{CANARY}-{n}", f"p-{n % 7}", "x", "", text)
 
 
 class SlowLabeller(ListLabeller):

@@ -47,7 +47,7 @@ _ZONES: Final = {
     "vllm": (
         ("records", "settings", "artifacts", "ledger", "synthesis/backends/vllm"),
         (),
-        ("vllm.entrypoints.openai.api_server",),
+        (),
     ),
 }
 _ALSO: Final = {
