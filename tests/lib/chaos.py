@@ -29,7 +29,6 @@ from appliance.workflows.ingest import opened_vault
 from appliance.workflows.site import open_site
 from tests.lib.read_site import ListLabeller
 
-
 CANARY: Final = "Quillfeather"
 _TEXTS: Final = ("no fever", "has asthma", "history of gout", "nothing")
 

@@ -151,6 +151,7 @@ def test_only_the_gateway_gets_the_providers_key_and_no_key_of_the_vault():
 def test_the_gateway_and_the_model_see_no_more_of_the_site_than_they_need():
     for name in ("appliance-gateway.service", "appliance-vllm.service"):
         hidden = {path.lstrip("-") for path in _Unit(name).words("InaccessiblePaths")}
+        hidden |= {path.partition(":")[0] for path in _Unit(name).words("TemporaryFileSystem")}
         written = set(_Unit(name).words("ReadWritePaths"))
 
         assert {f"/srv/appliance/{part}" for part in ("keys", "corpora", "findings")} <= hidden
