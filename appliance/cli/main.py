@@ -44,6 +44,7 @@ COMMANDS: Final = {
     "access": ("appliance.cli.access:access", "Approve requests; see what you may do."),
     "model": ("appliance.cli.model:model", "Import, list and serve base models."),
     "gateway": ("appliance.cli.gateway:gateway", "Serve and open the one door to a provider."),
+    "cluster": ("appliance.cli.cluster:cluster", "Run one Ray on several hosts."),
     "audit": ("appliance.cli.audit:audit", "Attack the site on purpose, and report."),
     "release": ("appliance.cli.release:release", "Let a corpus or an adapter leave."),
     "backup": ("appliance.cli.backup:backup", "Back the site up, restore it, rehearse that."),

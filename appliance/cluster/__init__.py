@@ -3,5 +3,6 @@
 Comes in: settings, a directory for Ray's own files, functions, note ids.
 Goes out: results in order; failures as an error type and a rule, without their text.
 Never here: patient text as an argument or a result; `ray stop`, which ends other people's
-processes; a port that is not on loopback; an address without a token.
+processes; a port beyond loopback, but between the hosts of one cluster, with TLS; an address
+without a token.
 """

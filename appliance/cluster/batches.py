@@ -80,6 +80,8 @@ def _dataset(
         compute=ray.data.ActorPoolStrategy(size=pool),
         num_cpus=1,
         num_gpus=gpus_per_actor,
+        # A host without the label never gets a note to read.
+        label_selector=dict(cluster.labels) or None,
     )
 
 

@@ -6,9 +6,9 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,8 +19,16 @@ from appliance.cluster.directories import (
     scrub_sessions,
     short_path,
 )
-from appliance.cluster.environment import OFFLINE, ray_variables, variables_set
+from appliance.cluster.environment import (
+    OFFLINE,
+    native,
+    ray_variables,
+    refresh_configuration,
+    variables_set,
+)
+from appliance.cluster.hosts import ZONE_LABEL
 from appliance.cluster.joining import check_reachable, is_loopback, own_address
+from appliance.cluster.membership import ZONE, read_membership
 from appliance.errors import ApplianceError, BackendUnavailable
 from appliance.settings.site_file import RaySettings
 
@@ -38,12 +46,14 @@ class Cluster:
         gpus: Count of GPUs it may use.
         directory: Where Ray writes: session, logs, spilled objects; inside the site.
         is_local: Whether this process started it and will end it.
+        labels: What a host must be labelled with to be given work; nothing where all are alike.
     """
 
     cpus: int
     gpus: int
     directory: Path
     is_local: bool
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @contextmanager
@@ -51,39 +61,57 @@ def connected(settings: RaySettings, run_directory: Path) -> Iterator[Cluster]:
     """Ray is up: a local cluster of this process, or the one at `settings.address`.
 
     Token authentication is on, telemetry and dashboard are off, every port of a local cluster
-    is on loopback, and all it writes lies under `run_directory`, which is 0700. Afterwards this
-    process is disconnected, and a local cluster's processes are gone.
+    is on loopback, and all it writes lies under `run_directory`, which is 0700. To a cluster of
+    several hosts it speaks TLS, as the host that it runs on. Afterwards this process is
+    disconnected, and a local cluster's processes are gone.
 
     Args:
-        settings: Address, CPUs, GPUs and object store size in MiB.
+        settings: Address, CPUs, GPUs and object store size in MiB; this host's place in a cluster.
         run_directory: `SITE/run`; holds the token as `ray.token` (0600).
 
     Raises:
         BackendUnavailable: The cluster doesn't start, or doesn't answer at that address.
-        BadInput: A cluster's address is set and its token is not there.
+        BadInput: A cluster's address is set and its token is not there, or it is beyond this
+            machine and this host does not belong to it.
         KeyMismatch: The token is readable by others, or not the cluster's.
     """
     private_directory(run_directory)
     local = not settings.address
-    loopback = local or is_loopback(settings.address)
     directory = private_directory(run_directory / "ray")
     if local:
         scrub_sessions(directory)
-    token = ensure_token(run_directory) if local else check_token(run_directory)
+    access = _access_to(settings, run_directory)
     with ExitStack() as stack:
-        stack.enter_context(
-            variables_set(ray_variables(token, loopback=loopback), without=("RAY_ADDRESS",))
-        )
+        stack.enter_context(variables_set(access.variables, without=("RAY_ADDRESS",)))
         stack.enter_context(_signals_kept())
         short = stack.enter_context(short_path(directory))
-        _refresh_configuration(loopback=loopback)
+        refresh_configuration(loopback=access.is_loopback)
         stack.callback(_shut_down)
         if local:
             _start(settings, short, directory)
         else:
             _join(settings.address, directory)
         _check_private(local=local)
-        yield Cluster(settings.cpus, settings.gpus, directory, local)
+        yield Cluster(settings.cpus, settings.gpus, directory, local, access.labels)
+
+
+@dataclass(frozen=True, slots=True)
+class _Access:
+    """How this process speaks to a cluster."""
+
+    variables: Mapping[str, str]
+    is_loopback: bool
+    labels: Mapping[str, str]
+
+
+def _access_to(settings: RaySettings, run_directory: Path) -> _Access:
+    if settings.address and not is_loopback(settings.address):
+        place = read_membership(Path(settings.node))
+        return _Access(place.variables(), is_loopback=False, labels={ZONE_LABEL: ZONE})
+    token = check_token(run_directory) if settings.address else ensure_token(run_directory)
+    chosen = {"CUDA_VISIBLE_DEVICES": settings.visible_gpus} if settings.visible_gpus else {}
+    variables = {**ray_variables(token, loopback=True), **chosen}
+    return _Access(variables, is_loopback=True, labels={})
 
 
 def _start(settings: RaySettings, short: Path, directory: Path) -> None:
@@ -122,7 +150,7 @@ def _initialise(log: Path, **options: Any) -> None:
         warnings.simplefilter("ignore")
         try:
             ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
-        except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        except Exception as error:  # noqa: BLE001 - a node that is late raises a bare one
             raise BackendUnavailable(
                 f"Ray doesn't come up: {type(error).__name__}.",
                 "Look into SITE/run/ray/session_latest/logs; free memory or mend [ray] in "
@@ -131,28 +159,11 @@ def _initialise(log: Path, **options: Any) -> None:
     _hush()
 
 
-def _refresh_configuration(*, loopback: bool) -> None:
-    """Ray has read our variables, even if something imported it before they were set."""
-    from ray._private import ray_constants
-
-    raylet = _raylet()
-    ray_constants.ENABLE_RAY_CLUSTER = not loopback
-    raylet.Config.initialize("")
-    raylet.AuthenticationTokenLoader.instance().reset_cache()
-
-
-def _raylet() -> Any:
-    # Its type stub leaves these names out.
-    from ray import _raylet
-
-    return _raylet
-
-
 def _check_private(*, local: bool) -> None:
     """The cluster is as private as it was asked to be; anything else is a refusal."""
     import ray
 
-    raylet = _raylet()
+    raylet = native()
     if raylet.get_authentication_mode() != raylet.AuthenticationMode.TOKEN:
         raise ApplianceError("Ray is up without token authentication; it was ended.")
     if local and ray.util.get_node_ip_address() != _LOOPBACK:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 OFFLINE: Final[Mapping[str, str]] = {
     "HF_HUB_OFFLINE": "1",
@@ -71,3 +71,20 @@ def variables_set(values: Mapping[str, str], *, without: tuple[str, ...] = ()) -
         for name in touched:
             os.environ.pop(name, None)
         os.environ.update(before)
+
+
+def refresh_configuration(*, loopback: bool) -> None:
+    """Ray has read our variables, even if something imported it before they were set."""
+    from ray._private import ray_constants
+
+    raylet = native()
+    ray_constants.ENABLE_RAY_CLUSTER = not loopback
+    raylet.Config.initialize("")
+    raylet.AuthenticationTokenLoader.instance().reset_cache()
+
+
+def native() -> Any:
+    """Ray's native module; its type stub leaves most names out."""
+    from ray import _raylet
+
+    return _raylet

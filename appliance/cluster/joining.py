@@ -3,6 +3,7 @@
 import re
 from typing import Any, Final
 
+from appliance.cluster.environment import native
 from appliance.errors import BackendUnavailable, BadInput, KeyMismatch
 
 _ADDRESS: Final = re.compile(r"\[?([0-9A-Za-z.:-]+?)\]?:(\d{1,5})")
@@ -49,7 +50,7 @@ def check_reachable(address: str) -> None:
     finally:
         channel.close()
     try:
-        _client(address).get_all_node_info(timeout=_PATIENCE_S)
+        client_of(address).get_all_node_info(timeout=_PATIENCE_S)
     except ray.exceptions.AuthenticationError:
         raise KeyMismatch(
             f"The Ray cluster at {address} does not take this site's token.",
@@ -68,9 +69,6 @@ def own_address(address: str) -> str:
     return str(services.get_node_ip_address(address))
 
 
-def _client(address: str) -> Any:
-    from ray import _raylet
-
-    # Its type stub leaves this name out.
-    raylet: Any = _raylet
-    return raylet.GcsClient(address=address)
+def client_of(address: str) -> Any:
+    """A client of the cluster's own control service."""
+    return native().GcsClient(address=address)

@@ -104,7 +104,10 @@ def _trainer(
         _run,
         train_loop_config={"loop": loop, "config": dict(config)},
         scaling_config=ScalingConfig(
-            num_workers=workers, use_gpu=gpu, resources_per_worker=_resources(share, gpu=gpu)
+            num_workers=workers,
+            use_gpu=gpu,
+            resources_per_worker=_resources(share, gpu=gpu),
+            label_selector=dict(cluster.labels) or None,
         ),
         # A name of its own: Ray Train takes a run of the same name up again where it stopped.
         run_config=RunConfig(

@@ -33,6 +33,7 @@ class Verb(StrEnum):
     APPROVE = "access.approve"
     ROTATE = "keys.rotate"
     BACKUP = "site.backup"
+    ADMIT = "cluster.admit"
 
 
 @dataclass(frozen=True, slots=True)

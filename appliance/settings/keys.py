@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from appliance.errors import KeyMismatch, SiteError
+from appliance.settings.credentials import find_secret
 
 KEY_BYTES: Final = 32
 
@@ -42,14 +43,14 @@ class KeyProvider(Protocol):
 
 
 class FileKeys:
-    """One file per purpose under `SITE/keys/`, mode 0600."""
+    """One file per purpose under `SITE/keys/`, mode 0600; a service may have them by credential."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
     def key(self, purpose: Purpose) -> bytes:
-        """The 32 bytes in `PURPOSE.key`."""
-        return _read(self._directory / f"{purpose}.key", purpose)
+        """The 32 bytes in `PURPOSE.key`, or in the service's credential of that name."""
+        return _read(*find_secret(self._directory / f"{purpose}.key"), purpose)
 
     def make_next(self, purpose: Purpose) -> bytes:
         """The 32 bytes in `PURPOSE-next.key`, which is made where there is none."""
@@ -60,7 +61,7 @@ class FileKeys:
             _make(draft)
             draft.rename(path)
             _sync(self._directory)
-        return _read(path, purpose)
+        return _read(path, 0o077, purpose)
 
     def has_next(self, purpose: Purpose) -> bool:
         """Whether there is a key that is to take the place of the present one."""
@@ -81,10 +82,10 @@ def read_key_file(path: Path) -> bytes:
     Raises:
         SiteError, KeyMismatch: As `KeyProvider.key`.
     """
-    return _read(path, path.stem)
+    return _read(path, 0o077, path.stem)
 
 
-def _read(path: Path, purpose: str) -> bytes:
+def _read(path: Path, others: int, purpose: str) -> bytes:
     try:
         with path.open("rb") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
@@ -94,7 +95,7 @@ def _read(path: Path, purpose: str) -> bytes:
             f"The {purpose} key can't be read: {error.strerror}.",
             "Restore the site's keys directory from its backup.",
         ) from None
-    if mode & 0o077:
+    if mode & others:
         raise KeyMismatch(
             f"The {purpose} key is readable by others (mode {mode:04o}).",
             f"Run `chmod 600 {path}` and find out who could have read it.",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from appliance.errors import KeyMismatch, SiteError
+from appliance.settings.credentials import find_secret
 
 PROVIDER_KEY: Final = "provider-key"
 _SECRET: Final = re.compile(rb"[\x21-\x7e]{16,512}")
@@ -24,11 +25,7 @@ def read_provider_key(keys: Path) -> str:
         SiteError: There is none.
         KeyMismatch: It is readable by others, or can't be a key.
     """
-    # systemd puts LoadCredential= files there, and only this service can read them.
-    credentials = os.environ.get("CREDENTIALS_DIRECTORY", "")
-    if credentials and (Path(credentials) / PROVIDER_KEY).is_file():
-        return _read_secret(Path(credentials) / PROVIDER_KEY)
-    return _read_secret(keys / PROVIDER_KEY)
+    return _read_secret(*find_secret(keys / PROVIDER_KEY))
 
 
 def read_caller_token(keys: Path, caller: str) -> str:
@@ -37,10 +34,10 @@ def read_caller_token(keys: Path, caller: str) -> str:
     Raises:
         SiteError, KeyMismatch: As `read_provider_key`.
     """
-    return _read_secret(keys / "callers" / caller)
+    return _read_secret(keys / "callers" / caller, 0o077)
 
 
-def _read_secret(path: Path) -> str:
+def _read_secret(path: Path, others: int) -> str:
     try:
         with path.open("rb") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
@@ -50,7 +47,7 @@ def _read_secret(path: Path) -> str:
             f"The secret {path.name} can't be read: {error.strerror}.",
             f"Put it there with `install -D -m 600 /dev/stdin {path}`.",
         ) from None
-    if mode & 0o077:
+    if mode & others:
         raise KeyMismatch(
             f"The secret {path.name} is readable by others (mode {mode:04o}).",
             f"Have it replaced, then run `chmod 600 {path}`.",

@@ -88,6 +88,11 @@ class SitePaths:
         return self.root / "run"
 
     @property
+    def invitations(self) -> Path:
+        """One sealed file per host that was invited into the cluster; there once there is one."""
+        return self.run / "invitations"
+
+    @property
     def gateway(self) -> Path:
         """What the egress gateway keeps: its callers' use, replies in quarantine."""
         return self.root / "gateway"

@@ -3,14 +3,21 @@
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from appliance.errors import BadInput
 from appliance.settings.validation import explain
 
 Profile = Literal["air-gapped", "cloud-allowed"]
+
+
+NODE: Final = "/var/lib/appliance/node"
+"""Where a host keeps its place in a cluster: on a disk of its own, never on the shared one."""
+
+_GPUS: Final = r"([0-9]+|GPU-[0-9a-f-]+|MIG-[0-9a-f-]+)"
+_NO_CHOICE: Any = Field(default="", pattern=rf"^({_GPUS}(,{_GPUS})*)?$")
 
 
 class _Strict(BaseModel):
@@ -22,6 +29,8 @@ class _Ray(_Strict):
     cpus: int = Field(default=2, ge=1)
     gpus: int = Field(default=0, ge=0)
     object_store_mb: int = Field(default=256, ge=80)
+    node: str = NODE
+    visible_gpus: str = _NO_CHOICE
 
 
 class _Vllm(_Strict):
@@ -33,6 +42,7 @@ class _Vllm(_Strict):
     tensor_parallel_size: int = Field(default=1, ge=1)
     max_model_len: int = Field(default=1024, ge=256)
     max_concurrent: int = Field(default=32, ge=1)
+    visible_gpus: str = _NO_CHOICE
     kv_cache_gb: int = Field(default=1, ge=1)
     max_lora_rank: int = Field(default=32, ge=1)
     start_timeout_s: float = Field(default=900.0, gt=0)
@@ -81,22 +91,36 @@ class _SiteFile(_Strict):
     learning: _Learning = _Learning()
     extraction: _Extraction = _Extraction()
 
+    @model_validator(mode="after")
+    def _gpus_are_not_shared(self) -> Self:
+        ours, theirs = (set(part.visible_gpus.split(",")) for part in (self.ray, self.vllm))
+        if shared := (ours & theirs) - {""}:
+            raise ValueError(f"ray and vllm would both use GPU {', '.join(sorted(shared))}")
+        return self
+
 
 @dataclass(frozen=True, slots=True)
 class RaySettings:
-    """Where Ray runs. `address` "" means a local cluster of this process; sizes in MiB."""
+    """Where Ray runs. `address` "" means a local cluster of this process; sizes in MiB.
+
+    `node` is where a host keeps its place in a cluster, `visible_gpus` which of this machine's
+    GPUs a local cluster may use, "" for all, in CUDA_VISIBLE_DEVICES' own form.
+    """
 
     address: str
     cpus: int
     gpus: int
     object_store_mb: int
+    node: str = NODE
+    visible_gpus: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class VllmSettings:
     """How the generator is served: a model of the model store; `port` 0 picks a free one.
 
-    Of several `replicas` each has the whole of the other sizes, and the next port.
+    Of several `replicas` each has the whole of the other sizes, and the next port. `visible_gpus`
+    are those of this machine it may use, "" for all, in CUDA_VISIBLE_DEVICES' own form.
     """
 
     model: str
@@ -111,6 +135,7 @@ class VllmSettings:
     start_timeout_s: float
     request_timeout_s: float
     replicas: int = 1
+    visible_gpus: str = ""
 
     @property
     def at_once(self) -> int:

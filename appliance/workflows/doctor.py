@@ -14,6 +14,7 @@ from appliance.records.clock import Clock
 from appliance.settings.clock import SystemClock
 from appliance.settings.site import find_site
 from appliance.workflows.checks.backups import BACKUP_CHECKS
+from appliance.workflows.checks.cluster import CLUSTER_CHECKS
 from appliance.workflows.checks.contents import CONTENT_CHECKS
 from appliance.workflows.checks.gateway import GATEWAY_CHECKS
 from appliance.workflows.checks.host import HOST_CHECKS, this_host
@@ -76,7 +77,8 @@ def _run(root: Path | None, clock: Clock) -> Iterator[CheckResult]:
         yield _result(package_check.check_id, package_check.title, outcome)
     if paths:
         site = view(paths, clock)
-        for site_check in (*SITE_CHECKS, *CONTENT_CHECKS, *BACKUP_CHECKS, *GATEWAY_CHECKS):
+        checks = (*SITE_CHECKS, *CONTENT_CHECKS, *BACKUP_CHECKS, *GATEWAY_CHECKS, *CLUSTER_CHECKS)
+        for site_check in checks:
             yield _result(site_check.check_id, site_check.title, site_check.run(site))
 
 

@@ -32,6 +32,7 @@ from appliance.settings.clock import SystemClock
 from appliance.settings.gateway import OWN_USER, GatewayPolicy, load_gateway_policy
 from appliance.settings.keys import Purpose
 from appliance.settings.secrets import read_provider_key
+from appliance.settings.service import read_service_manager
 from appliance.settings.site import SitePaths, find_site
 from appliance.spending.purse import Purse
 from appliance.workflows.scan import INDEX, open_site_gate
@@ -281,6 +282,7 @@ async def _serve(
         serve_on,
         unix_socket,
     )
+    from appliance.gateway.notifying import beating
     from appliance.gateway.renewing import Renewal
 
     path, port, policy = place.path, place.port, first.policy
@@ -300,11 +302,20 @@ async def _serve(
                 "gateway.started", {"listens": "socket" if port is None else "port"}
             )
             told = Listening(at, policy.origin, tuple(policy.models), tuple(policy.callers))
-            async with renewal.running():
+            sound = partial(_is_sound, renewal.now)
+            async with renewal.running(), beating(read_service_manager(), sound):
                 application = make_application(renewal.now)
                 await serve_on(door, application, lambda: announce(told), place.stop)
     finally:
         await renewal.close()
+
+
+async def _is_sound(now: Callable[[], "Front"]) -> bool:
+    """Whether nothing can pass, or the gate, as loaded, stops an identifier."""
+    front = now()
+    # A door that is shut needs a person, or the renewal that is under way, and no new start.
+    is_shut = front.latch.is_shut() or not front.door.is_fresh()
+    return is_shut or await front.readiness.is_ready()
 
 
 def _has_others(policy: GatewayPolicy) -> bool:

@@ -10,6 +10,7 @@ from appliance.artifacts.writing import write_atomically
 from appliance.errors import BackendUnavailable
 from appliance.learning.basemodels.store import BaseModel, ModelStore
 from appliance.records.progress import Progress
+from appliance.settings.service import read_service_manager
 from appliance.settings.site import find_site
 from appliance.workflows.site import open_site
 
@@ -70,8 +71,10 @@ def serve(
     Raises:
         BackendUnavailable: It did not start, or ended by itself.
     """
+    from appliance.gateway.notifying import Beat
     from appliance.synthesis.backends.vllm.engine import VllmEngine
 
+    beat = Beat(read_service_manager())
     site = open_site(root)
     model = ModelStore(site.paths.models).resolve(name or site.settings.vllm.model)
     key_file = site.paths.run / "vllm.key"
@@ -81,8 +84,12 @@ def serve(
             write_atomically(key_file, endpoint.api_key.encode())
             site.ledger.record("model.served", {"name": model.name, "digest": model.digest})
             announce(Serving(model.name, endpoint.base_url, key_file))
+            beat.ready()
             while engine.is_running():
+                if beat.is_due() and engine.answers(endpoint):
+                    beat.alive()
                 time.sleep(_LOOK_EVERY_S)
         finally:
+            beat.stopping()
             key_file.unlink(missing_ok=True)
     raise BackendUnavailable("The model server ended by itself.", f"Its log is {engine.log}.")

@@ -16,7 +16,7 @@ from tests.lib.house import REPOSITORY
 
 pytestmark = pytest.mark.slow
 
-EGRESS, APP = 64_990, 64_991
+EGRESS, APP, MODEL, SOMEBODY = 64_990, 64_991, 64_992, 64_993
 HERE, THERE = "10.77.0.2", "10.77.0.1"
 
 # Counts every IP packet that arrives from the other side, and answers on two ports.
@@ -149,6 +149,18 @@ def by_routes(names):
 
 
 def by_nftables(names):
+    defines = {"EGRESS_UID": EGRESS, "PROVIDER": THERE, "PORT": 443}
+    load_rules(names, "egress.nft", defines)
+
+
+def for_users(names, hosts):
+    """The rules for three users on a host's own network; the provider's machine resolves too."""
+    users = {"CLINICAL": APP, "GATEWAY": EGRESS, "MODEL": MODEL}
+    there = {"PROVIDER": THERE, "PORT": 443, "RESOLVER": THERE, "HOSTS": f"{{ {hosts} }}"}
+    load_rules(names, "users.nft", users | there)
+
+
+def load_rules(names, file, values):
     if not shutil.which("nft"):
         pytest.skip("nft is not installed")
     inside = ("-netns", names["egress"])
@@ -156,9 +168,8 @@ def by_nftables(names):
     ip(*inside, "address", "add", f"{HERE}/24", "dev", names["out"])
     ip(*inside, "link", "set", names["out"], "up")
     ip(*inside, "route", "add", "default", "via", THERE)
-    defines = [f"-D{name}={value}" for name, value in
-               (("EGRESS_UID", EGRESS), ("PROVIDER", THERE), ("PORT", 443))]  # fmt: skip
-    rules = REPOSITORY / "deploy/egress/egress.nft"
+    defines = [f"-D{name}={value}" for name, value in values.items()]
+    rules = REPOSITORY / "deploy/egress" / file
     nft = ["ip", "netns", "exec", names["egress"], "nft"]
     if subprocess.run([*nft, "list", "ruleset"], check=False, capture_output=True).returncode:
         pytest.skip("this kernel has no nf_tables, or keeps it from us")
@@ -187,6 +198,46 @@ def test_one_user_gets_to_one_port_and_nobody_anything_else(names, sink, shut):
 
     assert set(refused.values()) == {"no"}, refused
     assert sink() == {"packets": 0, "heard": []}
+
+
+def test_each_of_the_three_users_reaches_what_it_is_for(names, sink):
+    """The gateway its provider and a name server; the others nothing; nobody else is touched."""
+    for_users(names, hosts="10.77.0.9")
+    sink()
+
+    reached = {
+        "gateway": attempt(names["egress"], EGRESS, "tcp"),
+        "gateway asks for a name": attempt(names["egress"], EGRESS, "udp", port=53),
+        "somebody": attempt(names["egress"], SOMEBODY, "tcp", port=8080),
+        "root": attempt(names["egress"], 0, "tcp"),
+    }
+    assert set(reached.values()) == {"out"}, reached
+    assert sink()["heard"] == ["hello"] * 4
+
+    refused = {
+        f"{user} {kind} {port}": attempt(names["egress"], user, kind, port=port)
+        for user in (APP, MODEL)
+        for kind, port in (("tcp", 443), ("tcp", 8080), ("udp", 53), ("udp", 443), ("name", 0))
+    }
+    refused["gateway, another port"] = attempt(names["egress"], EGRESS, "tcp", port=8080)
+    refused["gateway, QUIC"] = attempt(names["egress"], EGRESS, "udp", port=443)
+    # A resolver on this machine would ask the world.
+    for user in (APP, MODEL, EGRESS):
+        refused[f"{user} local"] = attempt(names["egress"], user, "udp", "127.0.0.53", 53)
+
+    assert set(refused.values()) == {"no"}, refused
+    assert sink() == {"packets": 0, "heard": []}
+
+
+def test_the_clinical_user_reaches_the_hosts_of_its_cluster_and_asks_them_for_no_name(names, sink):
+    for_users(names, hosts=THERE)
+    sink()
+
+    assert attempt(names["egress"], APP, "tcp", port=8080) == "out"
+    assert attempt(names["egress"], MODEL, "tcp", port=8080) == "no"
+    assert attempt(names["egress"], APP, "udp", port=53) == "no"
+
+    assert sink()["heard"] == ["hello"]
 
 
 def test_the_doctor_sees_whether_the_rules_are_in_force(names):

@@ -12,25 +12,17 @@ from pathlib import Path
 import psutil
 import pytest
 
-from appliance.records.notes import SourceNote
+from tests.lib.chaos import CANARY, canary_notes
 from tests.lib.read_site import make_site
 
 pytestmark = pytest.mark.slow
-CANARY = "Quillfeather"
 SHOTS = int(os.environ.get("APPLIANCE_CHAOS_SHOTS", "6"))
 LONGEST_S = 240
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    texts = ("no fever", "has asthma", "history of gout", "nothing")
-    return make_site(
-        tmp_path_factory.mktemp("world") / "site",
-        (
-            SourceNote(f"{CANARY}-{n}", f"p-{n % 7}", "x", "", f"{CANARY} {n}: {texts[n % 4]}.")
-            for n in range(240)
-        ),
-    )
+    return make_site(tmp_path_factory.mktemp("world") / "site", canary_notes())
 
 
 def start(site, name):

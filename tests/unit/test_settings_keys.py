@@ -49,6 +49,37 @@ def test_a_key_that_others_can_read_is_not_used(tmp_path, mode):
         FileKeys(tmp_path).key(Purpose.VAULT)
 
 
+def test_a_services_credential_goes_before_the_file(tmp_path, monkeypatch):
+    """As systemd hands it over; a purpose that it does not hand over comes from the file."""
+    make_keys(tmp_path)
+    credentials = tmp_path / "credentials"
+    credentials.mkdir()
+    (credentials / "ledger.key").write_bytes(KEY)
+    (credentials / "ledger.key").chmod(0o400)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(credentials))
+    keys = FileKeys(tmp_path)
+
+    assert keys.key(Purpose.LEDGER) == KEY
+    assert keys.key(Purpose.VAULT) == (tmp_path / "vault.key").read_bytes()
+
+
+@pytest.mark.parametrize(("mode", "is_used"), [(0o440, True), (0o444, False), (0o460, False)])
+def test_a_credential_may_show_the_mask_of_an_access_list_and_no_more(
+    tmp_path, monkeypatch, mode, is_used
+):
+    """Systemd lets the service's user read by such a list; the mask stands where a group would."""
+    (tmp_path / "ledger.key").write_bytes(KEY)
+    (tmp_path / "ledger.key").chmod(mode)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    keys = FileKeys(tmp_path / "nowhere")
+
+    if is_used:
+        assert keys.key(Purpose.LEDGER) == KEY
+        return
+    with pytest.raises(KeyMismatch, match="readable by others"):
+        keys.key(Purpose.LEDGER)
+
+
 @pytest.mark.parametrize("size", [0, 31, 33, 4096])
 def test_a_key_of_a_wrong_size_is_not_used(tmp_path, size):
     make_keys(tmp_path)

@@ -101,6 +101,11 @@ def test_the_default_settings_are_valid(tmp_path, profile):
         ('profile = "air-gapped"\n[learning]\nepochs = 0', "learning.epochs"),
         ('profile = "air-gapped"\n[ray]\nadress = ""', "ray.adress"),
         ('profile = "air-gapped"\n[learning]\ndevice = "tpu"', "learning.device"),
+        ('profile = "air-gapped"\n[ray]\nvisible_gpus = "first"', "ray.visible_gpus"),
+        (
+            'profile = "air-gapped"\n[ray]\nvisible_gpus = "1,2"\n[vllm]\nvisible_gpus = "0,2"',
+            "ray and vllm would both use GPU 2",
+        ),
     ],
 )
 def test_settings_that_are_not_known_or_out_of_range_are_named(tmp_path, content, complaint):

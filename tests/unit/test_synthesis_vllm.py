@@ -78,6 +78,18 @@ def test_the_engine_listens_on_loopback_and_the_key_is_no_argument():
     assert environment["VLLM_API_KEY"] == KEY
 
 
+def test_the_engine_sees_the_gpus_that_the_settings_name(monkeypatch):
+    """Whatever the environment says; where the settings name none, that."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
+
+    def seen(**changes):
+        where = Path("/run"), Path("/sockets")
+        return build_environment(settings(**changes), "e1", KEY, *where)["CUDA_VISIBLE_DEVICES"]
+
+    assert seen() == "7"
+    assert seen(visible_gpus="0,1") == "0,1"
+
+
 def test_the_engine_is_offline_and_silent(monkeypatch):
     """No hub, no usage statistics, no request log, no proxy from our environment."""
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.invalid:3128")

@@ -130,6 +130,8 @@ def build_environment(
 ) -> dict[str, str]:
     """The engine's whole environment: offline, silent, marked, and the only place of the key."""
     passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    if settings.visible_gpus:
+        passed_on["CUDA_VISIBLE_DEVICES"] = settings.visible_gpus
     return (
         choose_threads(len(os.sched_getaffinity(0)))
         | passed_on

@@ -142,6 +142,10 @@ class VllmEngine:
         """Whether the engine's processes are up."""
         return self._watchdog is not None and self._watchdog.poll() is None
 
+    def answers(self, endpoint: Endpoint) -> bool:
+        """Whether the engine, not only its process, is there."""
+        return self.is_running() and _is_ready(endpoint)
+
     def stop(self) -> None:
         """No process of the engine is left, nothing of it in /dev/shm, and none of its sockets."""
         watchdog, self._watchdog = self._watchdog, None
