@@ -11,6 +11,8 @@ _ATTEMPTS: Final = 500
 _PAUSE_S: Final = 0.02
 # The rest of an error's code only refines it.
 _PRIMARY: Final = 0xFF
+_MAGIC: Final = b"SQLite format 3\x00"
+_COPY_S: Final = 60.0
 
 
 def open_wal(
@@ -33,6 +35,34 @@ def open_wal(
     _enter_wal(connection)
     connection.execute("PRAGMA synchronous=FULL")
     return connection
+
+
+def copy_database(source: Path, target: Path, *, is_at_rest: bool = False) -> None:
+    """`target` holds what `source` held at one moment, other processes writing or not.
+
+    By SQLite's backup interface (sqlite.org/backup.html); what `target` held before is gone.
+
+    Args:
+        source: A database.
+        target: Another, or where one is to be.
+        is_at_rest: Nobody writes `source`, and not a byte of it may change by being read.
+
+    Raises:
+        sqlite3.Error, OSError: One of the two can't be read or written.
+    """
+    create_private(target)
+    name = f"{source.absolute().as_uri()}?mode=ro{'&immutable=1' if is_at_rest else ''}"
+    with (
+        contextlib.closing(sqlite3.connect(name, timeout=_COPY_S, uri=True)) as read,
+        contextlib.closing(sqlite3.connect(target, timeout=_COPY_S)) as written,
+    ):
+        read.backup(written)
+
+
+def is_database(path: Path) -> bool:
+    """Whether it is an unencrypted SQLite file (sqlite.org/fileformat.html, 1.3)."""
+    with path.open("rb") as file:
+        return file.read(len(_MAGIC)) == _MAGIC
 
 
 def create_private(path: Path) -> None:

@@ -16,9 +16,9 @@ from appliance.settings.site import find_site
 from appliance.workflows.checks.contents import CONTENT_CHECKS
 from appliance.workflows.checks.gateway import GATEWAY_CHECKS
 from appliance.workflows.checks.host import HOST_CHECKS, this_host
-from appliance.workflows.checks.outcome import Outcome, Status
+from appliance.workflows.checks.outcome import Check, Outcome, Status, skipped
 from appliance.workflows.checks.packages import PACKAGE_CHECKS, product_lock
-from appliance.workflows.checks.site import SITE_CHECKS, view
+from appliance.workflows.checks.site import ANY_LAYOUT, SITE_CHECKS, SiteView, view
 
 _WORST_FIRST: Final = (
     (Status.ERROR, ApplianceError.exit_code),
@@ -76,7 +76,21 @@ def _run(root: Path | None, clock: Clock) -> Iterator[CheckResult]:
     if paths:
         site = view(paths, clock)
         for site_check in (*SITE_CHECKS, *CONTENT_CHECKS, *GATEWAY_CHECKS):
-            yield _result(site_check.check_id, site_check.title, site_check.run(site))
+            outcome = _look(site_check, site)
+            yield _result(site_check.check_id, site_check.title, outcome)
+
+
+def _look(check: Check[SiteView], site: SiteView) -> Outcome:
+    if check.check_id not in ANY_LAYOUT and not _has_our_layout(site):
+        return skipped("This is looked at once the site has this program's layout (SITE030).")
+    return check.run(site)
+
+
+def _has_our_layout(site: SiteView) -> bool:
+    try:
+        return site.has_our_layout
+    except ApplianceError:
+        return False
 
 
 def _result(check_id: str, title: str, outcome: Outcome) -> CheckResult:

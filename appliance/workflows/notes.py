@@ -23,6 +23,7 @@ from appliance.workflows.ingest import opened_vault
 from appliance.workflows.patients import INDEX
 from appliance.workflows.self_training import forget_learned
 from appliance.workflows.site import Site, open_site
+from appliance.workflows.snapshots import drop_snapshots
 
 _OWN_ID: Final = re.compile(r"n-[0-9a-f]{24}")
 _NOTE_ID: Final = re.compile(rb"\bn-[0-9a-f]{24}\b")
@@ -143,6 +144,8 @@ def erase(root: Path, patient_source_id: str, *, dry_run: bool = False) -> Erasu
         if dry_run:
             return Erasure(patient_id, notes, is_dry_run=True)
         note_ids = frozenset(vault.begin_erasure(patient_source_id))
+        # A snapshot has the patient's notes too: a migration can't be undone any more.
+        drop_snapshots(site.paths)
         made = _scrub_traces(site, patient_id, note_ids)
         erased = vault.erase_patient(patient_source_id)
         # Again: what another process made of the notes while they were still there.

@@ -1,0 +1,66 @@
+"""The vault's file copied, encrypted as it is, and put back: what guards a change of its layout."""
+
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final
+
+from appliance.clinical.vault.database import FILE, database_errors, open_as_it_is, open_copy
+from appliance.clinical.vault.keyring import Keyring, read_keyring
+from appliance.clinical.vault.rotation import open_rotating
+from appliance.errors import KeyMismatch
+
+VAULT: Final = FILE
+
+
+def save_vault(directory: Path, copy: Path, key: bytes) -> None:
+    """`copy` holds the vault of one moment, under the same key.
+
+    Args:
+        directory: `SITE/vault`, with a vault in it.
+        copy: A file that is not there yet.
+        key: The site's vault key.
+
+    Raises:
+        KeyMismatch: The vault does not open with it.
+        NoSpace: The disk is full.
+    """
+    keyring = read_keyring(directory, key)
+    database, source = _open(directory / FILE, keyring)
+    with closing(source), closing(open_as_it_is(copy, database)) as target, database_errors():
+        source.backup(target)
+        # One file is left, which holds everything.
+        target.execute("PRAGMA journal_mode = DELETE").fetchall()
+
+
+def put_back_vault(directory: Path, copy: Path, key: bytes) -> None:
+    """The vault holds what `copy` does; killed in between, it holds what it did before.
+
+    Raises:
+        KeyMismatch: One of the two does not open: the keys were changed in between.
+        NoSpace: The disk is full.
+    """
+    keyring = read_keyring(directory, key)
+    database, target = _open(directory / FILE, keyring)
+    with closing(target), closing(open_copy(copy, database)) as source, database_errors():
+        source.backup(target)
+        target.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+def update_layout(directory: Path, key: bytes) -> None:
+    """The vault has every table and column that this program knows, in one transaction.
+
+    Raises:
+        KeyMismatch: It does not open with the site's key.
+        NoSpace: The disk is full; it is as it was.
+    """
+    open_rotating(directory, read_keyring(directory, key)).close()
+
+
+def _open(path: Path, keyring: Keyring) -> tuple[bytes, Any]:
+    """The key that opens the file, and the connection; a change of keys may be under way."""
+    if keyring.is_changing:
+        try:
+            return keyring.keys.database, open_as_it_is(path, keyring.keys.database)
+        except KeyMismatch:
+            return keyring.next_database, open_as_it_is(path, keyring.next_database)
+    return keyring.keys.database, open_as_it_is(path, keyring.keys.database)
