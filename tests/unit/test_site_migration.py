@@ -135,6 +135,8 @@ def test_the_way_back_ends_where_it_began(old):
     assert read_schema(old.schema) == Schema(0)
     assert layout(old) == 1
     assert snapshots(old) == []
+    with journal.Journal.open(old.journal / "first.db") as first:
+        assert first.counts() == (1, 0)
     migrate(old.root, Silent())
     assert texts(old) == {f"Seen. {n}" for n in range(COUNT)}
 

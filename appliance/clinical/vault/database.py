@@ -1,6 +1,6 @@
 """The vault's file: SQLCipher, opened with the right key or not at all."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -95,17 +95,7 @@ def open_as_it_is(path: Path, key: bytes) -> Any:
     with disk_errors(path.parent):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         create_private(path)
-    with database_errors():
-        connection = dbapi2.connect(
-            str(path), timeout=_BUSY_S, isolation_level=None, check_same_thread=False
-        )
-        try:
-            _configure(connection, key)
-            _version(connection)
-        except BaseException:
-            connection.close()
-            raise
-    return connection
+    return _connect(str(path), key, _configure)
 
 
 def open_copy(path: Path, key: bytes) -> Any:
@@ -115,17 +105,8 @@ def open_copy(path: Path, key: bytes) -> Any:
         KeyMismatch: Another key made it, or it is damaged.
         BadInput: There is none.
     """
-    with database_errors():
-        connection = dbapi2.connect(
-            f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True, isolation_level=None
-        )
-        try:
-            _unlock(connection, key)
-            _version(connection)
-        except BaseException:
-            connection.close()
-            raise
-    return connection
+    name = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+    return _connect(name, key, _unlock, is_uri=True)
 
 
 @contextmanager
@@ -156,6 +137,23 @@ def transaction(connection: Any) -> Iterator[None]:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def _connect(
+    name: str, key: bytes, prepare: Callable[[Any, bytes], None], *, is_uri: bool = False
+) -> Any:
+    with database_errors():
+        connection = dbapi2.connect(
+            name, timeout=_BUSY_S, isolation_level=None, check_same_thread=False, uri=is_uri
+        )
+        try:
+            prepare(connection, key)
+            # The first look at a page tells whether the key is right.
+            _version(connection)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
 
 
 def _configure(connection: Any, key: bytes) -> None:
