@@ -13,7 +13,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
@@ -70,19 +70,13 @@ class Manifest:
     digest: str
 
 
-def check_bundle(
-    bundle: Path,
-    signers: Path,
-    now: datetime,
-    advance: Callable[[int, int], None] = lambda _done, _of: None,
-) -> Manifest:
+def check_bundle(bundle: Path, signers: Path, now: datetime) -> Manifest:
     """The bundle's manifest; every byte in the directory is one that the supplier signed for now.
 
     Args:
         bundle: The directory.
         signers: An allowed-signers file.
         now: Aware.
-        advance: Is told how many of how many bytes were read.
 
     Raises:
         Refused: Anything is changed, missing, extra, linked, out of place, unsigned or expired.
@@ -98,7 +92,7 @@ def check_bundle(
     verify(content, bundle / SIGNATURE, signers)
     manifest = parse_manifest(content)
     check_time(manifest, now)
-    check_files(bundle, manifest, advance)
+    check_files(bundle, manifest)
     return manifest
 
 
@@ -133,11 +127,7 @@ def check_time(manifest: Manifest, now: datetime) -> None:
         )
 
 
-def check_files(
-    bundle: Path,
-    manifest: Manifest,
-    advance: Callable[[int, int], None] = lambda _done, _of: None,
-) -> None:
+def check_files(bundle: Path, manifest: Manifest) -> None:
     """The directory holds the files of the manifest, byte for byte, and nothing else.
 
     Raises:
@@ -159,11 +149,8 @@ def check_files(
     missing = sorted(wanted - seen)
     if missing:
         raise Refused(f"{missing[0]!r} is missing from the bundle.", _AGAIN)
-    total, done = sum(entry.size for entry in manifest.files.values()), 0
     for name, entry in manifest.files.items():
         _check_file(bundle / name, name, entry)
-        done += entry.size
-        advance(done, total)
 
 
 def copy_file(source: Path, target: Path, name: str, entry: Entry) -> None:

@@ -7,6 +7,7 @@ the hospital got another way than the bundle.
 
 import base64
 import binascii
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -128,7 +129,6 @@ def _keygen(*words: str, message: bytes = b"") -> subprocess.CompletedProcess[by
 
 
 def _agent() -> dict[str, str]:
-    import os
-
+    """What reaches a key that an agent or a token holds."""
     wanted = ("SSH_AUTH_SOCK", "SSH_ASKPASS", "HOME")
     return {name: os.environ[name] for name in wanted if name in os.environ}
