@@ -48,20 +48,21 @@ def is_well(exit_code: int) -> bool:
 
 
 def schema_of(site: Path) -> int:
-    """The layout that the site has, or is on the way to.
+    """The newest layout that anything in the site can have.
 
     Raises:
         Refused: It can't be told.
     """
-    try:
-        raw = json.loads((site / SCHEMA).read_bytes())
-        return max(int(raw["schema"]), int(raw.get("becoming", 0)))
-    except FileNotFoundError:
-        return 0
-    except (OSError, ValueError, KeyError, TypeError):
-        raise Refused(
-            f"{site / SCHEMA} can't be read.", "Restore the site from its backup."
-        ) from None
+    return max(_read_schema(site))
+
+
+def is_at(site: Path, schema: int) -> bool:
+    """Whether the site has that layout, and is not on its way from or to another.
+
+    Raises:
+        Refused: It can't be told.
+    """
+    return _read_schema(site) == (schema, schema)
 
 
 def migrate(folder: Path, site: Path) -> None:
@@ -80,6 +81,19 @@ def revert(folder: Path, site: Path) -> None:
         Refused: The release could not see to it.
     """
     _told(_call(folder, ["site", "revert", "--site", str(site), "--yes", "--json"], site), "revert")
+
+
+def _read_schema(site: Path) -> tuple[int, int]:
+    """The layout that the site has, and the one that it is on the way to or back from."""
+    try:
+        raw = json.loads((site / SCHEMA).read_bytes())
+        return int(raw["schema"]), int(raw.get("becoming", raw["schema"]))
+    except FileNotFoundError:
+        return 0, 0
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise Refused(
+            f"{site / SCHEMA} can't be read.", "Restore the site from its backup."
+        ) from None
 
 
 def _told(done: subprocess.CompletedProcess[str], verb: str) -> None:

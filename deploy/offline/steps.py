@@ -151,9 +151,9 @@ def roll_back(wish: Wish, to: str, talk: Talk, *, dry_run: bool = False) -> Done
     if dry_run:
         return done
     with locked(prefix):
+        commands.start(prefix.folder(release.name))
         if wish.site is not None:
             _take_back(prefix, release, wish.site, talk)
-        commands.start(prefix.folder(release.name))
         _run_from_now_on(wish, release, done, talk)
     return done
 
@@ -181,7 +181,7 @@ def _run_from_now_on(wish: Wish, release: Release, done: Done, talk: Talk) -> No
     if wish.with_services:
         done.units = machine.put_units(folder, wish.units)
         machine.reload_units()
-    if wish.site is not None and commands.schema_of(wish.site) < release.site_schema:
+    if wish.site is not None and not commands.is_at(wish.site, release.site_schema):
         talk("Migrating the site")
         commands.migrate(folder, wish.site)
     if wish.with_services:
@@ -200,6 +200,11 @@ def _take_back(prefix: Prefix, release: Release, site: Path, talk: Talk) -> None
         )
     talk("Taking the site back to before its migration")
     commands.revert(prefix.folder(able.name), site)
+    if commands.schema_of(site) > release.site_schema:
+        raise Refused(
+            f"The site is back at the layout of a release that is newer than {release.name}.",
+            "Run that one (--to), or restore a backup that the older release made.",
+        )
 
 
 def _check_place(wish: Wish, manifest: Manifest) -> None:

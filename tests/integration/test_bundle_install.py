@@ -281,6 +281,16 @@ def test_killed_after_each_step_in_turn_one_release_runs_and_the_same_command_go
     assert json.loads((installed.site / "schema.json").read_text()) == {"schema": 2}
 
 
+def test_a_migration_that_was_cut_off_is_finished(installed):
+    """The switch was taken, the migration half: the same command goes on there."""
+    assert installed.install(installed.bundles["2"]).returncode == 0
+    (installed.site / "schema.json").write_text('{"schema": 1, "becoming": 2}')
+
+    assert installed.install(installed.bundles["2"]).returncode == 0
+
+    assert json.loads((installed.site / "schema.json").read_text()) == {"schema": 2}
+
+
 def test_twenty_kills_at_random_moments_leave_the_old_release_or_the_new(installed):
     """Neither is never running; what is half done is never taken for whole."""
     started = time.monotonic()
