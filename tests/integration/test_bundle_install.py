@@ -1,5 +1,6 @@
 """The installer, offline, on real wheels: what it refuses, and what a kill leaves running."""
 
+import hashlib
 import json
 import os
 import random
@@ -131,6 +132,19 @@ def test_a_release_is_installed_with_nothing_but_the_bundle(installed):
         assert (folder / name).is_file(), name
     assert os.access(folder / "deploy/install.sh", os.X_OK)
     assert not list(folder.glob(".venv/lib/python*/site-packages/pip*"))
+
+
+def test_the_bill_of_materials_names_every_wheel(world):
+    """With version, package URL and the hash that pip is told."""
+    bundle = world.bundles["2"]
+    [wheel] = bundle.glob("wheels/*.whl")
+
+    [component] = json.loads((bundle / "sbom.cdx.json").read_text())["components"]
+
+    assert (component["name"], component["version"]) == ("appliance", "2")
+    assert component["purl"] == "pkg:pypi/appliance@2"
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    assert component["hashes"] == [{"alg": "SHA-256", "content": digest}]
 
 
 def test_an_upgrade_and_the_way_back(installed):
