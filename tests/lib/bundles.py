@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -124,6 +125,7 @@ def make_bundle(
     wheel: Path | None = None,
     days: int = 10,
     now: datetime | None = None,
+    models: Mapping[str, Path] | None = None,
 ) -> Path:
     """A bundle of that wheel; without one it can be checked, but not installed."""
     source = out.with_name(f"{out.name}.source")
@@ -140,7 +142,7 @@ def make_bundle(
         for path, directory in ((wheel, out / "wheels"), (pip, out / "installer")):
             directory.mkdir()
             shutil.copy(path, directory)
-    plan = Plan(source, out, supplier.key, release, counter, schema, days)
+    plan = Plan(source, out, supplier.key, release, counter, schema, days, models or {})
     assemble(plan, out, now or datetime.now(UTC))
     shutil.rmtree(source)
     return out

@@ -326,3 +326,30 @@ def test_the_bill_of_materials_says_what_is_there(template):
 
     assert (said["bomFormat"], said["specVersion"]) == ("CycloneDX", "1.6")
     assert said["metadata"]["component"]["name"] == "appliance"
+
+
+def test_models_go_along_and_are_in_the_bill_of_materials(supplier, tmp_path):
+    """Files that people hide, and what links lead to, become plain files or stay behind."""
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "weights").write_bytes(b"weights")
+    (model / "config.json").symlink_to(model / "weights")
+    (model / ".cache").mkdir()
+
+    bundle = make_bundle(tmp_path / "b", supplier, now=NOW, models={"ours": model})
+
+    manifest = check_bundle(bundle, supplier.signers, NOW)
+    found = {name for name in manifest.files if name.startswith("models/")}
+    assert found == {"models/ours/weights", "models/ours/config.json"}
+    [component] = json.loads((bundle / "sbom.cdx.json").read_text())["components"]
+    assert (component["name"], component["type"]) == ("ours", "machine-learning-model")
+
+
+def test_a_bundle_that_would_be_refused_is_not_made(supplier, tmp_path):
+    """The builder looks at it as the hospital will."""
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "name with spaces").touch()
+
+    with pytest.raises(Refused, match="not of the form"):
+        make_bundle(tmp_path / "b", supplier, now=NOW, models={"ours": model})
