@@ -10,7 +10,15 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test check coverage format clean bench-clinical bench-intake bench-linking bench-gate bench-gate-clean bench-gate-evasion bench-gate-index bench-gate-speed bench-gateway bench-learning bench-ledger bench-quality
+# make bundle KEY=FILE: what signs. OUT, COUNTER, DAYS, MODELS="NAME=DIR ...", TAR=1 as wanted.
+KEY     ?=
+OUT     ?= dist/appliance-bundle
+COUNTER ?=
+DAYS    ?= 180
+MODELS  ?=
+TAR     ?=
+
+.PHONY: install demo bundle test check coverage format clean bench-clinical bench-intake bench-linking bench-gate bench-gate-clean bench-gate-evasion bench-gate-index bench-gate-speed bench-gateway bench-learning bench-ledger bench-quality
 
 install: $(STAMP)
 
@@ -24,6 +32,13 @@ $(STAMP): requirements.lock requirements-dev.lock pyproject.toml
 
 demo: install
 	$(BIN)/appliance demo --site $(SITE)
+
+# Everything that a hospital without a network needs, signed; see deploy/offline/README.md.
+bundle: install
+	@test -n "$(KEY)" || { echo "Name the key that signs: make bundle KEY=FILE" >&2; exit 2; }
+	PYTHONPATH=deploy $(BIN)/python -m offline.build --key "$(KEY)" --out "$(OUT)" --days $(DAYS) \
+	  $(if $(COUNTER),--counter $(COUNTER)) $(foreach model,$(MODELS),--model $(model)) \
+	  $(if $(TORCH_INDEX),--pip=--extra-index-url --pip=$(TORCH_INDEX)) $(if $(TAR),--tar)
 
 # On two cores, each with a loopback of its own; then those that start Ray, vLLM or a training.
 test: install

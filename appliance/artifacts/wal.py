@@ -6,12 +6,13 @@ import sqlite3
 import time
 from pathlib import Path
 from typing import Final, Literal
-from urllib.parse import quote
 
 _ATTEMPTS: Final = 500
 _PAUSE_S: Final = 0.02
 # The rest of an error's code only refines it.
 _PRIMARY: Final = 0xFF
+_MAGIC: Final = b"SQLite format 3\x00"
+_COPY_S: Final = 60.0
 
 
 def open_wal(
@@ -36,22 +37,32 @@ def open_wal(
     return connection
 
 
-def copy_sqlite(source: Path, target: Path) -> None:
-    """`target` is the database as it was at one moment, while others read and write it.
+def copy_database(source: Path, target: Path, *, is_at_rest: bool = False) -> None:
+    """`target` holds what `source` held at one moment, other processes writing or not.
+
+    By SQLite's backup interface (sqlite.org/backup.html); what `target` held before is gone.
 
     Args:
-        source: A SQLite file that is there.
-        target: A new file, its owner's alone.
+        source: A database.
+        target: Another, or where one is to be.
+        is_at_rest: Nobody writes `source`, and not a byte of it may change by being read.
 
     Raises:
-        OSError, sqlite3.Error: One can't be read, or the other written.
+        sqlite3.Error, OSError: One of the two can't be read or written.
     """
     create_private(target)
+    name = f"{source.absolute().as_uri()}?mode=ro{'&immutable=1' if is_at_rest else ''}"
     with (
-        contextlib.closing(sqlite3.connect(f"file:{quote(str(source))}?mode=rw", uri=True)) as file,
-        contextlib.closing(sqlite3.connect(target)) as copy,
+        contextlib.closing(sqlite3.connect(name, timeout=_COPY_S, uri=True)) as read,
+        contextlib.closing(sqlite3.connect(target, timeout=_COPY_S)) as written,
     ):
-        file.backup(copy)
+        read.backup(written)
+
+
+def is_database(path: Path) -> bool:
+    """Whether it is an unencrypted SQLite file (sqlite.org/fileformat.html, 1.3)."""
+    with path.open("rb") as file:
+        return file.read(len(_MAGIC)) == _MAGIC
 
 
 def create_private(path: Path) -> None:

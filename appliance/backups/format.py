@@ -25,6 +25,8 @@ HEADER: Final = "backup.json"
 KEYS: Final = "keys.age"
 MANIFEST: Final = "manifest.json"
 SETTINGS: Final = "site.toml"
+# The number of the site's layout; a site that was never migrated has none.
+SCHEMA: Final = "schema.json"
 SUFFIX: Final = ".age"
 # Everything of a site that is kept; what services write while they run is not, nor are base models.
 DIRECTORIES: Final = (
@@ -149,7 +151,7 @@ def check_name(name: str) -> None:
         and "\x00" not in name
         and "\\" not in name
     )
-    if not is_plain or (name not in {SETTINGS, LATCH} and _is_foreign(path)):
+    if not is_plain or (name not in {SETTINGS, SCHEMA, LATCH} and _is_foreign(path)):
         raise ManifestMismatch("A file in the backup has a path that leads elsewhere.", _DAMAGED)
 
 

@@ -27,6 +27,7 @@ _NO_BUG: Final = (
 COMMANDS: Final = {
     "demo": ("appliance.cli.demo:demo", "Run the whole main job on the invented hospital."),
     "init": ("appliance.cli.init:init", "Make a site: settings, keys, policies."),
+    "site": ("appliance.cli.site:site", "Bring a site to the layout of this program, or back."),
     "doctor": ("appliance.cli.doctor:doctor", "Check that what must hold on this machine holds."),
     "notes": ("appliance.cli.notes:notes", "Import, count and show clinical notes."),
     "patients": ("appliance.cli.patients:patients", "Load the site's patient index."),

@@ -7,8 +7,9 @@ from typing import Final
 
 from appliance.errors import SiteError
 from appliance.records.identifiers import Digest
+from appliance.settings.product import product_directory
 
-_SHIPPED: Final = Path(__file__).resolve().parents[2] / "policies"
+_SHIPPED: Final = product_directory() / "policies"
 
 
 def shipped_policies() -> Path:
@@ -20,20 +21,29 @@ def shipped_policies() -> Path:
     if (_SHIPPED / "phi.toml").is_file():
         return _SHIPPED
     raise SiteError(
-        "The product's own policies are missing.", "Install it again with `make install`."
+        "The product's own policies are missing.",
+        "Install it again: `make install`, or deploy/install.sh from a bundle.",
     )
 
 
 def copy_policies(destination: Path) -> None:
     """The site has its own copy of every shipped policy; from now on that copy is in force."""
+    for path in missing_policies(destination):
+        target = destination / path
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Half a policy must not be taken for one.
+        draft = target.with_name(f".{target.name}.part")
+        shutil.copyfile(shipped_policies() / path, draft)
+        draft.replace(target)
+
+
+def missing_policies(destination: Path) -> list[Path]:
+    """Shipped policies that `destination` has no file for, relative to it, by name."""
     shipped = shipped_policies()
     # Not copytree: what it raises no longer says that the disk is full.
-    for source in sorted(shipped.rglob("*")):
-        path = source.relative_to(shipped)
-        if source.is_file() and source.suffix != ".md":
-            target = destination / path
-            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            shutil.copyfile(source, target)
+    found = (path for path in shipped.rglob("*") if path.is_file() and path.suffix != ".md")
+    names = sorted(path.relative_to(shipped) for path in found)
+    return [name for name in names if not (destination / name).exists()]
 
 
 def digest_policies(policies: Path) -> Digest:

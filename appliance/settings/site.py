@@ -18,6 +18,16 @@ class SitePaths:
         return self.root / "site.toml"
 
     @property
+    def schema(self) -> Path:
+        """`schema.json`: the layout that the site has."""
+        return self.root / "schema.json"
+
+    @property
+    def snapshots(self) -> Path:
+        """One directory per migration, until it can't be undone any more."""
+        return self.root / "snapshots"
+
+    @property
     def policies(self) -> Path:
         """The policies in force."""
         return self.root / "policies"

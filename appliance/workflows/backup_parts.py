@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Final
 
 from appliance.artifacts.manifest import MANIFEST, list_finished, read_manifest
-from appliance.artifacts.wal import copy_sqlite
+from appliance.artifacts.wal import copy_database
 from appliance.artifacts.writing import disk_errors
-from appliance.backups.format import LATCH, SETTINGS
+from appliance.backups.format import LATCH, SCHEMA, SETTINGS
 from appliance.backups.writing import Item
 from appliance.clinical.vault.database import FILE as VAULT_FILE
 from appliance.clinical.vault.keyring import FILE as KEYRING_FILE
-from appliance.clinical.vault.keyring import read_keyring
-from appliance.clinical.vault.snapshot import copy_database
+from appliance.clinical.vault.snapshot import save_vault
 from appliance.errors import BadInput, KeyMismatch
 from appliance.gate.overlap.fingerprints import FILE as PRINTS_FILE
 from appliance.ledger import files as ledger_files
@@ -85,9 +84,10 @@ def gather(site: Site, stage: Path) -> Parts:
         _gather_products(site.paths.root / folder, kind, parts)
     for folder in _PLAIN:
         _gather_plain(site.paths.root, site.paths.root / folder, stage / folder, parts)
-    latch = site.paths.root / LATCH
-    if latch.is_file():
-        parts.items.append(Item.of_bytes(LATCH, latch.read_bytes()))
+    for name in (SCHEMA, LATCH):
+        path = site.paths.root / name
+        if path.is_file():
+            parts.items.append(Item.of_bytes(name, path.read_bytes()))
     for path in list_finished(site.paths.models):
         parts.models[path.name] = read_manifest(path, "model", check=False).digest
     return parts
@@ -134,8 +134,8 @@ def _copy_vault(site: Site, stage: Path, *, is_last: bool) -> dict[str, int] | N
     with disk_errors(stage):
         shutil.rmtree(stage, ignore_errors=True)
     try:
-        keyring = read_keyring(site.paths.vault, site.keys.key(Purpose.VAULT))
-        return copy_database(site.paths.vault, keyring, stage)
+        key = site.keys.key(Purpose.VAULT)
+        return save_vault(site.paths.vault, stage / VAULT_FILE, key)
     except KeyMismatch:
         # Between two steps of a change of keys; or for good, and then it says so.
         if is_last:
@@ -192,7 +192,7 @@ def _copy_database(path: Path, stage: Path) -> Path:
     target = stage / f"{len(list(stage.iterdir()))}{_DATABASE}"
     try:
         with disk_errors(target):
-            copy_sqlite(path, target)
+            copy_database(path, target)
     except sqlite3.Error:
         raise BadInput(
             f"The database {path.name} can't be copied.",

@@ -18,9 +18,9 @@ from appliance.workflows.checks.cluster import CLUSTER_CHECKS
 from appliance.workflows.checks.contents import CONTENT_CHECKS
 from appliance.workflows.checks.gateway import GATEWAY_CHECKS
 from appliance.workflows.checks.host import HOST_CHECKS, this_host
-from appliance.workflows.checks.outcome import Outcome, Status
+from appliance.workflows.checks.outcome import Check, Outcome, Status, skipped
 from appliance.workflows.checks.packages import PACKAGE_CHECKS, product_lock
-from appliance.workflows.checks.site import SITE_CHECKS, view
+from appliance.workflows.checks.site import ANY_LAYOUT, SITE_CHECKS, SiteView, view
 
 _WORST_FIRST: Final = (
     (Status.ERROR, ApplianceError.exit_code),
@@ -79,7 +79,21 @@ def _run(root: Path | None, clock: Clock) -> Iterator[CheckResult]:
         site = view(paths, clock)
         checks = (*SITE_CHECKS, *CONTENT_CHECKS, *BACKUP_CHECKS, *GATEWAY_CHECKS, *CLUSTER_CHECKS)
         for site_check in checks:
-            yield _result(site_check.check_id, site_check.title, site_check.run(site))
+            outcome = _look(site_check, site)
+            yield _result(site_check.check_id, site_check.title, outcome)
+
+
+def _look(check: Check[SiteView], site: SiteView) -> Outcome:
+    if check.check_id not in ANY_LAYOUT and not _has_our_layout(site):
+        return skipped("This is looked at once the site has this program's layout (SITE030).")
+    return check.run(site)
+
+
+def _has_our_layout(site: SiteView) -> bool:
+    try:
+        return site.has_our_layout
+    except ApplianceError:
+        return False
 
 
 def _result(check_id: str, title: str, outcome: Outcome) -> CheckResult:

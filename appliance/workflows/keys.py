@@ -17,6 +17,7 @@ from appliance.workflows.access import allow
 from appliance.workflows.fingerprints import fingerprints_of
 from appliance.workflows.ingest import opened_vault
 from appliance.workflows.site import Site, open_site
+from appliance.workflows.snapshots import drop_snapshots
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,8 @@ def rotate(root: Path, progress: Progress, *, dry_run: bool = False) -> Rotation
     if dry_run:
         changing = keyring.is_changing
         return Rotation(keyring.keys.generation + (not changing), total, is_dry_run=True)
+    # The old key would open them.
+    drop_snapshots(site.paths)
     done = 0
     if keyring.is_changing and not keys.has_next(Purpose.VAULT):
         # Killed between the last two steps: the site's key is the new one already. Or the keys

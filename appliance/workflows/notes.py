@@ -24,6 +24,7 @@ from appliance.workflows.ingest import opened_vault
 from appliance.workflows.patients import INDEX
 from appliance.workflows.self_training import forget_learned
 from appliance.workflows.site import Site, open_site
+from appliance.workflows.snapshots import drop_snapshots
 
 _OWN_ID: Final = re.compile(r"n-[0-9a-f]{24}")
 _NOTE_ID: Final = re.compile(rb"\bn-[0-9a-f]{24}\b")
@@ -165,6 +166,8 @@ def renew_index(site: Site) -> None:
 
 def _erase(site: Site, vault: Vault, patient_id: PatientId) -> Erasure:
     note_ids = frozenset(vault.begin_erasure_of(patient_id))
+    # A snapshot has the patient's notes too: a migration can't be undone any more.
+    drop_snapshots(site.paths)
     made = _scrub_traces(site, patient_id, note_ids)
     erased = vault.erase_patient_of(patient_id)
     # Again: what another process made of the notes while they were still there.

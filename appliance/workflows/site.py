@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from appliance.settings.clock import SystemClock
 from appliance.settings.keys import FileKeys, KeyProvider, Purpose, make_keys
 from appliance.settings.policies import copy_policies, digest_policies, shipped_policies
 from appliance.settings.roles import current_identity
+from appliance.settings.schema import SITE_SCHEMA, Schema, check_schema, read_schema
 from appliance.settings.site import SitePaths, find_site
 from appliance.settings.site_file import (
     Profile,
@@ -51,11 +53,21 @@ def open_site(root: Path, clock: Clock | None = None) -> Site:
     """The site at `root`, its settings checked and its ledger open.
 
     Raises:
-        SiteError: There is none.
+        SiteError: There is none, or it is of an older or a newer program.
         BadInput: Its settings don't parse.
         LedgerBroken: The ledger's tail is damaged.
     """
     paths = find_site(root)
+    check_schema(read_schema(paths.schema))
+    return open_between(paths, clock)
+
+
+def open_between(paths: SitePaths, clock: Clock | None = None) -> Site:
+    """The site at `paths`, whatever its layout: for what changes that, and for nothing else.
+
+    Raises:
+        BadInput, LedgerBroken: See `open_site`.
+    """
     settings = load_site_file(paths.settings)
     return assemble(paths, settings, clock or SystemClock(), is_new=False)
 
@@ -148,6 +160,8 @@ def init(root: Path, profile: Profile, clock: Clock | None = None) -> Site:
         # It was empty or not there, and so it is again: the same command can be run again.
         for directory in paths.directories():
             shutil.rmtree(directory, ignore_errors=True)
+        with suppress(OSError):
+            paths.schema.unlink()
         if not was_there:
             shutil.rmtree(paths.root, ignore_errors=True)
         raise
@@ -165,6 +179,7 @@ def _furnish(paths: SitePaths, profile: Profile) -> None:
             directory.mkdir(mode=0o700, exist_ok=True)
         copy_policies(paths.policies)
         make_keys(paths.keys)
+    write_atomically(paths.schema, Schema(SITE_SCHEMA).encode())
     # The settings file comes last: a directory without it is not a site.
     write_atomically(paths.settings, default_site_file(profile).encode())
 

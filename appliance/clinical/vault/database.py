@@ -1,6 +1,6 @@
 """The vault's file: SQLCipher, opened with the right key or not at all."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -75,20 +75,38 @@ def open_database(directory: Path, key: bytes) -> Any:
         NoSpace: The disk is full.
         BadInput: The directory can't be written.
     """
-    with disk_errors(directory):
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        create_private(directory / FILE)
-    with database_errors():
-        connection = dbapi2.connect(
-            str(directory / FILE), timeout=_BUSY_S, isolation_level=None, check_same_thread=False
-        )
-        try:
-            _configure(connection, key)
+    connection = open_as_it_is(directory / FILE, key)
+    try:
+        with database_errors():
             _ensure_schema(connection)
-        except BaseException:
-            connection.close()
-            raise
+    except BaseException:
+        connection.close()
+        raise
     return connection
+
+
+def open_as_it_is(path: Path, key: bytes) -> Any:
+    """A connection to an encrypted file, whatever its layout; made empty where there is none.
+
+    Raises:
+        KeyMismatch: Another key made it, or it is damaged.
+        NoSpace, BadInput: As for `open_database`.
+    """
+    with disk_errors(path.parent):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        create_private(path)
+    return _connect(str(path), key, _configure)
+
+
+def open_copy(path: Path, key: bytes) -> Any:
+    """A connection that reads a file which nobody writes, and leaves every byte of it as it is.
+
+    Raises:
+        KeyMismatch: Another key made it, or it is damaged.
+        BadInput: There is none.
+    """
+    name = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+    return _connect(name, key, _unlock, is_uri=True)
 
 
 @contextmanager
@@ -121,7 +139,30 @@ def transaction(connection: Any) -> Iterator[None]:
         raise
 
 
+def _connect(
+    name: str, key: bytes, prepare: Callable[[Any, bytes], None], *, is_uri: bool = False
+) -> Any:
+    with database_errors():
+        connection = dbapi2.connect(
+            name, timeout=_BUSY_S, isolation_level=None, check_same_thread=False, uri=is_uri
+        )
+        try:
+            prepare(connection, key)
+            # The first look at a page tells whether the key is right.
+            _version(connection)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
 def _configure(connection: Any, key: bytes) -> None:
+    _unlock(connection, key)
+    for pragma in ("journal_mode = WAL", "synchronous = FULL"):
+        connection.execute(f"PRAGMA {pragma}").fetchall()
+
+
+def _unlock(connection: Any, key: bytes) -> None:
     # Before the key: with a wrong one SQLCipher would write its complaints to stderr.
     connection.execute("PRAGMA cipher_log_level = NONE")
     connection.execute(f"PRAGMA key = \"x'{key.hex()}'\"")
@@ -129,8 +170,6 @@ def _configure(connection: Any, key: bytes) -> None:
         "cipher_memory_security = ON",
         "temp_store = MEMORY",
         "secure_delete = ON",
-        "journal_mode = WAL",
-        "synchronous = FULL",
     ):
         connection.execute(f"PRAGMA {pragma}").fetchall()
 

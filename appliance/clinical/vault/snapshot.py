@@ -1,47 +1,68 @@
-"""The vault's database as it was at one moment, taken while it is in use."""
+"""The vault's file copied, encrypted as it is, and put back: what guards a change of its layout."""
 
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from appliance.clinical.vault.database import database_errors, open_database
-from appliance.clinical.vault.keyring import Keyring
+from appliance.clinical.vault.database import FILE, database_errors, open_as_it_is, open_copy
+from appliance.clinical.vault.keyring import Keyring, read_keyring
+from appliance.clinical.vault.rotation import open_rotating
 from appliance.errors import KeyMismatch
 
+VAULT: Final = FILE
 
-def copy_database(directory: Path, keyring: Keyring, target: Path) -> dict[str, int]:
-    """A vault's database is in the folder `target`, encrypted with the same key; notes by kind.
 
-    SQLite's own way to copy a database that others write to (sqlite.org/backup.html): what is
-    committed when it begins is in the copy, and nothing else.
+def save_vault(directory: Path, copy: Path, key: bytes) -> dict[str, int]:
+    """`copy` holds the vault of one moment, under the same key; its notes are counted by kind.
 
     Args:
-        directory: `SITE/vault`.
-        keyring: Its working keys.
-        target: A folder of the owner's alone.
+        directory: `SITE/vault`, with a vault in it.
+        copy: A file that is not there yet.
+        key: The site's vault key.
 
     Raises:
-        KeyMismatch: It opens with none of the keys.
+        KeyMismatch: The vault does not open with it.
         NoSpace: The disk is full.
     """
-    source, key = _open(directory, keyring)
-    try:
-        copy = open_database(target, key)
-        try:
-            with database_errors():
-                source.backup(copy)
-                copy.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-                rows = copy.execute("SELECT kind, count(*) FROM notes GROUP BY kind").fetchall()
-        finally:
-            copy.close()
-    finally:
-        source.close()
+    keyring = read_keyring(directory, key)
+    database, source = _open(directory / FILE, keyring)
+    with closing(source), closing(open_as_it_is(copy, database)) as target, database_errors():
+        source.backup(target)
+        # One file is left, which holds everything.
+        target.execute("PRAGMA journal_mode = DELETE").fetchall()
+        rows = target.execute("SELECT kind, count(*) FROM notes GROUP BY kind").fetchall()
     return {str(kind): int(count) for kind, count in rows}
 
 
-def _open(directory: Path, keyring: Keyring) -> tuple[Any, bytes]:
-    if not keyring.is_changing:
-        return open_database(directory, keyring.keys.database), keyring.keys.database
-    try:
-        return open_database(directory, keyring.keys.database), keyring.keys.database
-    except KeyMismatch:
-        return open_database(directory, keyring.next_database), keyring.next_database
+def put_back_vault(directory: Path, copy: Path, key: bytes) -> None:
+    """The vault holds what `copy` does; killed in between, it holds what it did before.
+
+    Raises:
+        KeyMismatch: One of the two does not open: the keys were changed in between.
+        NoSpace: The disk is full.
+    """
+    keyring = read_keyring(directory, key)
+    database, target = _open(directory / FILE, keyring)
+    with closing(target), closing(open_copy(copy, database)) as source, database_errors():
+        source.backup(target)
+        target.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+def update_layout(directory: Path, key: bytes) -> None:
+    """The vault has every table and column that this program knows, in one transaction.
+
+    Raises:
+        KeyMismatch: It does not open with the site's key.
+        NoSpace: The disk is full; it is as it was.
+    """
+    open_rotating(directory, read_keyring(directory, key)).close()
+
+
+def _open(path: Path, keyring: Keyring) -> tuple[bytes, Any]:
+    """The key that opens the file, and the connection; a change of keys may be under way."""
+    if keyring.is_changing:
+        try:
+            return keyring.keys.database, open_as_it_is(path, keyring.keys.database)
+        except KeyMismatch:
+            return keyring.next_database, open_as_it_is(path, keyring.next_database)
+    return keyring.keys.database, open_as_it_is(path, keyring.keys.database)

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from appliance.settings.product import product_directory
 from appliance.workflows.checks.outcome import Check, Outcome, judge, skipped
 
-_LOCK: Final = Path(__file__).resolve().parents[3] / "requirements.lock"
+_LOCK: Final = product_directory() / "requirements.lock"
 _PIN: Final = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;]+)")
 # With one of these, `from transformers import ...` fails; see decision 5.
 _BREAKING: Final = ("torchvision", "torchaudio", "torchcodec")

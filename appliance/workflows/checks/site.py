@@ -15,6 +15,7 @@ from appliance.records.clock import Clock
 from appliance.settings.keys import FileKeys, KeyProvider, Purpose
 from appliance.settings.policies import digest_policies, shipped_policies
 from appliance.settings.release import load_release_policy
+from appliance.settings.schema import SITE_SCHEMA, Schema, check_not_newer, read_schema
 from appliance.settings.site import SitePaths
 from appliance.settings.site_file import SiteSettings, load_site_file
 from appliance.settings.tasks import list_tasks, load_task
@@ -24,6 +25,7 @@ FIRST_EVENT: Final = "site.initialised"
 _OTHERS: Final = 0o077
 # A UNIX socket's path has at most 107 bytes (unix(7)); Ray adds 66 to SITE/run/ray.
 _LONGEST: Final = 107 - 66 - len("/run/ray")
+_SNAPSHOT_KEPT: Final = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,11 @@ class SiteView:
     paths: SitePaths
     keys: KeyProvider
     clock: Clock
+
+    @property
+    def has_our_layout(self) -> bool:
+        """Whether this program works with the site as it is."""
+        return read_schema(self.paths.schema) == Schema(SITE_SCHEMA)
 
     def settings(self) -> SiteSettings:
         """The settings, or the error that they are."""
@@ -161,6 +168,27 @@ def _path_length(site: SiteView) -> Outcome:
     )
 
 
+def _layout(site: SiteView) -> Outcome:
+    schema = read_schema(site.paths.schema)
+    check_not_newer(schema)
+    if not site.has_our_layout:
+        on_its_way = "" if schema.becoming is None else f", on its way to {schema.becoming}"
+        return judge(
+            f"Layout {schema.number}{on_its_way}; this program works with {SITE_SCHEMA}.",
+            "Run `appliance site migrate`; a snapshot is kept.",
+            warns=True,
+        )
+    now, kept = site.clock.now().timestamp(), _SNAPSHOT_KEPT.total_seconds()
+    found = list(site.paths.snapshots.glob("[!.]*"))
+    old = [path.name for path in found if now - path.stat().st_mtime > kept]
+    return judge(
+        f"Layout {SITE_SCHEMA}; {len(found)} snapshot(s) of before a migration"
+        f"{f', older than {_SNAPSHOT_KEPT.days} days: {_list(old)}' if old else ''}.",
+        f"Remove what is old under {site.paths.snapshots}: nobody will go back that far.",
+        warns=bool(old),
+    )
+
+
 SITE_CHECKS: Final = (
     Check("SITE001", "The settings are complete and known", _settings),
     Check("SITE002", "The site's directories are private", _directories),
@@ -171,7 +199,11 @@ SITE_CHECKS: Final = (
     Check("SITE007", "The ledger is intact", _ledger),
     Check("SITE008", "The clock is not behind the ledger", _clock),
     Check("SITE009", "The site's path is short enough for sockets", _path_length),
+    Check("SITE030", "The site has the layout of this program", _layout),
 )
+# The others would find what a migration is about to put right, or open what an older program is
+# still at work with.
+ANY_LAYOUT: Final = frozenset({"SITE001", "SITE003", "SITE007", "SITE008", "SITE009", "SITE030"})
 
 
 def _mode(path: Path) -> int:

@@ -1,0 +1,68 @@
+"""What the installer does to the machine around a release."""
+
+import pytest
+
+from offline.environment import pins
+from offline.machine import add_users, put_units
+from offline.refusal import Refused
+
+
+@pytest.fixture
+def release(tmp_path):
+    units = tmp_path / "release/deploy/systemd"
+    (units / "more").mkdir(parents=True)
+    (units / "appliance-audit.timer").write_text("[Timer]\n")
+    (units / "more/appliance-gateway.service").write_text("[Service]\n")
+    (units / "README.md").write_text("for people\n")
+    (tmp_path / "units").mkdir()
+    return tmp_path / "release"
+
+
+def test_units_are_put_where_systemd_finds_them(release, tmp_path):
+    """Units only, whole, and what did not change is left alone."""
+    units = tmp_path / "units"
+
+    changed = put_units(release, units)
+
+    assert changed == ["appliance-audit.timer", "appliance-gateway.service"]
+    assert (units / "appliance-gateway.service").read_text() == "[Service]\n"
+    assert sorted(path.name for path in units.iterdir()) == changed
+    (release / "deploy/systemd/appliance-audit.timer").write_text("[Timer]\nPersistent=true\n")
+    assert put_units(release, units) == ["appliance-audit.timer"]
+    assert put_units(release, units) == []
+
+
+def test_what_an_operator_changed_by_a_drop_in_stays(release, tmp_path):
+    drop_in = tmp_path / "units/appliance-audit.service.d/override.conf"
+    drop_in.parent.mkdir()
+    drop_in.write_text("[Service]\n")
+
+    put_units(release, tmp_path / "units")
+
+    assert drop_in.read_text() == "[Service]\n"
+
+
+def test_a_user_that_is_there_is_not_made_again():
+    assert add_users(("root",)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "version"),
+    [
+        ("torch-2.13.0+cpu-cp311-cp311-manylinux_2_28_x86_64.whl", "2.13.0+cpu"),
+        ("appliance-0.1.0-py3-none-any.whl", "0.1.0"),
+        ("apache_tvm_ffi-0.1.15.post2-cp38-abi3-manylinux2014_x86_64.whl", "0.1.15.post2"),
+        ("numpy-2.3.5-1-cp311-cp311-linux_x86_64.whl", "2.3.5"),
+    ],
+)
+def test_a_wheels_name_says_what_it_is(name, version):
+    """Name and version as the binary distribution format has them (PEP 427)."""
+    assert pins({f"wheels/{name}": None, "LICENSE": None}) == [
+        (f"wheels/{name}", name.partition("-")[0], version)
+    ]
+
+
+@pytest.mark.parametrize("name", ["evil.tar.gz", "appliance-1.whl", "a/b-1-py3-none-any.whl"])
+def test_what_is_no_wheel_is_not_given_to_pip(name):
+    with pytest.raises(Refused, match="no wheel"):
+        pins({f"wheels/{name}": None})
