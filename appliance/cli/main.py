@@ -44,6 +44,7 @@ COMMANDS: Final = {
     "gateway": ("appliance.cli.gateway:gateway", "Serve and open the one door to a provider."),
     "audit": ("appliance.cli.audit:audit", "Attack the site on purpose, and report."),
     "release": ("appliance.cli.release:release", "Let a corpus or an adapter leave."),
+    "console": ("appliance.cli.console:console", "Serve a web page of this machine."),
     "runs": ("appliance.cli.runs:runs", "Show long runs and how far they are."),
     "ledger": ("appliance.cli.ledger:ledger", "Show, verify and witness the ledger."),
     "completion": ("appliance.cli.completion:completion", "Let a shell complete commands."),

@@ -31,7 +31,7 @@ CHANGES = {
     *("ledger export", "manual"),
 }
 # Works until somebody ends it.
-SERVES = {"gateway serve", "model serve"}
+SERVES = {"gateway serve", "model serve", "console serve"}
 # Prints what is there. What was read or denied is on record; --out takes what is printed.
 LOOKS = {
     *("doctor", "runs", "completion", "notes rejected", "notes count", "notes show", "gate scan"),
@@ -39,7 +39,7 @@ LOOKS = {
     *("corpus show", "corpus report", "adapter list", "adapter show", "benchmark paper"),
     *("findings count", "access verbs", "access requests", "model list", "gateway incident"),
     *("gateway traffic", "audit list", "audit verify", "release ask", "ledger head"),
-    *("ledger list", "ledger verify", "ledger prove", "ledger consistency"),
+    *("ledger list", "ledger verify", "ledger prove", "ledger consistency", "console token"),
 }
 LEAVES = sorted(one.removeprefix("appliance ") for one in leaf_commands())
 COLOUR = re.compile(rb"\x1b\[(?:\d+;)*(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])(?:;\d+)*m")
