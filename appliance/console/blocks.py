@@ -80,7 +80,7 @@ class Field:
     Attributes:
         name: Under which it is sent.
         label: What the person reads.
-        kind: "text", "password", "number" or "lines".
+        kind: "text", "password" or "lines".
         choices: To choose from, in place of `kind`.
         value: To begin with.
         is_required: Whether it may be left out.

@@ -10,7 +10,6 @@ from pathlib import Path
 from appliance.artifacts.writing import check_absent, check_writable, write_atomically
 from appliance.errors import BadInput, LedgerBroken
 from appliance.ledger.checkpoint import Checkpoint, open_checkpoint, signer_of
-from appliance.ledger.entry import decode
 from appliance.ledger.examination import Examination, examine
 from appliance.ledger.proofs import (
     EntryProof,
@@ -24,7 +23,7 @@ from appliance.ledger.proofs import (
 from appliance.records.events import Event
 from appliance.settings.keys import FileKeys, Purpose
 from appliance.settings.site import find_site
-from appliance.workflows.site import open_site
+from appliance.workflows.site import decode_entry, open_site
 from appliance.workflows.witness import open_kept, read_kept
 
 FIRST_EVENT = "site.initialised"
@@ -91,7 +90,7 @@ def list_entries(
     for body in reversed(bodies[: size if below is None else max(below, 0)]):
         if f'"kind":"{kind}'.encode() not in body:
             continue
-        index, event = decode(body)
+        index, event = decode_entry(body)
         if not event.kind.startswith(kind):
             continue
         if len(found) == count:

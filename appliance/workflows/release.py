@@ -19,14 +19,12 @@ from appliance.artifacts.writing import (
 )
 from appliance.errors import BadInput, Denied, LedgerBroken, ManifestMismatch
 from appliance.learning.adapters import read_adapter, refuse_site_only
-from appliance.ledger.entry import decode
-from appliance.ledger.proofs import read_bodies
 from appliance.ledger.signing import Verifier
 from appliance.records.audits import COMPLETED, KEPT, Standing
 from appliance.records.events import Event
 from appliance.settings.release import ReleasePolicy, load_release_policy
 from appliance.workflows.approvers import HEADER
-from appliance.workflows.site import Site, open_site
+from appliance.workflows.site import Site, open_site, read_events
 
 KINDS: Final = ("corpus", "adapter")
 POLICY: Final = "release.toml"
@@ -229,8 +227,7 @@ def _check_signed(manifest: Manifest, statement: Statement) -> None:
 
 def _state(site: Site, policy: ReleasePolicy, kind: str, name: str) -> Statement:
     digest = _check_product(site, kind, name)
-    bodies = read_bodies(site.paths.ledger, site.ledger.head().size)
-    events = [decode(body)[1] for body in bodies]
+    events = [event for _, event in read_events(site)]
     audit, made = _find_audit(site, policy, events, digest)
     _check_tested(site, kind, str(audit.facts["json"]), made)
     lines = (

@@ -6,12 +6,10 @@ from typing import Final
 
 from appliance.artifacts.locks import is_locked
 from appliance.gateway.counting import LOCK, Latch
-from appliance.ledger.entry import decode
-from appliance.ledger.proofs import read_bodies
 from appliance.records.audits import Departure
 from appliance.records.events import Event
 from appliance.workflows.audit_traffic import count_denials, count_departures
-from appliance.workflows.site import open_site
+from appliance.workflows.site import open_site, read_events
 
 _KEPT_BACK: Final = frozenset({"prompt.denied", "text.denied", "egress.denied", "egress.incident"})
 _NEWEST: Final = 50
@@ -62,8 +60,7 @@ def count_traffic(root: Path) -> Traffic:
         LedgerBroken: The ledger can't be read.
     """
     site = open_site(root)
-    bodies = read_bodies(site.paths.ledger, site.ledger.head().size)
-    events = [decode(body) for body in bodies]
+    events = read_events(site)
     latch = Latch(site.paths.run)
     kept = [(index, event) for index, event in events if event.kind in _KEPT_BACK]
     return Traffic(

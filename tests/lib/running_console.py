@@ -2,7 +2,7 @@
 
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -11,6 +11,7 @@ import httpx2
 
 from appliance.console.asking import ask_token
 from appliance.console.serving import Listening, serve
+from tests.lib.served import served
 
 
 class Browsing:
@@ -53,29 +54,9 @@ class Browsing:
 @contextmanager
 def running_console(root: Path) -> Iterator[Listening]:
     """The site's console listens, on a free port and its socket."""
-    is_up, told, failures = threading.Event(), [], []
-    stop = threading.Event()
 
-    def announce(listening: Listening) -> None:
-        told.append(listening)
-        is_up.set()
+    def run(announce: Callable[[Listening], None], stop: threading.Event) -> None:
+        serve(root, announce, port=0, stop=stop)
 
-    def run() -> None:
-        try:
-            serve(root, announce, port=0, stop=stop)
-        except BaseException as error:  # noqa: BLE001 - raised again in the test's thread
-            failures.append(error)
-        finally:
-            is_up.set()
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    is_up.wait(60)
-    if failures:
-        raise failures[0]
-    try:
-        yield told[0]
-    finally:
-        stop.set()
-        thread.join(20)
-        assert not thread.is_alive(), "the console did not end"
+    with served(run) as told:
+        yield told

@@ -30,7 +30,8 @@ def test_the_vault_and_the_network_are_out_of_its_reach():
 
     assert "InaccessiblePaths=/srv/appliance/vault\n" in text
     assert "IPAddressDeny=any\nIPAddressAllow=localhost\n" in text
-    assert re.findall(r"^ReadWritePaths=(.*)$", text, re.MULTILINE) == ["/srv/appliance"]
+    [writable] = re.findall(r"^ReadWritePaths=(.*)$", text, re.MULTILINE)
+    assert writable.split() == [f"/srv/appliance/{name}" for name in ("ledger", "run", "corpora")]
 
 
 def test_it_is_shut_in():
