@@ -54,7 +54,7 @@ def evaluate(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    r"""Score an adapter on GOLD, beside what is free on the same texts.
+    """Score an adapter on GOLD, beside what is free on the same texts.
 
     Entities, strict: a span counts when start, end and label are those of gold; beside it a
     dictionary look-up. Relations: macro-F1, Matthews correlation and the F1 of what is related;
@@ -69,7 +69,7 @@ def evaluate(
       {"text": "@GENE$ was mutated in @DISEASE$.", "label": "1"}
 
     Example: appliance evaluate --adapter reader --gold hospital/gold.jsonl
-    """
+    """  # noqa: D301 - click wants the character itself
     if dry_run:
         _plan(site, adapter, gold, against, as_json=as_json)
         return

@@ -1,5 +1,6 @@
 """`appliance manual`: the help of every command as a manual page, roff for man(1)."""
 
+import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,17 +49,16 @@ def make_pages(
 
 
 def _page(command: click.Command, context: click.Context, title: str) -> str:
-    # A group's help can have several paragraphs; the first sentence is what apropos(1) shows.
-    text = (command.help or "").replace("\b\n", "")
     usage = " ".join(command.collect_usage_pieces(context))
     lines = [
         f'.TH "{_plain(title.upper())}" "1" "" "appliance {__version__}" "User Commands"',
+        ".ad l",
         ".SH NAME",
         f"{_plain(title)} \\- {_plain(command.get_short_help_str(limit=200))}",
         ".SH SYNOPSIS",
         f"\\fB{_plain(context.command_path)}\\fR {_plain(usage)}",
         ".SH DESCRIPTION",
-        *_paragraphs(text),
+        *_paragraphs(inspect.cleandoc(command.help or "")),
         ".SH OPTIONS",
     ]
     for parameter in command.get_params(context):
@@ -81,11 +81,17 @@ def _page(command: click.Command, context: click.Context, title: str) -> str:
 
 
 def _paragraphs(text: str) -> Iterator[str]:
-    for number, paragraph in enumerate(re.split(r"\n\s*\n", text.strip())):
+    for number, paragraph in enumerate(re.split(r"\n\n", text)):
         if number:
             yield ".PP"
-        for line in paragraph.splitlines():
-            yield _plain(line.strip())
+        # click's mark of a paragraph whose lines are to stay as they are.
+        is_kept = paragraph.startswith("\b")
+        if is_kept:
+            yield ".nf"
+        for line in paragraph.removeprefix("\b").strip("\n").splitlines():
+            yield _plain(line if is_kept else line.strip())
+        if is_kept:
+            yield ".fi"
 
 
 def _plain(text: str) -> str:

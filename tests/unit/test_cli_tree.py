@@ -71,6 +71,17 @@ def test_a_command_has_what_all_have(name):
 
 
 @pytest.mark.parametrize("name", LEAVES)
+def test_a_help_shows_no_mark_of_its_own_making(name):
+    """What tells click to keep lines apart is taken out, and not printed."""
+    command = _command(name.split())
+
+    shown = command.get_help(click.Context(command, info_name=name))
+
+    assert "\\" not in shown
+    assert "\b" not in shown
+
+
+@pytest.mark.parametrize("name", LEAVES)
 def test_the_example_of_a_command_is_one(name):
     """It names the very command, with options that this one has."""
     text = " ".join(_command(name.split()).help.split())
@@ -172,7 +183,7 @@ def test_every_command_has_a_manual_page():
     pages = dict(make_pages(cli, "appliance", None))
 
     assert set(pages) == {"-".join(["appliance", *words]) + ".1" for words in command_paths()}
-    orders = re.compile(r"\.(TH|SH|TP|PP)\b")
+    orders = re.compile(r"\.(TH|SH|TP|PP|ad|nf|fi)\b")
     for name, page in pages.items():
         wrong = [
             one for one in page.splitlines() if one[:1] in {".", "'"} and not orders.match(one)
@@ -182,6 +193,7 @@ def test_every_command_has_a_manual_page():
     train = pages["appliance-train.1"]
     for option in _options(["train"]):
         assert option.replace("-", "\\-") in train
+    assert ".nf\nExample: appliance train" in train
     assert "\\&.csv" in "".join(pages.values())
 
 
