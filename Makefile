@@ -5,6 +5,7 @@ VENV   ?= .venv
 #   make install TORCH_INDEX=https://download.pytorch.org/whl/cpu
 TORCH_INDEX ?=
 SITE   ?= demo-site
+MAN    ?= build/man/man1
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
@@ -18,7 +19,7 @@ DAYS    ?= 180
 MODELS  ?=
 TAR     ?=
 
-.PHONY: install demo bundle test check coverage format clean bench-clinical bench-intake bench-linking bench-gate bench-gate-clean bench-gate-evasion bench-gate-index bench-gate-speed bench-gateway bench-learning bench-ledger bench-quality
+.PHONY: install demo bundle test check coverage man format clean bench-clinical bench-intake bench-linking bench-gate bench-gate-clean bench-gate-evasion bench-gate-index bench-gate-speed bench-gateway bench-learning bench-ledger bench-quality
 
 install: $(STAMP)
 
@@ -101,6 +102,10 @@ bench-intake: install
 
 bench-linking: install
 	$(BIN)/python -m tests.benchmarks.bench_linking
+
+# One page for every command: make man MAN=/usr/local/share/man/man1
+man: install
+	$(BIN)/appliance manual --out $(MAN)
 
 format: install
 	$(BIN)/ruff format .

@@ -21,7 +21,10 @@ def adapter() -> None:
 @site_option
 @json_option
 def list_(site: Path, as_json: bool) -> None:
-    """List the adapters of the site: task, standing, newest evaluation."""
+    """List the adapters of the site: task, standing, newest evaluation.
+
+    Example: appliance adapter list
+    """
     from appliance.workflows.registry import list_adapters
 
     found = list_adapters(site)
@@ -46,7 +49,10 @@ def list_(site: Path, as_json: bool) -> None:
 @site_option
 @json_option
 def show(name: str, site: Path, as_json: bool) -> None:
-    """Show adapter NAME: what it was made of, by whom, how it was judged, where it stands."""
+    """Show adapter NAME: what it was made of, by whom, how it was judged, where it stands.
+
+    Example: appliance adapter show reader
+    """
     from appliance.workflows.registry import show_adapter
 
     found = show_adapter(site, name)
@@ -65,6 +71,8 @@ def promote(name: str, site: Path, dry_run: bool, as_json: bool) -> None:
     """Make adapter NAME the one of its task; it must have been evaluated as it is now.
 
     `appliance extract` without --adapter takes it.
+
+    Example: appliance adapter promote reader
     """
     from appliance.workflows import registry
 
@@ -81,7 +89,10 @@ def promote(name: str, site: Path, dry_run: bool, as_json: bool) -> None:
 @dry_run_option
 @json_option
 def retire(name: str, site: Path, dry_run: bool, as_json: bool) -> None:
-    """Let adapter NAME read no note any more; what it is and was stays to be looked at."""
+    """Let adapter NAME read no note any more; what it is and was stays to be looked at.
+
+    Example: appliance adapter retire reader
+    """
     from appliance.workflows import registry
 
     found = registry.retire(site, name, dry_run=dry_run)

@@ -98,6 +98,8 @@ def run(
 
     Exit codes, for monitoring: 0 nothing failed, 1 an attack could not be carried out, 3 one
     succeeded. What was not tested stands in the report with its reason.
+
+    Example: appliance audit run --witness /mnt/witness/heads
     """
     from appliance.workflows import audit as workflow
     from appliance.workflows.audit_attacks import AuditOrder
@@ -153,6 +155,8 @@ def plant(count: int, site: Path, dry_run: bool, as_json: bool) -> None:
     """Plant canaries: invented patients with a note each, that must be found nowhere outside.
 
     `audit run` looks for them. `notes erase --patient appliance-canary-0001` takes one out again.
+
+    Example: appliance audit plant --count 20
     """
     from appliance.workflows.canaries import plant as workflow
 
@@ -164,6 +168,24 @@ def plant(count: int, site: Path, dry_run: bool, as_json: bool) -> None:
     render.say(f"{verb} {planted.count} canaries; the site has {planted.total}.")
 
 
+@audit.command("list")
+@site_option
+@json_option
+def list_(site: Path, as_json: bool) -> None:
+    """List the reports in SITE/reports, newest first; each is checked as `verify` does.
+
+    Example: appliance audit list
+    """
+    from appliance.workflows.audit_reports import list_reports
+
+    reports = list_reports(site)
+    if as_json:
+        render.emit_json({"reports": reports})
+        return
+    rows = [(one.name, one.made_at, one.verdict or "not good", one.fault) for one in reports]
+    render.emit_table("Audit reports", ("report", "made", "verdict", "fault"), rows)
+
+
 @audit.command()
 @click.argument("directory", type=PathType(exists=True, file_okay=False))
 @site_option
@@ -172,8 +194,10 @@ def verify(directory: Path, site: Path, as_json: bool) -> None:
     """Check that the report in DIRECTORY is whole, signed by this site, and on record.
 
     Without the site: deploy/verify_ledger.py KEY note DIRECTORY/audit.sig
+
+    Example: appliance audit verify site/reports/audit-20261127T030000
     """
-    from appliance.workflows.audit import verify_report
+    from appliance.workflows.audit_reports import verify_report
 
     found = verify_report(site, directory)
     if as_json:

@@ -1,4 +1,4 @@
-"""`appliance corpus show | report | export | import | review`."""
+"""`appliance corpus list | show | report | export | import | review`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -29,6 +29,27 @@ def corpus() -> None:
     """Show corpora, give them to other tools and people, and take back what they did."""
 
 
+@corpus.command("list")
+@site_option
+@json_option
+def list_(site: Path, as_json: bool) -> None:
+    """List the corpora of the site.
+
+    Example: appliance corpus list
+    """
+    from appliance.workflows.corpus import list_corpora
+
+    cards = list_corpora(site)
+    if as_json:
+        render.emit_json({"corpora": cards})
+        return
+    rows = [
+        (card.name, card.task, sum(card.splits.values()), card.made_at[:19], card.parent)
+        for card in cards
+    ]
+    render.emit_table("Corpora", ("name", "task", "examples", "made", "revised from"), rows)
+
+
 @corpus.command()
 @click.argument("name")
 @click.option(
@@ -42,7 +63,10 @@ def corpus() -> None:
 @site_option
 @json_option
 def show(name: str, first: int, site: Path, as_json: bool) -> None:
-    """Show the card and the first examples of corpus NAME."""
+    """Show the card and the first examples of corpus NAME.
+
+    Example: appliance corpus show first --examples 10
+    """
     from appliance.workflows.corpus import show_corpus
 
     view = show_corpus(site, name, first)
@@ -72,6 +96,8 @@ def report(name: str, reference: Path | None, site: Path, as_json: bool) -> None
     """Tell how varied corpus NAME is, and how far from a reference.
 
     Numbers only. With --reference it also tells which shares the label sheet's [mix] would need.
+
+    Example: appliance corpus report first --reference public.txt
     """
     from appliance.workflows.profile import report_corpus
 
@@ -149,6 +175,8 @@ def export(
     Nothing is lost in any of them: `corpus import` takes the same examples back. parquet, docbin
     (spaCy), hf (Hugging Face datasets) and brat need --out. With --json, stdout holds one document,
     with the lines in it where nothing was named.
+
+    Example: appliance corpus export first --format conll --out first.conll
     """
     from appliance.workflows.corpus import document_export, export_corpus
 
@@ -183,6 +211,8 @@ def import_(
 
     Labels may have changed and examples may be missing; a text that is not in the corpus it came
     from is refused, because nothing says how it was made.
+
+    Example: appliance corpus import first.jsonl --of first --out corrected
     """
     from appliance.workflows.review import import_corpus
 
@@ -219,6 +249,8 @@ def review(
 
     With --page, write a page that does it in any browser, loads nothing and saves a file of
     decisions. With --decisions and --out, make a new corpus of what was accepted.
+
+    Example: appliance corpus review first --page review.html
     """
     from appliance.workflows.review import apply_decisions, write_review
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from appliance.cli import render
-from appliance.cli.options import PathType, json_option
+from appliance.cli.options import PathType, dry_run_option, json_option
 
 
 @click.command()
@@ -31,9 +31,15 @@ from appliance.cli.options import PathType, json_option
     type=PathType(file_okay=False),
     help="Only write the invented hospital's files into this directory, for trying each step.",
 )
+@dry_run_option
 @json_option
 def demo(
-    site: Path, count: int, gold: Path | None, export_hospital: Path | None, as_json: bool
+    site: Path,
+    count: int,
+    gold: Path | None,
+    export_hospital: Path | None,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     """Run the whole main job on the invented hospital, with the real components.
 
@@ -45,14 +51,24 @@ def demo(
     if export_hospital is not None:
         from appliance.workflows.hospital import export_hospital as export
 
-        written = export(export_hospital)
+        written = export(export_hospital, dry_run=dry_run)
         if as_json:
             render.emit_json(written)
         else:
-            render.emit_table("Written", ("file", "records"), written.items())
+            title = "Would be written" if dry_run else "Written"
+            render.emit_table(title, ("file", "records"), written.items())
         return
     from appliance.workflows.demo import demo as run
+    from appliance.workflows.demo import plan_demo
 
+    if dry_run:
+        is_there = plan_demo(site)
+        if as_json:
+            render.emit_json({"site": site, "is_there": is_there, "count": count})
+            return
+        verb = "go on with" if is_there else "make"
+        render.say(f"Would {verb} the demo's site {site}, with {count} examples.")
+        return
     result = run(site, count=count, gold=gold, progress=render.Bars())
     if as_json:
         render.emit_json(result)

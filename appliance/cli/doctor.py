@@ -6,7 +6,6 @@ import click
 
 from appliance.cli import render
 from appliance.cli.options import PathType, json_option
-from appliance.workflows import doctor as workflow
 
 
 @click.command()
@@ -23,7 +22,11 @@ def doctor(site: Path | None, as_json: bool) -> int:
 
     Changes nothing and needs no network. Exit codes: 0 pass, 1 a check could not be made,
     2 bad input, 3 a check failed, 4 a check warns.
+
+    Example: appliance doctor --site /srv/appliance
     """
+    from appliance.workflows import doctor as workflow
+
     found = workflow.check_up(site)
     if as_json:
         render.emit_json({"exit_code": found.exit_code, "checks": found.results})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from appliance.cli import render
-from appliance.cli.options import PathType, json_option, site_option
+from appliance.cli.options import PathType, dry_run_option, json_option, site_option
 
 if TYPE_CHECKING:
     from appliance.records.breakdown import Breakdown, Figure, Mistake, Score
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     "--show-text", is_flag=True, help="Show every mistake with its words; on a terminal only."
 )
 @site_option
+@dry_run_option
 @json_option
 def evaluate(
     site: Path,
@@ -50,9 +51,10 @@ def evaluate(
     against: str | None,
     report: Path | None,
     show_text: bool,
+    dry_run: bool,
     as_json: bool,
 ) -> None:
-    r"""Score an adapter on GOLD, beside what is free on the same texts.
+    """Score an adapter on GOLD, beside what is free on the same texts.
 
     Entities, strict: a span counts when start, end and label are those of gold; beside it a
     dictionary look-up. Relations: macro-F1, Matthews correlation and the F1 of what is related;
@@ -67,7 +69,10 @@ def evaluate(
       {"text": "@GENE$ was mutated in @DISEASE$.", "label": "1"}
 
     Example: appliance evaluate --adapter reader --gold hospital/gold.jsonl
-    """
+    """  # noqa: D301 - click wants the character itself
+    if dry_run:
+        _plan(site, adapter, gold, against, as_json=as_json)
+        return
     from appliance.records.scores import RelationScoreCard
     from appliance.workflows.evaluate_shown import Mistakes, evaluate_shown
 
@@ -99,6 +104,17 @@ def evaluate(
         _show_comparison(card.adapter, card.comparison)
     if mistakes is not None:
         _show_mistakes(mistakes.found)
+
+
+def _plan(site: Path, adapter: str, gold: Path, against: str | None, *, as_json: bool) -> None:
+    from appliance.workflows.evaluate import plan_evaluation
+
+    planned = plan_evaluation(site, adapter=adapter, gold=gold, against=against)
+    if as_json:
+        render.emit_json(planned)
+        return
+    beside = f", beside {planned.against}" if planned.against else ""
+    render.say(f"Would score {adapter} on {planned.documents} documents of {planned.gold}{beside}.")
 
 
 def _show_breakdown(breakdown: "Breakdown") -> None:

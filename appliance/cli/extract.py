@@ -46,6 +46,8 @@ def extract(
     historical, of the family, hypothetical or uncertain (policies/assertion.toml). A note
     that fails is in the quarantine, and counted. Run again after an interruption, it goes on where
     it was.
+
+    Example: appliance extract --adapter reader --out all
     """
     from appliance.workflows import extract as workflow
 

@@ -42,6 +42,8 @@ def export(
 
     Nothing is written outside the site, and no word of a note without --with-text. What a format
     can't say is counted as left out. The ledger keeps the reason.
+
+    Example: appliance findings export all --format omop --out study --reason "registry study"
     """
     from appliance.workflows.findings import export as export_findings
 
@@ -74,6 +76,8 @@ def count(name: str, by_concept: bool, site: Path, as_json: bool) -> None:
 
     What is negated, of the family or only feared does not count. policies/disclosure.toml says
     from which number on one is shown.
+
+    Example: appliance findings count all
     """
     from appliance.workflows.findings import count as count_findings
 

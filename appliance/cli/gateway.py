@@ -34,6 +34,8 @@ def serve(socket_path: Path | None, port: int | None, site: Path, as_json: bool)
 
     The provider's key is read from SITE/keys/provider-key (mode 0600) or systemd's credential
     of that name. Models, prices and callers are in SITE/policies/gateway.toml.
+
+    Example: appliance gateway serve --port 8080
     """
     from appliance.workflows.gateway import serve as serve_gateway
 
@@ -61,7 +63,10 @@ def serve(socket_path: Path | None, port: int | None, site: Path, as_json: bool)
 @dry_run_option
 @json_option
 def open_(reason: str, site: Path, dry_run: bool, as_json: bool) -> None:
-    """Open the door after counts that did not agree had shut it."""
+    """Open the door after counts that did not agree had shut it.
+
+    Example: appliance gateway open --reason counted-by-hand
+    """
     from appliance.workflows.gateway import open_door
 
     opened = open_door(site, reason, dry_run=dry_run)
@@ -81,7 +86,10 @@ def open_(reason: str, site: Path, dry_run: bool, as_json: bool) -> None:
 @site_option
 @json_option
 def incident(request_id: str, reason: str, site: Path, as_json: bool) -> None:
-    """Show a reply that was kept back because it held an identifier; the ledger says who looked."""
+    """Show a reply that was kept back because it held an identifier; the ledger says who looked.
+
+    Example: appliance gateway incident chatcmpl-0123456789abcdef01234567 --reason incident-review
+    """
     from appliance.workflows.gateway import show_incident
 
     kept = show_incident(site, request_id, reason)
@@ -89,3 +97,24 @@ def incident(request_id: str, reason: str, site: Path, as_json: bool) -> None:
         render.emit_json({"request": request_id, "texts": kept})
         return
     render.emit_table(f"Kept back from {request_id}", ("text",), [(text,) for text in kept])
+
+
+@gateway.command()
+@site_option
+@json_option
+def traffic(site: Path, as_json: bool) -> None:
+    """Count what left and what was kept back since the site was made, by the ledger.
+
+    Example: appliance gateway traffic --json
+    """
+    from appliance.workflows.traffic import count_traffic
+
+    seen = count_traffic(site)
+    if as_json:
+        render.emit_json(seen)
+        return
+    state = "runs" if seen.is_serving else "does not run"
+    title = f"The gateway {state}; its door is {'shut: ' + seen.latch if seen.latch else 'open'}"
+    rows = [(one.where, one.count, one.amount) for one in seen.departures]
+    render.emit_table(title, ("what left", "count", "amount"), rows)
+    render.emit_table("Kept back", ("what and rule", "count"), seen.denials.items())

@@ -22,6 +22,8 @@ def rotate(site: Path, as_json: bool, dry_run: bool) -> None:
 
     Notes can be read and imported meanwhile, but for the last moment. Run again after an
     interruption, it goes on where it was. Keep a backup's key as long as the backup.
+
+    Example: appliance keys rotate --dry-run
     """
     from appliance.workflows.keys import rotate as rotate_keys
 

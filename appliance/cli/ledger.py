@@ -7,7 +7,6 @@ import click
 from appliance.cli import render
 from appliance.cli.options import PathType, dry_run_option, json_option, site_option
 from appliance.errors import LedgerBroken
-from appliance.workflows import ledger as workflow
 
 FILE = PathType(dir_okay=False)
 
@@ -22,7 +21,12 @@ def ledger() -> None:
 @json_option
 @click.option("--out", type=FILE, help="Also write the signed head to FILE, to be kept elsewhere.")
 def head(site: Path, as_json: bool, out: Path | None) -> None:
-    """Print the newest head, signed (C2SP checkpoint)."""
+    """Print the newest head, signed (C2SP checkpoint).
+
+    Example: appliance ledger head --out head.txt
+    """
+    from appliance.workflows import ledger as workflow
+
     result = workflow.write_head(site, out) if out else workflow.head(site)
     if as_json:
         render.emit_json(
@@ -53,6 +57,8 @@ def witness(to: Path, site: Path, dry_run: bool, as_json: bool) -> None:
 
     What is there is compared first: a ledger that was rolled back or rewritten is told and not
     witnessed (exit code 8). A directory keeps every head, a file the newest.
+
+    Example: appliance ledger witness --to /mnt/witness/heads
     """
     from appliance.workflows.witness import keep_head
 
@@ -79,7 +85,11 @@ def verify(witnesses: tuple[Path, ...], site: Path, as_json: bool) -> None:
 
     A machine by itself can't notice that its whole ledger was put back to an older state: that
     takes --witness.
+
+    Example: appliance ledger verify --witness /mnt/witness/heads
     """
+    from appliance.workflows import ledger as workflow
+
     found = workflow.verify(site, witnesses)
     if as_json:
         render.emit_json(
@@ -107,12 +117,43 @@ def verify(witnesses: tuple[Path, ...], site: Path, as_json: bool) -> None:
     render.say(f"The ledger is intact: {found.entries} entries, root {found.root[:16]}.")
 
 
+@ledger.command("list")
+@click.option("--below", type=click.IntRange(min=0), help="Only entries before this one.")
+@click.option("--count", type=click.IntRange(1, 10_000), default=20, show_default=True)
+@click.option("--kind", default="", help="Only kinds that begin so, e.g. egress.")
+@site_option
+@json_option
+def list_(below: int | None, count: int, kind: str, site: Path, as_json: bool) -> None:
+    """List the newest entries, newest first.
+
+    Example: appliance ledger list --kind egress.denied --count 50
+    """
+    from appliance.workflows import ledger as workflow
+
+    found = workflow.list_entries(site, below=below, count=count, kind=kind)
+    if as_json:
+        rows = [{"index": index, "event": event} for index, event in found.entries]
+        render.emit_json({"size": found.size, "older": found.older, "entries": rows})
+        return
+    table = [
+        (index, event.at[:19], event.kind, event.actor, render.in_words(event.facts))
+        for index, event in found.entries
+    ]
+    columns = ("entry", "when", "kind", "who", "facts")
+    render.emit_table(f"Ledger of {found.size} entries", columns, table)
+
+
 @ledger.command()
 @click.argument("index", type=click.IntRange(min=0))
 @site_option
 @json_option
 def prove(index: int, site: Path, as_json: bool) -> None:
-    """Print entry INDEX and the proof that it is in the ledger (C2SP tlog-proof)."""
+    """Print entry INDEX and the proof that it is in the ledger (C2SP tlog-proof).
+
+    Example: appliance ledger prove 42
+    """
+    from appliance.workflows import ledger as workflow
+
     proved = workflow.prove(site, index)
     if as_json:
         render.emit_json(proved)
@@ -130,7 +171,12 @@ def prove(index: int, site: Path, as_json: bool) -> None:
 def consistency(
     first: int | None, second: int | None, kept: Path | None, site: Path, as_json: bool
 ) -> None:
-    """Prove that the ledger only grew since it had FIRST entries (to SECOND, or to now)."""
+    """Prove that the ledger only grew since it had FIRST entries (to SECOND, or to now).
+
+    Example: appliance ledger consistency --kept head.txt
+    """
+    from appliance.workflows import ledger as workflow
+
     if (first is None) == (kept is None):
         raise click.UsageError("Name either FIRST or --kept FILE.")
     growth = (
@@ -162,11 +208,19 @@ def consistency(
 @click.option("--from", "start", type=click.IntRange(min=0), default=0, help="First entry.")
 @click.option("--to", "end", type=click.IntRange(min=1), help="One past the last entry.")
 @site_option
+@dry_run_option
 @json_option
-def export(out: Path, start: int, end: int | None, site: Path, as_json: bool) -> None:
-    """Write entries to a file that proves itself to anybody with the public key."""
-    count = workflow.write_export(site, out, start, end)
+def export(
+    out: Path, start: int, end: int | None, site: Path, dry_run: bool, as_json: bool
+) -> None:
+    """Write entries to a file that proves itself to anybody with the public key.
+
+    Example: appliance ledger export --out entries.json --from 100
+    """
+    from appliance.workflows import ledger as workflow
+
+    count = workflow.write_export(site, out, start, end, dry_run=dry_run)
     if as_json:
-        render.emit_json({"out": out, "entries": count})
+        render.emit_json({"out": None if dry_run else out, "entries": count})
         return
-    render.say(f"{count} entries written to {out}.")
+    render.say(f"{count} entries {'would be' if dry_run else 'were'} written to {out}.")

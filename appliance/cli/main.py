@@ -51,7 +51,11 @@ COMMANDS: Final = {
     "backup": ("appliance.cli.backup:backup", "Back the site up, restore it, rehearse that."),
     "status": ("appliance.cli.status:status", "Show how the site stands, on one screen."),
     "support-bundle": ("appliance.cli.support:support_bundle", "Pack facts for whoever helps."),
+    "console": ("appliance.cli.console:console", "Serve a web page of this machine."),
+    "runs": ("appliance.cli.runs:runs", "Show long runs and how far they are."),
     "ledger": ("appliance.cli.ledger:ledger", "Show, verify and witness the ledger."),
+    "completion": ("appliance.cli.completion:completion", "Let a shell complete commands."),
+    "manual": ("appliance.cli.manual:manual", "Write manual pages."),
 }
 
 

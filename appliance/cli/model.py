@@ -45,7 +45,10 @@ def import_(directory: Path, name: str, site: Path, dry_run: bool, as_json: bool
 @site_option
 @json_option
 def list_(site: Path, as_json: bool) -> None:
-    """List the base models of the site; the embedded ones appear once they have been used."""
+    """List the base models of the site; the embedded ones appear once they have been used.
+
+    Example: appliance model list
+    """
     from appliance.workflows.model import list_models
 
     models = list_models(site)
@@ -62,7 +65,10 @@ def list_(site: Path, as_json: bool) -> None:
 @site_option
 @json_option
 def serve(site: Path, name: str | None, as_json: bool) -> None:
-    """Serve a base model with vLLM on loopback until Ctrl-C, OpenAI-compatible."""
+    """Serve a base model with vLLM on loopback until Ctrl-C, OpenAI-compatible.
+
+    Example: appliance model serve
+    """
     from appliance.workflows.model import serve as serve_model
 
     def announce(serving: "Serving") -> None:

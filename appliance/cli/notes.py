@@ -48,6 +48,8 @@ def import_(
     twice is one note.
     Rejected items are told by number: the path as named here, the file below it in name order,
     the line or entry. Their names are kept in the vault: see `appliance notes rejected`.
+
+    Example: appliance notes import exports/ --map id=NOTE_ID,text=NOTE_TEXT
     """
     from appliance.workflows.ingest import import_notes
 
@@ -80,6 +82,8 @@ def rejected(site: Path, as_json: bool) -> None:
     """Show what the last import did not take in: file, line, reason. The ledger keeps the read.
 
     A file's name can be a patient's; that is why it is shown here only.
+
+    Example: appliance notes rejected
     """
     from appliance.workflows.ingest import read_rejected
 
@@ -98,7 +102,10 @@ def rejected(site: Path, as_json: bool) -> None:
 @site_option
 @json_option
 def count(site: Path, as_json: bool) -> None:
-    """Count the notes in the vault by kind."""
+    """Count the notes in the vault by kind.
+
+    Example: appliance notes count
+    """
     from appliance.workflows.notes import count as count_notes
 
     counts = count_notes(site)
@@ -119,6 +126,8 @@ def show(note_id: str, reason: str, show_text: bool, site: Path, as_json: bool) 
     """Show one note; its text only with --show-text. The ledger keeps the reason.
 
     ID is the site's own (n-...), as findings name it, or the one of the exporting system.
+
+    Example: appliance notes show n-0123456789abcdef --reason "chart review"
     """
     from appliance.workflows.notes import show as show_note
 
@@ -148,6 +157,8 @@ def erase(patient: str, yes: bool, site: Path, as_json: bool, dry_run: bool) -> 
 
     Asks first. Any answer but yes, and none at all, erases nothing and ends with exit code 2: a
     script that goes on after 0 must not take it for an erasure.
+
+    Example: appliance notes erase --patient 12345 --dry-run
     """
     from appliance.workflows.notes import erase as erase_patient
 
@@ -177,6 +188,7 @@ def erase(patient: str, yes: bool, site: Path, as_json: bool, dry_run: bool) -> 
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(0, 10_000))
 @click.option("--show-text", is_flag=True, help="Show words around the first hit.")
 @site_option
+@dry_run_option
 @json_option
 def search(
     words: str,
@@ -189,12 +201,15 @@ def search(
     limit: int,
     show_text: bool,
     site: Path,
+    dry_run: bool,
     as_json: bool,
 ) -> None:
     """Find notes that hold WORDS: words, "a phrase", a OR b, a NOT b, begin*.
 
     Shown are ids, kinds and dates; words of a note only with --show-text. The ledger keeps the
     reason, not what was searched for. The first search after an import reads the new notes.
+
+    Example: appliance notes search "chronic asthma" --reason "cohort finding"
     """
     from appliance.workflows.search import search as search_notes
 
@@ -210,6 +225,7 @@ def search(
         cohort=cohort,
         limit=limit,
         with_text=show_text,
+        dry_run=dry_run,
     )
     if as_json:
         render.emit_json(result)

@@ -1,14 +1,16 @@
 """`appliance patients`: load the site's registry."""
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from appliance.cli import render
 from appliance.cli.options import PathType, dry_run_option, json_option, site_option
 from appliance.errors import BadInput
-from appliance.workflows import patients as workflow
+
+if TYPE_CHECKING:
+    from appliance.workflows.patients import PatientImport
 
 _SHOWN: Final = 20
 
@@ -31,6 +33,8 @@ def import_(file: Path, site: Path, dry_run: bool, as_json: bool) -> None:
 
     Example: appliance patients import registry.csv
     """
+    from appliance.workflows import patients as workflow
+
     result = workflow.import_patients(site, file, render.Bars(), dry_run=dry_run)
     for row in result.refused[:_SHOWN]:
         render.say(f"refused: line {row.line}: {row.reason}")
@@ -50,7 +54,7 @@ def import_(file: Path, site: Path, dry_run: bool, as_json: bool) -> None:
         )
 
 
-def _rows(result: workflow.PatientImport) -> list[tuple[str, object]]:
+def _rows(result: "PatientImport") -> list[tuple[str, object]]:
     rows: list[tuple[str, object]] = [("patients in the file", result.patients)]
     rows += [(f"identifiers: {kind}", count) for kind, count in result.identifiers.items()]
     rows += [("rows refused", len(result.refused))]

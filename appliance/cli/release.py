@@ -19,17 +19,23 @@ def release() -> None:
 @release.command()
 @click.argument("name")
 @click.option("--out", type=_FILE, required=True, help="File to write; keep it to yourself.")
+@dry_run_option
 @json_option
-def key(name: str, out: Path, as_json: bool) -> None:
+def key(name: str, out: Path, dry_run: bool, as_json: bool) -> None:
     """Make the signing key of person NAME, on that person's own machine.
 
     Prints the line for [approvers] of policies/release.toml.
-    """
-    from appliance.workflows.release import make_key
 
-    verifier = make_key(name, out)
+    Example: appliance release key ada --out ada.key
+    """
+    from appliance.workflows.approvers import make_key
+
+    verifier = make_key(name, out, dry_run=dry_run)
     if as_json:
         render.emit_json({"name": name, "verifier_key": verifier})
+        return
+    if dry_run:
+        render.say(f"Would make a key for {name} in {out}.")
         return
     click.echo(f'{name} = "{verifier}"')
 
@@ -41,7 +47,10 @@ def key(name: str, out: Path, as_json: bool) -> None:
 @site_option
 @json_option
 def ask(kind: str, name: str, out: Path | None, site: Path, as_json: bool) -> None:
-    """Print what people are to sign so that corpus or adapter NAME may leave."""
+    """Print what people are to sign so that corpus or adapter NAME may leave.
+
+    Example: appliance release ask corpus first --out statement.txt
+    """
     from appliance.workflows.release import ask as workflow
 
     statement = workflow(site, kind, name, out)
@@ -54,19 +63,22 @@ def ask(kind: str, name: str, out: Path | None, site: Path, as_json: bool) -> No
 @release.command()
 @click.argument("file", type=_FILE)
 @click.option("--key", "key_file", type=_FILE, required=True, help="What `release key` wrote.")
+@dry_run_option
 @json_option
-def sign(file: Path, key_file: Path, as_json: bool) -> None:
+def sign(file: Path, key_file: Path, dry_run: bool, as_json: bool) -> None:
     """Sign the statement in FILE, beside those who signed before; needs no site.
 
     Read it first: it names the product by digest, and the audit.
-    """
-    from appliance.workflows.release import sign as workflow
 
-    name = workflow(file, key_file)
+    Example: appliance release sign statement.txt --key ada.key
+    """
+    from appliance.workflows.approvers import sign as workflow
+
+    name = workflow(file, key_file, dry_run=dry_run)
     if as_json:
-        render.emit_json({"signed": file, "name": name})
+        render.emit_json({"signed": None if dry_run else file, "name": name})
         return
-    render.say(f"{name} has signed {file}.")
+    render.say(f"{name} {'would sign' if dry_run else 'has signed'} {file}.")
 
 
 @release.command()
@@ -91,6 +103,8 @@ def make(
     """Copy corpus or adapter NAME, with its manifest and approvals, to where it may leave from.
 
     Exit code 5 where the audit or the approvals are not enough.
+
+    Example: appliance release make corpus first --approval statement.txt --out /media/usb/first
     """
     from appliance.workflows.release import release as workflow
 

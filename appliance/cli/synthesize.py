@@ -44,6 +44,8 @@ def synthesize(
 
     Every prompt passes the gate before it is sent. Run the same command again after an
     interruption: it goes on where it was.
+
+    Example: appliance synthesize --task disease --count 600 --out first
     """
     from appliance.workflows.orders import Order, plan
     from appliance.workflows.synthesize import synthesize as make

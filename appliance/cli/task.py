@@ -2,15 +2,19 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from appliance.cli import render
 from appliance.cli.options import PathType, dry_run_option, json_option
 from appliance.errors import BadInput
-from appliance.settings.vocabularies.selection import Selection
-from appliance.workflows import task as workflow
+
+if TYPE_CHECKING:
+    from appliance.workflows.task import TaskSummary
+
+# Told here as well as in workflows, which load more than `--help` should.
+TERMINOLOGIES: Final = ("mesh", "obo", "drugbank", "hgnc", "icd10cm", "tsv")
 
 
 def _any_site_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -42,6 +46,8 @@ def validate(sheet: str, site: Path | None, as_json: bool) -> None:
 
     Example: appliance task validate policies/labels/disease.toml
     """
+    from appliance.workflows import task as workflow
+
     summary = workflow.validate(sheet, site)
     if as_json:
         render.emit_json(summary)
@@ -57,6 +63,8 @@ def list_command(site: Path | None, as_json: bool) -> None:
 
     Example: appliance task list
     """
+    from appliance.workflows import task as workflow
+
     listed = workflow.list_all(site)
     if as_json:
         render.emit_json(listed)
@@ -83,6 +91,8 @@ def show(sheet: str, site: Path | None, as_json: bool) -> None:
 
     Example: appliance task show disease
     """
+    from appliance.workflows import task as workflow
+
     content = workflow.show(sheet, site)
     if as_json:
         render.emit_json(content)
@@ -108,7 +118,7 @@ def show(sheet: str, site: Path | None, as_json: bool) -> None:
 
 @task.command()
 @click.argument("source", type=PathType(dir_okay=False))
-@click.option("--format", "form", type=click.Choice(workflow.TERMINOLOGIES), required=True)
+@click.option("--format", "form", type=click.Choice(TERMINOLOGIES), required=True)
 @click.option("--label", required=True, help="Entity type of the sheet, e.g. Disease.")
 @click.option("--under", multiple=True, help="Only what lies under this code, tree number or name.")
 @click.option("--without", multiple=True, help="Nothing that lies under this one.")
@@ -138,6 +148,9 @@ def vocabulary(
     Example: appliance task vocabulary desc2026.xml --format mesh --label Disease --under C04 --out
     tumours.tsv
     """
+    from appliance.settings.vocabularies.selection import Selection
+    from appliance.workflows import task as workflow
+
     selection = Selection(label, under, without, max_words)
     made = workflow.make_vocabulary(source, form, selection, out, dry_run=dry_run)
     if as_json:
@@ -147,7 +160,7 @@ def vocabulary(
     render.emit_table(title, ("", ""), render.to_plain(made).items())
 
 
-def _rows(summary: workflow.TaskSummary) -> list[tuple[str, object]]:
+def _rows(summary: "TaskSummary") -> list[tuple[str, object]]:
     terms = ", ".join(f"{label} {count}" for label, count in summary.terms.items())
     return [
         ("name", summary.name),

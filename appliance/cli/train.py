@@ -55,7 +55,7 @@ def train(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    r"""Fine-tune a LoRA adapter on a corpus, inside a Ray Train worker.
+    """Fine-tune a LoRA adapter on a corpus, inside a Ray Train worker.
 
     How (rank, learning rate, epochs, device) stands in site.toml under [learning]. With --dp the
     weights tell next to nothing of any one training example: epsilon says how little.
@@ -66,7 +66,7 @@ def train(
     \b
     Example: appliance train --task disease --corpus first --out reader
              appliance train --task disease --corpus first --out ours --teacher reader
-    """
+    """  # noqa: D301 - click wants the character itself
     from appliance.workflows import train as workflow
     from appliance.workflows.self_training import Teaching
 

@@ -3,14 +3,16 @@
 import logging
 import os
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from appliance.errors import BadInput
 from appliance.gateway.callers import PeerProtocol
@@ -21,6 +23,15 @@ _LONGEST_PATH: Final = 107
 _HEADERS_BYTES: Final = 16_384
 _KEEP_ALIVE_S: Final = 30
 _GRACE_S: Final = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Files for a server that shows a certificate and asks for one of `client_ca`'s, all PEM."""
+
+    certificate: str
+    key: str
+    client_ca: str
 
 
 @contextmanager
@@ -61,8 +72,12 @@ def let_connect(path: Path, *, others: bool) -> None:
 
 
 @contextmanager
-def loopback_port(port: int) -> Iterator[socket.socket]:
-    """A listening socket on 127.0.0.1; 0 takes a free port.
+def loopback_port(port: int, address: str = LOOPBACK) -> Iterator[socket.socket]:
+    """A listening socket on 127.0.0.1, or another of this machine's addresses.
+
+    Args:
+        port: 0 takes a free one.
+        address: Beyond loopback only for a server that asks its clients for certificates.
 
     Raises:
         BadInput: The port is taken.
@@ -70,11 +85,11 @@ def loopback_port(port: int) -> Iterator[socket.socket]:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((LOOPBACK, port))
+        listener.bind((address, port))
     except OSError as error:
         listener.close()
         raise BadInput(
-            f"Can't listen on {LOOPBACK}:{port}: {error.strerror}.", "Use another --port."
+            f"Can't listen on {address}:{port}: {error.strerror}.", "Use another --port."
         ) from None
     with listener:
         yield listener
@@ -82,11 +97,16 @@ def loopback_port(port: int) -> Iterator[socket.socket]:
 
 async def serve_on(
     listener: socket.socket,
-    application: Starlette,
+    application: ASGIApp,
     when_ready: Callable[[], None],
     stop: threading.Event,
+    tls: Tls | None = None,
 ) -> None:
-    """Requests were answered until SIGINT, SIGTERM or `stop`, those inside to their end."""
+    """Requests were answered until SIGINT, SIGTERM or `stop`, those inside to their end.
+
+    Raises:
+        BadInput: The files of `tls` can't be used.
+    """
     # A traceback that uvicorn would log can quote what it was working on.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     config = uvicorn.Config(
@@ -103,6 +123,16 @@ async def serve_on(
         timeout_graceful_shutdown=_GRACE_S,
         h11_max_incomplete_event_size=_HEADERS_BYTES,
     )
+    if tls is not None:
+        config.ssl_certfile, config.ssl_keyfile = tls.certificate, tls.key
+        config.ssl_ca_certs, config.ssl_cert_reqs = tls.client_ca, ssl.CERT_REQUIRED
+    try:
+        config.load()
+    except OSError:
+        # ssl's errors are of this kind too.
+        raise BadInput(
+            "Certificate, key or client_ca can't be used.", "Mend [console] in site.toml."
+        ) from None
     await _Server(config, when_ready, stop).serve(sockets=[listener])
 
 

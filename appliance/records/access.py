@@ -15,7 +15,7 @@ class Duty(StrEnum):
 
 
 class Verb(StrEnum):
-    """What is done with patients' data."""
+    """What is done with patients' data, or seen on the console."""
 
     IMPORT = "notes.import"
     REJECTED = "notes.rejected"
@@ -34,6 +34,12 @@ class Verb(StrEnum):
     ROTATE = "keys.rotate"
     BACKUP = "site.backup"
     ADMIT = "cluster.admit"
+    REVIEW = "corpus.review"
+    ASK_RELEASE = "release.ask"
+    CONSOLE = "console.open"
+    TRAFFIC = "console.traffic"
+    AUDITS = "console.audits"
+    LEDGER = "console.ledger"
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,16 @@ def current_identity() -> Identity:
     return Identity(uid, user, frozenset(filter(None, map(_group, os.getgroups()))))
 
 
+def identity_of(uid: int) -> Identity:
+    """Another user, whose number the kernel gave, with the groups that the system knows of."""
+    try:
+        account = pwd.getpwuid(uid)
+    except KeyError:
+        return Identity(uid, None)
+    groups = os.getgrouplist(account.pw_name, account.pw_gid)
+    return Identity(uid, account.pw_name, frozenset(filter(None, map(_group, groups))))
+
+
 def _group(gid: int) -> str:
     try:
         return grp.getgrgid(gid).gr_name

@@ -1,5 +1,6 @@
 """`site.toml`: what differs between the embedded default and a real hospital, in one file."""
 
+import ipaddress
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from appliance.errors import BadInput
 from appliance.settings.validation import explain
 
 Profile = Literal["air-gapped", "cloud-allowed"]
+LOOPBACK: Final = "127.0.0.1"
 
 
 NODE: Final = "/var/lib/appliance/node"
@@ -82,12 +84,32 @@ class _Extraction(_Strict):
     stride_tokens: int = Field(default=32, ge=0)
 
 
+class _Console(_Strict):
+    address: str = LOOPBACK
+    port: int = Field(default=8484, ge=0, le=65535)
+    name: str = Field(default="", pattern=r"^[a-z0-9.-]{0,253}$")
+    certificate: str = ""
+    key: str = ""
+    client_ca: str = ""
+
+    @model_validator(mode="after")
+    def _check_reach(self) -> Self:
+        ipaddress.IPv4Address(self.address)
+        files = (self.certificate, self.key, self.client_ca)
+        if any(files) and not all(files):
+            raise ValueError("certificate, key and client_ca go together")
+        if self.address != LOOPBACK and not all(files):
+            raise ValueError("beyond loopback it takes certificate, key and client_ca")
+        return self
+
+
 class _SiteFile(_Strict):
     version: Literal[1] = 1
     profile: Profile
     ray: _Ray = _Ray()
     vllm: _Vllm = _Vllm()
     gateway: _Gateway = _Gateway()
+    console: _Console = _Console()
     learning: _Learning = _Learning()
     extraction: _Extraction = _Extraction()
 
@@ -151,6 +173,22 @@ class GatewaySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ConsoleSettings:
+    """Where the web page listens.
+
+    `name` is what browsers may call the machine besides its address. Beyond loopback every browser
+    needs a certificate of `client_ca`; the files are named with their whole paths.
+    """
+
+    address: str
+    port: int
+    name: str
+    certificate: str
+    key: str
+    client_ca: str
+
+
+@dataclass(frozen=True, slots=True)
 class LearningSettings:
     """How adapters are trained; what each choice means stands at `tuning.recipe.Recipe`.
 
@@ -196,6 +234,7 @@ class SiteSettings:
     ray: RaySettings
     vllm: VllmSettings
     gateway: GatewaySettings
+    console: ConsoleSettings
     learning: LearningSettings
     extraction: ExtractionSettings
 
@@ -224,6 +263,7 @@ def load_site_file(path: Path) -> SiteSettings:
         ray=RaySettings(**parsed.ray.model_dump()),
         vllm=VllmSettings(**parsed.vllm.model_dump()),
         gateway=GatewaySettings(**parsed.gateway.model_dump()),
+        console=ConsoleSettings(**parsed.console.model_dump()),
         learning=LearningSettings(**parsed.learning.model_dump()),
         extraction=ExtractionSettings(**parsed.extraction.model_dump()),
     )

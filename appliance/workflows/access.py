@@ -1,7 +1,7 @@
 """Who may do what: asked before anything is done, answered by the site's rules, and on record."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -58,8 +58,10 @@ def allow(
         _check_second_person(site, rules, who, _request(site, who, verb, subject), verb)
 
 
-def approve(root: Path, request: str, reason: str, who: Identity | None = None) -> Approval:
-    """The request may be carried out, once, by the person who asked.
+def approve(
+    root: Path, request: str, reason: str, who: Identity | None = None, *, dry_run: bool = False
+) -> Approval:
+    """The request may be carried out, once, by the person who asked; a dry run only looks.
 
     Raises:
         Forbidden: Who approves may not, or is the person who asked.
@@ -82,10 +84,56 @@ def approve(root: Path, request: str, reason: str, who: Identity | None = None) 
     if facts["uid"] == who.uid:
         site.ledger.record("access.refused", {"verb": Verb.APPROVE, "uid": who.uid})
         raise Forbidden("Nobody approves their own request.", "Ask somebody else who may approve.")
-    site.ledger.record(
-        _APPROVED, {"request": request, "verb": facts["verb"], "uid": who.uid, "reason": reason}
-    )
+    if not dry_run:
+        site.ledger.record(
+            _APPROVED,
+            {"request": request, "verb": facts["verb"], "uid": who.uid, "reason": reason},
+        )
     return Approval(request, facts["verb"], str(facts["user"]), who.user or str(who.uid))
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRequest:
+    """A request that waits for a second person, or for its own to go on.
+
+    Attributes:
+        request: Its number.
+        verb: What is to be done.
+        asked_by: Name or number of the user.
+        asked_uid: The number.
+        at: When, ISO 8601, UTC.
+        is_approved: Whether it may be carried out now, if its time is not over.
+    """
+
+    request: str
+    verb: str
+    asked_by: str
+    asked_uid: int
+    at: str
+    is_approved: bool
+
+
+def list_requests(root: Path) -> tuple[OpenRequest, ...]:
+    """What was asked for and not carried out yet, oldest first."""
+    site = open_site(root)
+    waiting: dict[str, OpenRequest] = {}
+    for entry in find_entries(site, *(f'"kind":"{kind}"' for kind in (_ASKED, _APPROVED, _USED))):
+        facts = entry["facts"]
+        request = str(facts["request"])
+        if entry["kind"] == _USED:
+            waiting.pop(request, None)
+        elif entry["kind"] == _APPROVED and request in waiting:
+            waiting[request] = replace(waiting[request], is_approved=True)
+        elif entry["kind"] == _ASKED:
+            waiting[request] = OpenRequest(
+                request,
+                str(facts["verb"]),
+                str(facts["user"]),
+                int(facts["uid"]),
+                str(entry["at"]),
+                is_approved=False,
+            )
+    return tuple(waiting.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,9 @@ from appliance.artifacts.writing import (
 from appliance.audits.attack import carry_out
 from appliance.audits.evasion import Inspector
 from appliance.audits.regulations import HIPAA, OTHERS, judge_harbor, judge_lines
-from appliance.audits.signing import read_digests, report_signer, statement
+from appliance.audits.signing import report_signer, statement
 from appliance.audits.standing import Check
-from appliance.errors import BadInput, IntegrityError, LedgerBroken, ManifestMismatch
+from appliance.errors import LedgerBroken
 from appliance.ledger.checkpoint import open_checkpoint, signer_of
 from appliance.ledger.proofs import prove_entry, read_bodies
 from appliance.ledger.signing import Signer
@@ -36,16 +36,14 @@ from appliance.settings.keys import FileKeys, Purpose
 from appliance.settings.policies import digest_policies
 from appliance.settings.site import SitePaths, find_site
 from appliance.workflows.audit_attacks import AuditOrder, Subject, look_at_ledger, make_attacks
-from appliance.workflows.audit_evidence import read_events
-from appliance.workflows.audit_traffic import count_denials, count_departures
+from appliance.workflows.audit_reports import HTML, JSON, PDF, SIGNATURE
+from appliance.workflows.audit_traffic import count_denials, count_departures, read_events
 from appliance.workflows.doctor import check_up
 from appliance.workflows.report.audit_page import render_audit, to_pdf
 from appliance.workflows.scan import open_site_gate
 from appliance.workflows.site import Site, open_site
 from appliance.workflows.witness import read_kept
 
-JSON, HTML, PDF = "audit.json", "audit.html", "audit.pdf"
-SIGNATURE: Final = "audit.sig"
 ENTRY, PROOF = "ledger-entry.json", "ledger-proof.txt"
 _MODE: Final = 0o600
 # Rules where a shipped policy can't be read any more.
@@ -130,41 +128,6 @@ def try_attacks(
     """
     subject, report = _attack(root, order, progress or Silent(), clock, open_gate)
     return Audit(report, None, False, None, _signer(subject.paths).verifier.verifier_key())
-
-
-def verify_report(root: Path, directory: Path) -> dict[str, Any]:
-    """The report in `directory` is one of this site, whole, and on record; its JSON is returned.
-
-    Raises:
-        BadInput: There is no report.
-        ManifestMismatch: A file is not the one that was signed.
-        IntegrityError: The signature is not good, or the ledger does not know it.
-    """
-    paths = find_site(root)
-    verifier = _signer(paths).verifier
-    try:
-        digests = read_digests(verifier.open((directory / SIGNATURE).read_bytes()))
-        content = {name: (directory / name).read_bytes() for name in digests}
-    except (OSError, ValueError):
-        raise BadInput(
-            f"{directory} holds no whole audit report.", "Name what `appliance audit run` made."
-        ) from None
-    except LedgerBroken:
-        raise IntegrityError(
-            "The report's signature is not good: it is not of this site, or was altered.",
-            "Compare it with another copy, and with the site's ledger.",
-        ) from None
-    for name, body in content.items():
-        if hashlib.sha256(body).hexdigest() != digests[name]:
-            raise ManifestMismatch(f"{name} is not the file that was signed.", "Get another copy.")
-    known = {str(e.facts.get("json")) for e in read_events(paths.ledger) if e.kind == COMPLETED}
-    if digests[JSON] not in known:
-        raise IntegrityError(
-            "The ledger has no event of this report.",
-            "It was rolled back, or the report was signed outside: find out which.",
-        )
-    document: dict[str, Any] = json.loads(content[JSON])
-    return document
 
 
 def to_document(report: AuditReport) -> bytes:

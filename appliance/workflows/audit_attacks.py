@@ -33,13 +33,13 @@ from appliance.workflows.audit_evidence import (
     gather_outputs,
     identifiers_of,
     make_needles,
-    read_events,
     read_public,
     redraw,
 )
 from appliance.workflows.audit_holdout import read_holdout
 from appliance.workflows.audit_members import make_trials
 from appliance.workflows.audit_places import make_places
+from appliance.workflows.audit_traffic import read_events
 from appliance.workflows.scan import open_site_gate
 from appliance.workflows.site import Site
 

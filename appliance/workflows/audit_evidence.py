@@ -18,8 +18,6 @@ from appliance.audits.texts import Outgoing
 from appliance.clinical.vault.database import FILE as VAULT
 from appliance.errors import ApplianceError
 from appliance.learning.adapters import read_adapter
-from appliance.ledger import entry as entries
-from appliance.ledger import files as ledger_files
 from appliance.records.events import Event
 from appliance.records.identifiers import NoteId
 from appliance.records.notes import Note, PatientIdentifier, RegisteredPatient
@@ -104,21 +102,6 @@ class SiteNotes:
 
     def _is_there(self) -> bool:
         return (self._site.paths.vault / VAULT).exists()
-
-
-def read_events(ledger: Path) -> list[Event]:
-    """Every line of the ledger that is an entry, whatever else is wrong with it."""
-    events = []
-    path = ledger / ledger_files.ENTRIES
-    if not path.exists():
-        return []
-    with path.open("rb") as file:
-        for line in file:
-            try:
-                events.append(entries.decode(line[entries.TAG_DIGITS + 1 : -1])[1])
-            except entries.Malformed:
-                continue
-    return events
 
 
 @dataclass(frozen=True, slots=True)

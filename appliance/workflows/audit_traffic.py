@@ -2,8 +2,11 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
+from appliance.ledger import entry as entries
+from appliance.ledger import files as ledger_files
 from appliance.records.audits import Departure
 from appliance.records.events import Event
 
@@ -18,6 +21,21 @@ _EXPORTS: Final = {
     "findings.exported": "findings written for other tools",
     "findings.extracted": "extractions, kept in the site",
 }
+
+
+def read_events(ledger: Path) -> list[Event]:
+    """Every line of the ledger that is an entry, whatever else is wrong with it."""
+    events = []
+    path = ledger / ledger_files.ENTRIES
+    if not path.exists():
+        return []
+    with path.open("rb") as file:
+        for line in file:
+            try:
+                events.append(entries.decode(line[entries.TAG_DIGITS + 1 : -1])[1])
+            except entries.Malformed:
+                continue
+    return events
 
 
 def count_departures(events: Sequence[Event]) -> tuple[Departure, ...]:

@@ -30,7 +30,7 @@ def find_adapter(site: Site, adapter: str) -> Path:
         BadInput: There is none of that name.
     """
     directory = site.paths.adapters / adapter
-    if not adapter or Path(adapter).name != adapter or not directory.is_dir():
+    if not adapter or Path(adapter).name != adapter or adapter == ".." or not directory.is_dir():
         known = sorted(path.name for path in site.paths.adapters.glob("[!.]*"))
         raise BadInput(
             f"There is no adapter {adapter!r}.",

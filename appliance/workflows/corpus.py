@@ -5,14 +5,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from appliance.artifacts.manifest import read_manifest
+from appliance.artifacts.manifest import list_finished, read_manifest
 from appliance.artifacts.writing import check_absent, check_writable
 from appliance.errors import BadInput
 from appliance.records.cards import CorpusCard
 from appliance.records.examples import Example
 from appliance.records.identifiers import Digest
 from appliance.settings.site import SitePaths, find_site
-from appliance.synthesis.curation.corpus import KIND, read_corpus
+from appliance.synthesis.curation.corpus import KIND, read_card, read_corpus
 from appliance.synthesis.curation.formats.known import FORMATS, TextFormat, find_format
 from appliance.synthesis.curation.formats.label_studio import labelling_config
 from appliance.workflows.release import require_for_export
@@ -32,6 +32,16 @@ class CorpusView:
 
     card: CorpusCard
     examples: tuple[Example, ...]
+
+
+def list_corpora(root: Path) -> tuple[CorpusCard, ...]:
+    """The cards of all finished corpora, by name.
+
+    Raises:
+        SiteError: No such site.
+        ManifestMismatch: One is not what was written.
+    """
+    return tuple(read_card(path) for path in list_finished(find_site(root).corpora))
 
 
 def show_corpus(root: Path, name: str, first: int = 5) -> CorpusView:

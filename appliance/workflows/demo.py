@@ -34,7 +34,7 @@ from appliance.workflows.patients import register
 from appliance.workflows.report.page import Page, Step, write_page
 from appliance.workflows.report.plots import plot_counts, plot_scores
 from appliance.workflows.scan import open_site_gate
-from appliance.workflows.site import Site, init, open_site
+from appliance.workflows.site import Site, check_new, init, open_site
 from appliance.workflows.synthesize import Synthesis, synthesize_in
 from appliance.workflows.train import train_in
 
@@ -166,17 +166,34 @@ def demo(
     return result
 
 
+def plan_demo(root: Path) -> bool:
+    """Whether a demo's site is at `root` already, to be gone on with; nothing is made.
+
+    Raises:
+        SiteError: As `demo`.
+    """
+    if not (root / "site.toml").exists():
+        check_new(root)
+        return False
+    _check_own(root)
+    return True
+
+
 def _site(root: Path, clock: Clock) -> Site:
     if not (root / "site.toml").exists():
         made = init(root, "air-gapped", clock)
         write_atomically(made.paths.root / _MARK, b"This site holds an invented hospital.\n")
         return made
+    _check_own(root)
+    return open_site(root, clock)
+
+
+def _check_own(root: Path) -> None:
     if not (root / _MARK).is_file():
         raise SiteError(
             f"{root} is a site that the demo did not make.",
             "Name another directory with --site: invented patients don't belong into a real vault.",
         )
-    return open_site(root, clock)
 
 
 def _take_in(site: Site, hospital: InventedHospital, diary: _Diary, progress: Progress) -> int:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -31,7 +31,7 @@ from appliance.workflows.compare import (
     known_surfaces,
     record_comparison,
 )
-from appliance.workflows.evaluate_relations import evaluate_relations
+from appliance.workflows.evaluate_relations import evaluate_relations, read_gold_of
 from appliance.workflows.site import Site, open_site
 
 DICTIONARY: Final = "dictionary"
@@ -39,6 +39,16 @@ _CHUNK: Final = 256
 # A public list names a few per cent of any text's mentions with a small share of its terms.
 _MAX_IN_GOLD: Final = 0.5
 _FEW_MENTIONS: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationPlan:
+    """What would be scored: an adapter, on how many documents of what, beside which other."""
+
+    adapter: str
+    gold: str
+    documents: int
+    against: str
 
 
 def evaluate(
@@ -86,6 +96,27 @@ def evaluate(
         show=show,
         progress=progress,
     )
+
+
+def plan_evaluation(
+    root: Path, *, adapter: str, gold: Path, against: str | None = None
+) -> EvaluationPlan:
+    """What `evaluate` would score; no model is loaded, nothing is written.
+
+    Raises:
+        BadInput, ManifestMismatch: As `evaluate`.
+    """
+    site = open_site(root)
+    card, _ = read_adapter(find_adapter(site, adapter))
+    if card.kind is HeadKind.RELATIONS:
+        documents = read_gold_of(card, gold)
+    else:
+        types = entity_types(card.labels)
+        documents = read_gold(gold, types)
+        _check(documents, types)
+    if against is not None:
+        find_other(site, card, against)
+    return EvaluationPlan(adapter, gold.name, len(documents), against or "")
 
 
 def evaluate_in(

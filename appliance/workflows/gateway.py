@@ -1,18 +1,17 @@
 """The gateway: served, and opened again after it shut itself."""
 
 import asyncio
-import fcntl
 import json
-import os
 import re
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from appliance.artifacts.locks import held_alone
 from appliance.errors import BadInput, Denied
 from appliance.gate.opening import open_checker, open_seal_key
 from appliance.gate.overlap.fingerprints import FILE
@@ -122,7 +121,7 @@ def serve(
     paths = find_site(root)
     place = Place(socket_path or paths.run / SOCKET, port, stop or threading.Event())
     look = partial(Freshness, paths.policies, [paths.vault / name for name in (INDEX, FILE)])
-    with _only_one(paths.run / LOCK), ExitStack() as stack:
+    with held_alone(paths.run / LOCK, "gateway"), ExitStack() as stack:
         lasting = _open_lasting(paths, stack)
 
         def make(noted: Freshness) -> "Front":
@@ -321,17 +320,3 @@ async def _is_sound(now: Callable[[], "Front"]) -> bool:
 def _has_others(policy: GatewayPolicy) -> bool:
     """Whether somebody else than the gateway's own user may call."""
     return any(set(rule.users) - {OWN_USER} for rule in policy.callers.values())
-
-
-@contextmanager
-def _only_one(path: Path) -> Iterator[None]:
-    """No other gateway serves this site: two could not reconcile each other's counts."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise BadInput("Another gateway serves this site already.", "Stop it first.") from None
-        yield
-    finally:
-        os.close(handle)

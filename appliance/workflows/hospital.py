@@ -12,12 +12,15 @@ from appliance.records.gold import GoldDocument
 from appliance.records.notes import SourceNote, SourcePatient
 
 
-def export_hospital(directory: Path, hospital: InventedHospital | None = None) -> Mapping[str, int]:
+def export_hospital(
+    directory: Path, hospital: InventedHospital | None = None, *, dry_run: bool = False
+) -> Mapping[str, int]:
     """The directory holds notes, registry and gold of the invented hospital.
 
     Args:
         directory: Made if it is missing.
         hospital: Which one; the default hospital if left out.
+        dry_run: Only say what would be written.
 
     Returns:
         File name to count of records.
@@ -40,13 +43,16 @@ def export_hospital(directory: Path, hospital: InventedHospital | None = None) -
             len(made.identifier_gold),
         ),
     }
-    with disk_errors(directory):
-        directory.mkdir(parents=True, exist_ok=True)
     for name in files:
         check_absent(directory / name)
+    counts = {name: count for name, (_, count) in files.items()}
+    if dry_run:
+        return counts
+    with disk_errors(directory):
+        directory.mkdir(parents=True, exist_ok=True)
     for name, (content, _) in files.items():
         write_atomically(directory / name, content.encode())
-    return {name: count for name, (_, count) in files.items()}
+    return counts
 
 
 def _lines(rows: Iterable[Mapping[str, object]]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from appliance.artifacts.writing import check_absent, write_atomically
+from appliance.artifacts.writing import check_absent, check_writable, write_atomically
 from appliance.errors import BadInput, LedgerBroken
 from appliance.ledger.checkpoint import Checkpoint, open_checkpoint, signer_of
 from appliance.ledger.examination import Examination, examine
@@ -20,9 +20,10 @@ from appliance.ledger.proofs import (
     prove_growth,
     read_bodies,
 )
+from appliance.records.events import Event
 from appliance.settings.keys import FileKeys, Purpose
 from appliance.settings.site import find_site
-from appliance.workflows.site import open_site
+from appliance.workflows.site import decode_entry, open_site
 from appliance.workflows.witness import open_kept, read_kept
 
 FIRST_EVENT = "site.initialised"
@@ -51,6 +52,51 @@ class ProvedEntry:
     entry: str
     proof: str
     verifier_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """A stretch of the ledger.
+
+    Attributes:
+        entries: Index and event, newest first.
+        size: Of the whole ledger.
+        older: Where the next older stretch begins: to be given as `below`; None at the end.
+    """
+
+    entries: tuple[tuple[int, Event], ...]
+    size: int
+    older: int | None
+
+
+def list_entries(
+    root: Path, *, below: int | None = None, count: int = 50, kind: str = ""
+) -> Entries:
+    """The newest entries, newest first.
+
+    Args:
+        root: The site.
+        below: Only those with a smaller index.
+        count: How many at most.
+        kind: Only those whose kind begins so, e.g. "egress."; "" for all.
+
+    Raises:
+        LedgerBroken: The ledger can't be read.
+    """
+    site = open_site(root)
+    size = site.ledger.head().size
+    bodies = read_bodies(site.paths.ledger, size)
+    found: list[tuple[int, Event]] = []
+    for body in reversed(bodies[: size if below is None else max(below, 0)]):
+        if f'"kind":"{kind}'.encode() not in body:
+            continue
+        index, event = decode_entry(body)
+        if not event.kind.startswith(kind):
+            continue
+        if len(found) == count:
+            return Entries(tuple(found), size, found[-1][0])
+        found.append((index, event))
+    return Entries(tuple(found), size, None)
 
 
 def head(root: Path) -> SignedHead:
@@ -150,11 +196,13 @@ def write_head(root: Path, out: Path) -> SignedHead:
     return result
 
 
-def write_export(root: Path, out: Path, start: int, end: int | None = None) -> int:
+def write_export(
+    root: Path, out: Path, start: int, end: int | None = None, *, dry_run: bool = False
+) -> int:
     """Entries `start` to `end` (exclusive; None: all) are in `out`, which proves itself.
 
     Returns:
-        The number of entries written.
+        The number of entries written, or that a dry run would write.
 
     Raises:
         BadInput: No such stretch, or `out` is there already or can't be written.
@@ -168,6 +216,9 @@ def write_export(root: Path, out: Path, start: int, end: int | None = None) -> i
             f"There are no entries {start} to {stop}.",
             f"The ledger has entries 0 to {size - 1}; --to is one past the last.",
         )
+    if dry_run:
+        check_writable(out)
+        return stop - start
     # Written ahead: what leaves is on record before it does.
     site.ledger.record("ledger.exported", {"start": start, "end": stop})
     signed, verifier = site.ledger.signed_head(), site.ledger.verifier

@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import os
-import secrets
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,23 +17,20 @@ from appliance.artifacts.writing import (
     folder_atomically,
     write_atomically,
 )
-from appliance.errors import BadInput, Denied, KeyMismatch, LedgerBroken, ManifestMismatch
+from appliance.errors import BadInput, Denied, LedgerBroken, ManifestMismatch
 from appliance.learning.adapters import read_adapter, refuse_site_only
-from appliance.ledger.entry import decode
-from appliance.ledger.proofs import read_bodies
-from appliance.ledger.signing import Signer, Verifier
+from appliance.ledger.signing import Verifier
 from appliance.records.audits import COMPLETED, KEPT, Standing
 from appliance.records.events import Event
 from appliance.settings.release import ReleasePolicy, load_release_policy
-from appliance.workflows.site import Site, open_site
+from appliance.workflows.approvers import HEADER
+from appliance.workflows.site import Site, open_site, read_events
 
-HEADER: Final = "appliance-release/1"
 KINDS: Final = ("corpus", "adapter")
 POLICY: Final = "release.toml"
 _MADE: Final = {"corpus.written": "digest", "corpus.revised": "digest"} | {
     "adapter.trained": "adapter_digest"
 }
-_SEED_BYTES: Final = 32
 _BOTH: Final = ("ledger", "safeguards", "provenance", "replay", "clear-text-at-rest")
 _NEEDED: Final = {"corpus": (*_BOTH, "overlap"), "adapter": _BOTH}
 _AUDIT_AGAIN: Final = "Run `appliance audit run`, deal with what it finds, and ask again."
@@ -75,19 +70,6 @@ class Release:
     directory: Path | None
 
 
-def make_key(name: str, out: Path) -> str:
-    """A person's signing key is in `out`, readable by its owner only; returns its verifier key.
-
-    Raises:
-        BadInput: `out` is there already or can't be written.
-    """
-    check_absent(out)
-    check_writable(out)
-    seed = secrets.token_bytes(_SEED_BYTES)
-    write_atomically(out, json.dumps({"name": name, "seed": seed.hex()}).encode(), 0o600)
-    return Signer(name, seed).verifier.verifier_key()
-
-
 def ask(root: Path, kind: str, name: str, out: Path | None = None) -> Statement:
     """What people are to sign so that the product may leave; in `out`, where that is given.
 
@@ -104,31 +86,34 @@ def ask(root: Path, kind: str, name: str, out: Path | None = None) -> Statement:
     return statement
 
 
-def sign(file: Path, key: Path) -> str:
-    """The person's signature is on the statement in `file`, beside those before; needs no site.
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """How far a release has come.
 
-    Returns:
-        The person's name.
+    Attributes:
+        statement: What people are to sign.
+        by: Whose good signatures are on it.
+        approvers: All who may sign.
+        needed: How many signatures it takes.
+    """
+
+    statement: Statement
+    by: tuple[str, ...]
+    approvers: tuple[str, ...]
+    needed: int
+
+
+def count_signed(root: Path, kind: str, name: str, contents: Sequence[bytes] = ()) -> Signed:
+    """Who has signed what `ask` says now, by the signed statements in `contents`.
 
     Raises:
-        BadInput: It is no statement, or the person has signed it already.
-        KeyMismatch: The key is readable by others, or is none.
+        BadInput, Denied, ManifestMismatch: As `ask`.
     """
-    signer = _read_key(key)
-    try:
-        content = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise BadInput(f"{file} can't be read.", "Name what `release ask` wrote.") from None
-    text, _, signatures = content.partition("\n\n")
-    text = text.removesuffix("\n") + "\n"
-    if not text.startswith(f"{HEADER}\n"):
-        raise BadInput(f"{file} is no statement.", "Name what `release ask` wrote.")
-    name = signer.verifier.name
-    if f"\u2014 {name} " in signatures:
-        raise BadInput(f"{name} has signed it already.", "Let another approver sign.")
-    line = signer.sign(text).decode().rpartition("\n\n")[2]
-    write_atomically(file, f"{text}\n{signatures}{line}".encode(), 0o644)
-    return name
+    site = open_site(root)
+    policy = _load_policy(site)
+    statement = _state(site, policy, kind, name)
+    by = _find_signers(policy, statement, contents)
+    return Signed(statement, tuple(sorted(by)), tuple(sorted(policy.approvers)), policy.approvals)
 
 
 def release(
@@ -186,17 +171,15 @@ def check_approvals(
         BadInput: A file can't be read.
         Denied: They are too few.
     """
-    signed: set[str] = set()
+    contents: list[bytes] = []
     for path in approvals:
         try:
-            content = path.read_bytes()
+            contents.append(path.read_bytes())
         except OSError as error:
             raise BadInput(
                 f"{path} can't be read: {error.strerror}.", "Name what the approvers signed."
             ) from None
-        signed |= {
-            name for name, key in policy.approvers.items() if _bears(content, key, statement)
-        }
+    signed = _find_signers(policy, statement, contents)
     if len(signed) < policy.approvals:
         raise Denied(
             f"{statement.kind} {statement.name} has {len(signed)} of {policy.approvals} approvals "
@@ -244,8 +227,7 @@ def _check_signed(manifest: Manifest, statement: Statement) -> None:
 
 def _state(site: Site, policy: ReleasePolicy, kind: str, name: str) -> Statement:
     digest = _check_product(site, kind, name)
-    bodies = read_bodies(site.paths.ledger, site.ledger.head().size)
-    events = [decode(body)[1] for body in bodies]
+    events = [event for _, event in read_events(site)]
     audit, made = _find_audit(site, policy, events, digest)
     _check_tested(site, kind, str(audit.facts["json"]), made)
     lines = (
@@ -330,27 +312,19 @@ def _load_policy(site: Site) -> ReleasePolicy:
     return load_release_policy(site.paths.policies / POLICY)
 
 
+def _find_signers(
+    policy: ReleasePolicy, statement: Statement, contents: Sequence[bytes]
+) -> frozenset[str]:
+    return frozenset(
+        name
+        for content in contents
+        for name, key in policy.approvers.items()
+        if _bears(content, key, statement)
+    )
+
+
 def _bears(content: bytes, key: str, statement: Statement) -> bool:
     try:
         return Verifier.from_key(key).open(content) == statement.text
     except LedgerBroken:
         return False
-
-
-def _read_key(path: Path) -> Signer:
-    try:
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            raw = json.loads(file.read())
-        signer = Signer(str(raw["name"]), bytes.fromhex(raw["seed"]))
-    except OSError as error:
-        raise BadInput(
-            f"{path} can't be read: {error.strerror}.", "Name what `release key` wrote."
-        ) from None
-    except (ValueError, KeyError, TypeError):
-        raise KeyMismatch(f"{path} is no key.", "Name what `release key` wrote.") from None
-    if mode & 0o077:
-        raise KeyMismatch(
-            f"{path} is readable by others.", "Make another key, and have release.toml name it."
-        )
-    return signer

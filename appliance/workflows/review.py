@@ -12,6 +12,7 @@ from appliance.records.events import Fact
 from appliance.records.examples import Example
 from appliance.records.identifiers import Digest, ExampleId
 from appliance.settings.names import check_name
+from appliance.settings.site import find_site
 from appliance.settings.tasks import load_task
 from appliance.synthesis.curation.corpus import read_corpus, write_corpus
 from appliance.synthesis.curation.formats.fields import Unreadable
@@ -60,6 +61,44 @@ class Revision:
     digest: str
 
 
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """What a person decided.
+
+    Attributes:
+        digest: Of the corpus that was looked at.
+        decided: Example to whether it is accepted; those without a decision are not in it.
+    """
+
+    digest: Digest
+    decided: Mapping[ExampleId, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A corpus to be gone over.
+
+    Attributes:
+        digest: Of its manifest: what decisions name.
+        examples: All of it.
+    """
+
+    digest: Digest
+    examples: tuple[Example, ...]
+
+
+def look_through(root: Path, name: str) -> Review:
+    """All examples of a corpus, to be decided on.
+
+    Raises:
+        BadInput: No such corpus.
+        ManifestMismatch: It is not what was written.
+    """
+    directory = find_corpus(find_site(root), name)
+    _, examples = read_corpus(directory)
+    return Review(corpus_digest(directory), examples)
+
+
 def write_review(root: Path, name: str, page: Path, *, dry_run: bool = False) -> ReviewPage:
     """A self-contained page of the corpus is at `page`.
 
@@ -102,12 +141,44 @@ def apply_decisions(
             nothing is left, or the name is taken.
         ManifestMismatch: The corpus is not what was written.
     """
+    found = _read_decisions(decisions)
+    return revise(root, name, found, out, keep_undecided=keep_undecided, dry_run=dry_run)
+
+
+def revise(
+    root: Path,
+    name: str,
+    decisions: Decisions,
+    out: str,
+    *,
+    keep_undecided: bool = True,
+    dry_run: bool = False,
+    by: str = "",
+) -> Revision:
+    """The same, with decisions that are at hand.
+
+    Args:
+        root: The site.
+        name: The corpus that was looked at.
+        decisions: What was decided of it.
+        out: Name of the new corpus.
+        keep_undecided: Whether an example without a decision stays.
+        dry_run: Count only.
+        by: The user who decided, where that is not who runs this.
+
+    Raises:
+        BadInput, ManifestMismatch: As `apply_decisions`.
+    """
     site = open_site(root)
     directory = find_corpus(site.paths, name)
     _, base = read_corpus(directory)
-    decided = _read_decisions(decisions, corpus_digest(directory))
-    kept = without(base, decided, keep_undecided=keep_undecided)
-    return _write(site, directory, base, kept, out, dry_run=dry_run)
+    if decisions.digest != corpus_digest(directory):
+        raise BadInput(
+            "The decisions were made on another corpus, or on this one before it changed.",
+            "Name the corpus whose page they were made on.",
+        )
+    kept = without(base, decisions.decided, keep_undecided=keep_undecided)
+    return _write(site, directory, base, kept, out, dry_run=dry_run, by=by)
 
 
 def import_corpus(
@@ -157,6 +228,7 @@ def _write(
     out: str,
     *,
     dry_run: bool,
+    by: str = "",
 ) -> Revision:
     check_name(out, "a corpus", "--out")
     target = site.paths.corpora / out
@@ -170,14 +242,15 @@ def _write(
     written = "" if dry_run else write_corpus(target, card, kept)
     if not dry_run:
         facts: dict[str, Fact] = {"corpus": out, "digest": written, "parent": digest}
+        facts |= {"by": by} if by else {}
         site.ledger.record("corpus.revised", {**facts, **card.revision})
     return Revision(out, directory.name, **card.revision, digest=written)
 
 
-def _read_decisions(path: Path, digest: Digest) -> Mapping[ExampleId, bool]:
+def _read_decisions(path: Path) -> Decisions:
     try:
         document: Any = json.loads(path.read_bytes())
-        of = document["digest"]
+        of = Digest(str(document["digest"]))
         decided = {ExampleId(key): _WORDS[word] for key, word in document["decisions"].items()}
     except OSError as error:
         raise BadInput(
@@ -188,9 +261,4 @@ def _read_decisions(path: Path, digest: Digest) -> Mapping[ExampleId, bool]:
         raise BadInput(
             f"{path} holds no decisions.", "Name the file that the page saved, as it saved it."
         ) from None
-    if of != digest:
-        raise BadInput(
-            "The decisions were made on another corpus, or on this one before it changed.",
-            "Name the corpus whose page they were made on.",
-        )
-    return decided
+    return Decisions(of, decided)

@@ -7,13 +7,14 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
+from appliance.artifacts.writing import check_absent
 from appliance.clinical.vault.store import Vault
 from appliance.clinical.vault.words import Hit, Where
 from appliance.errors import BadInput
 from appliance.records.access import Verb
 from appliance.records.progress import Progress
 from appliance.workflows.access import allow
-from appliance.workflows.cohorts import read_cohort, save_cohort
+from appliance.workflows.cohorts import cohort_path, read_cohort, save_cohort
 from appliance.workflows.ingest import opened_vault
 from appliance.workflows.site import open_site
 
@@ -71,6 +72,7 @@ def search(
     cohort: str = "",
     limit: int = 20,
     with_text: bool = False,
+    dry_run: bool = False,
 ) -> SearchResult:
     """Which notes hold the words; the ledger keeps reason and count, never the words.
 
@@ -86,6 +88,7 @@ def search(
         cohort: Name under which all of them are kept.
         limit: How many are shown.
         with_text: Whether words around the first hit are shown.
+        dry_run: Search all the same, and keep no cohort.
 
     Raises:
         Forbidden: Whoever runs this may not search, or not see text.
@@ -97,6 +100,9 @@ def search(
         subject = json.dumps([expression, kind, since, until, within, limit])
         allow(site, Verb.SHOW_TEXT, subject)
     where = Where(kind, _day(since), _day(until))
+    if cohort:
+        # Now, and not after minutes of indexing.
+        check_absent(cohort_path(site, cohort))
     only = frozenset(read_cohort(site, within).note_ids) if within else None
     with opened_vault(site) as vault:
         progress.begin("Indexing notes", vault.left_to_index())
@@ -108,7 +114,7 @@ def search(
             for hit in vault.find_identified(expression, where, reason)
             if only is None or hit.note_id in only
         ]
-        if cohort:
+        if cohort and not dry_run:
             save_cohort(site, cohort, [hit.note_id for hit in hits], reason)
         shown = tuple(_shown(vault, hits[:limit], expression, reason, with_text=with_text))
     return SearchResult(

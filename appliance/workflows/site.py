@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from appliance.artifacts.writing import disk_errors, write_atomically
-from appliance.errors import IntegrityError, SiteError
+from appliance.errors import IntegrityError, LedgerBroken, SiteError
+from appliance.ledger.entry import Malformed, decode
 from appliance.ledger.proofs import read_bodies
 from appliance.ledger.store import Ledger
 from appliance.records.clock import Clock
+from appliance.records.events import Event
 from appliance.records.identifiers import Digest
 from appliance.settings.clock import SystemClock
 from appliance.settings.keys import FileKeys, KeyProvider, Purpose, make_keys
@@ -122,6 +124,29 @@ def _find(ledger: Path, size: int, marks: Iterable[str]) -> Iterator[dict[str, A
     for body in read_bodies(ledger, size):
         if any(mark in body for mark in wanted):
             yield json.loads(body)
+
+
+def read_events(site: Site) -> list[tuple[int, Event]]:
+    """Index and event of every entry of the ledger, oldest first.
+
+    Raises:
+        LedgerBroken: One is no entry any more.
+    """
+    return [decode_entry(body) for body in read_bodies(site.paths.ledger, site.ledger.head().size)]
+
+
+def decode_entry(body: bytes) -> tuple[int, Event]:
+    """Index and event of an entry's JSON.
+
+    Raises:
+        LedgerBroken: It is none any more.
+    """
+    try:
+        return decode(body)
+    except Malformed:
+        raise LedgerBroken(
+            "The ledger holds something that is no entry.", "Run `appliance ledger verify`."
+        ) from None
 
 
 def check_new(root: Path) -> SitePaths:

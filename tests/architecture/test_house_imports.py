@@ -86,6 +86,8 @@ def test_contracts_name_modules_that_exist():
         ("gateway", "appliance.clinical"),
         ("gateway", "appliance.synthesis"),
         ("clinical", "appliance.gateway"),
+        ("console", "appliance.clinical"),
+        ("console", "appliance.synthesis.backends"),
     ],
 )
 def test_a_room_never_brings_its_stranger_along(room, stranger):

@@ -20,9 +20,9 @@ from appliance.workflows.audit import (
     PROOF,
     SIGNATURE,
     audit,
-    verify_report,
 )
 from appliance.workflows.audit_attacks import AuditOrder
+from appliance.workflows.audit_reports import verify_report
 from appliance.workflows.ledger import consistency, head
 from tests.lib.audited_site import make_audited_site, narrow_gate
 from tests.lib.browser import opened

@@ -14,8 +14,9 @@ from appliance.records.audits import COMPLETED, KEPT
 from appliance.settings.clock import SystemClock
 from appliance.settings.release import load_release_policy
 from appliance.synthesis.curation.corpus import write_corpus
+from appliance.workflows.approvers import make_key, sign
 from appliance.workflows.corpus import export_corpus
-from appliance.workflows.release import POLICY, ask, make_key, release, sign
+from appliance.workflows.release import POLICY, ask, release
 from appliance.workflows.site import init, open_site
 from tests.lib.audited_site import write_reader
 from tests.lib.frozen_clock import FrozenClock

@@ -24,8 +24,11 @@ _QUIET = (
 
 
 @contextmanager
-def opened(page: Path, downloads: Path) -> Iterator[Any]:
-    """A Selenium driver that shows `page`; what it saves goes to `downloads`. Skips without one."""
+def opened(page: Path | str, downloads: Path) -> Iterator[Any]:
+    """A Selenium driver that shows `page`, a file or an address of this machine.
+
+    What it saves goes to `downloads`. Skips without a browser.
+    """
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if not chromium or not driver:
         pytest.skip("chromium and chromedriver (Debian: chromium-driver) are not installed")
@@ -41,7 +44,7 @@ def opened(page: Path, downloads: Path) -> Iterator[Any]:
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     browser = Chrome(options=options, service=ChromeService(driver))
     try:
-        browser.get(page.as_uri())
+        browser.get(page if isinstance(page, str) else page.as_uri())
         yield browser
     finally:
         browser.quit()

@@ -18,6 +18,7 @@ from appliance.records.verdicts import Decision, Hit, Verdict
 from appliance.workflows import gateway as workflow
 from appliance.workflows.scan import open_site_gate
 from appliance.workflows.site import Site, init, open_site
+from tests.lib.served import served
 
 MODEL = "model-a"
 KEY = "sk-invented-provider-key-0000"
@@ -173,35 +174,15 @@ def running_gateway(
         port: On loopback, in place of the socket.
         open_gate: Opens the gate at the start and after each change, where none is given.
     """
-    is_up, told, failures = threading.Event(), [], []
-    stop = threading.Event()
-
-    def announce(listening: workflow.Listening) -> None:
-        told.append(listening)
-        is_up.set()
 
     def give(opened: Site) -> Inspector:
         return gate or open_gate(opened)
 
-    def run() -> None:
-        try:
-            workflow.serve(site.paths.root, announce, port=port, gate=give, stop=stop)
-        except BaseException as error:  # noqa: BLE001 - raised again in the test's thread
-            failures.append(error)
-        finally:
-            is_up.set()
+    def serve(announce: Callable[[workflow.Listening], None], stop: threading.Event) -> None:
+        workflow.serve(site.paths.root, announce, port=port, gate=give, stop=stop)
 
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    is_up.wait(60)
-    if failures:
-        raise failures[0]
-    try:
-        yield Handle(told[0].at)
-    finally:
-        stop.set()
-        thread.join(20)
-        assert not thread.is_alive(), "the gateway did not end"
+    with served(serve) as told:
+        yield Handle(told.at)
 
 
 def run_async(job: Any) -> Any:

@@ -26,19 +26,25 @@ RULES = AccessRules(
 )
 # Written out by hand: the table that a person agreed to.
 GRANTED = {
-    Duty.INSTALLER: {"keys.rotate", "site.backup", "cluster.admit"},
+    Duty.INSTALLER: {"keys.rotate", "site.backup", "cluster.admit", "console.open"},
     Duty.OPERATOR: {
         *("notes.import", "notes.rejected", "notes.count", "patients.import", "findings.extract"),
-        *("notes.learn", "site.backup"),
+        *("notes.learn", "console.open", "console.traffic", "console.audits", "corpus.review"),
+        *("release.ask", "site.backup"),
     },
     Duty.RESEARCHER: {
         *("notes.count", "notes.show", "notes.show-text", "notes.search", "findings.extract"),
         *("findings.export", "findings.export-text", "findings.count", "notes.learn"),
+        *("console.open", "corpus.review"),
     },
-    Duty.AUDITOR: {"notes.count", "findings.count"},
+    Duty.AUDITOR: {
+        *("notes.count", "findings.count", "console.open", "console.traffic", "console.audits"),
+        "console.ledger",
+    },
     Duty.PRIVACY_OFFICER: {
         *("notes.count", "notes.show", "notes.show-text", "notes.erase", "findings.count"),
-        "access.approve",
+        *("access.approve", "console.open", "console.traffic", "console.audits", "console.ledger"),
+        "release.ask",
     },
 }
 ANN, BEN, CYD = Identity(2001, "ann"), Identity(2002, "ben"), Identity(2003, "cyd")

@@ -28,6 +28,8 @@ CARD: Final = "card.json"
 QUARANTINE: Final = "quarantine.jsonl"
 _PLAN: Final = ".plan"
 _LOCK: Final = ".lock"
+# How many parts there will be, for whoever looks on.
+_PARTS: Final = ".parts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,3 +277,4 @@ def _keep_or_clear(directory: Path, plan: Plan) -> None:
             if old.name != _LOCK:
                 shutil.rmtree(old) if old.is_dir() else old.unlink()
     write_atomically(path, plan.digest.encode())
+    write_atomically(directory / _PARTS, str(-(-plan.notes // plan.notes_per_part)).encode())

@@ -131,5 +131,20 @@ class Checkpoint:
             self._path.unlink(missing_ok=True)
 
 
+def read_position(path: Path) -> tuple[int, int]:
+    """The epoch that the run at `path` is in, from 1, and the updates of it; no weight is read.
+
+    (0, 0) where that can't be told.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "np") as file:
+            state = json.loads((file.metadata() or {})[_STATE])
+        return int(state["epoch"]), int(state["step"])
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError):
+        return 0, 0
+
+
 def _trainable(model: Any) -> dict[str, Any]:
     return {name: one for name, one in model.named_parameters() if one.requires_grad}

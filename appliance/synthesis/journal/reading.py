@@ -1,7 +1,8 @@
 """Journals read without being opened for writing: for those who look and must not touch."""
 
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -31,20 +32,38 @@ def read_journal(path: Path) -> JournalRows:
     Raises:
         IntegrityError: It is damaged, or no journal.
     """
-    # Without a log beside it nobody has it open, and SQLite need not make one to look.
-    is_idle = not path.with_name(f"{path.name}-wal").exists()
-    how = "immutable=1" if is_idle else "mode=ro"
-    try:
-        with closing(sqlite3.connect(f"file:{quote(str(path))}?{how}", uri=True)) as file:
-            intents = file.execute("SELECT key, draft_id FROM intent").fetchall()
-            rows = file.execute("SELECT key, draft_id, route, text FROM completion").fetchall()
-    except sqlite3.Error:
-        raise IntegrityError(
-            f"The journal {path.name} is damaged.",
-            "Restore it from a backup; what it was made for can't be accounted for.",
-        ) from None
+    with _looked_into(path) as file:
+        intents = file.execute("SELECT key, draft_id FROM intent").fetchall()
+        rows = file.execute("SELECT key, draft_id, route, text FROM completion").fetchall()
     return JournalRows(
         {key: DraftId(draft) for key, draft in intents},
         {key: (DraftId(draft), route) for key, draft, route, _ in rows},
         tuple(text for *_, text in rows),
     )
+
+
+def count_journal(path: Path) -> tuple[int, int]:
+    """How many requests were begun and how many answered; nothing is written, as above.
+
+    Raises:
+        IntegrityError: It is damaged, or no journal.
+    """
+    with _looked_into(path) as file:
+        (begun,) = file.execute("SELECT count(*) FROM intent").fetchone()
+        (answered,) = file.execute("SELECT count(*) FROM completion").fetchone()
+    return begun, answered
+
+
+@contextmanager
+def _looked_into(path: Path) -> Iterator[sqlite3.Connection]:
+    # Without a log beside it nobody has it open, and SQLite need not make one to look.
+    is_idle = not path.with_name(f"{path.name}-wal").exists()
+    how = "immutable=1" if is_idle else "mode=ro"
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?{how}", uri=True)) as file:
+            yield file
+    except sqlite3.Error:
+        raise IntegrityError(
+            f"The journal {path.name} is damaged.",
+            "Restore it from a backup; what it was made for can't be accounted for.",
+        ) from None
