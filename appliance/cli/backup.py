@@ -96,6 +96,8 @@ def verify(file: Path, identity: Path, as_json: bool) -> None:
     """Open FILE, read all of it, and compare every file in it with its manifest; write nothing.
 
     Needs no site. Exit code 8 where the identity does not open it, or it was altered.
+
+    Example: appliance backup verify site.age --identity key.txt
     """
     from appliance.workflows.restore import verify as workflow
 
@@ -153,6 +155,8 @@ def list_(at: Path | None, site: Path, as_json: bool) -> None:
 
     Says which have outlived policies/backup.toml, and which are from before an erasure: these hold
     notes of somebody who was erased, until they are destroyed.
+
+    Example: appliance backup list --at /mnt/backups
     """
     from appliance.workflows.backup import list_backups
 
@@ -180,6 +184,8 @@ def rehearse(
 
     One note is opened and shown to nobody. The ledger keeps when this was done: `doctor` warns
     when it is too long ago.
+
+    Example: appliance backup rehearse site.age --identity key.txt --scratch /dev/shm/rehearsal
     """
     from appliance.workflows.rehearse import rehearse as workflow
 
@@ -210,7 +216,10 @@ def recovery() -> None:
 @dry_run_option
 @json_option
 def make(out: Path, dry_run: bool, as_json: bool) -> None:
-    """Make an identity of age, best on a machine that is not the site's; print its public name."""
+    """Make an identity of age, best on a machine that is not the site's; print its public name.
+
+    Example: appliance backup recovery make --out key.txt
+    """
     from appliance.workflows.recovery import make as workflow
 
     public = workflow(out, dry_run=dry_run)
@@ -235,6 +244,8 @@ def split(key: Path, ways: str, out: Path, dry_run: bool, as_json: bool) -> None
     """Put KEY, an identity or a site's key, into shares, any M of which give it back.
 
     33 words each, with a checksum, fit for paper (SLIP-0039). Fewer than M say nothing.
+
+    Example: appliance backup recovery split key.txt --shares 2-of-3 --out shares
     """
     from appliance.workflows.recovery import split as workflow
 
@@ -253,7 +264,10 @@ def split(key: Path, ways: str, out: Path, dry_run: bool, as_json: bool) -> None
 @dry_run_option
 @json_option
 def combine(shares: tuple[Path, ...], out: Path, raw: bool, dry_run: bool, as_json: bool) -> None:
-    """Give back the key that the files SHARES are of."""
+    """Give back the key that the files SHARES are of.
+
+    Example: appliance backup recovery combine share-1.txt share-3.txt --out key.txt
+    """
     from appliance.workflows.recovery import combine as workflow
 
     done = workflow(shares, out, raw=raw, dry_run=dry_run)

@@ -89,9 +89,9 @@ def init(
 def token(host: str, hours: float, days: int, site: Path, dry_run: bool, as_json: bool) -> None:
     """Print a token with which that host can join, once.
 
-    Example: appliance cluster token --host 10.0.0.2
-
     Whoever has it and can read the site can take the host's place: hand it over as a password.
+
+    Example: appliance cluster token --host 10.0.0.2
     """
     from appliance.workflows.cluster import invite_host
 

@@ -18,6 +18,8 @@ def support_bundle(out: Path, site: Path, dry_run: bool, as_json: bool) -> None:
 
     By a list of what may be told: no log, no name that somebody chose, no text. The gate reads
     all of it; one hit, and there is no bundle (exit code 5). Read facts.json before you send it.
+
+    Example: appliance support-bundle --out facts.zip
     """
     from appliance.workflows.support import bundle
 

@@ -17,7 +17,7 @@ from appliance.workflows.access import allow
 from appliance.workflows.backup_parts import KINDS
 from appliance.workflows.ingest import opened_vault
 from appliance.workflows.restore import Restored, restore
-from appliance.workflows.site import open_site
+from appliance.workflows.site import Site, open_site
 
 _REASON: Final = "restore-rehearsal"
 
@@ -77,15 +77,13 @@ def rehearse(
     place = scratch or site.paths.run
     if not place.is_dir():
         raise BadInput(f"{place} is no directory.", "Name another --scratch.")
+    if dry_run:
+        _check_ours(site, restore(file, identity, place / "rehearsed", progress, dry_run=True))
+        return None
     with staged(site.paths.run, "rehearsal", place) as folder:
         began = time.monotonic()
-        done = restore(file, identity, folder / "site", progress, dry_run=dry_run)
-        if done.backup.ledger != site.ledger.verifier.name:
-            raise IntegrityError(
-                "The backup is of another site.", "Name one that this site's ledger knows."
-            )
-        if dry_run:
-            return None
+        done = restore(file, identity, folder / "site", progress)
+        _check_ours(site, done)
         seen = _look(done, began)
     site.ledger.record(
         REHEARSED,
@@ -100,6 +98,13 @@ def rehearse(
         },
     )
     return seen
+
+
+def _check_ours(site: Site, done: Restored) -> None:
+    if done.backup.ledger != site.ledger.verifier.name:
+        raise IntegrityError(
+            "The backup is of another site.", "Name one that this site's ledger knows."
+        )
 
 
 def _look(done: Restored, began: float) -> Rehearsal:

@@ -38,6 +38,7 @@ from appliance.workflows.ingest import import_stream, opened_vault
 from appliance.workflows.keys import rotate
 from appliance.workflows.ledger import verify as verify_ledger
 from appliance.workflows.ledger import write_export
+from appliance.workflows.migration import migrate
 from appliance.workflows.notes import count, erase, show
 from appliance.workflows.recovery import make
 from appliance.workflows.rehearse import rehearse
@@ -587,6 +588,7 @@ def test_a_backup_of_format_1_can_still_be_restored(tmp_path):
     told = json.loads((FIXTURE / "format-1.json").read_text())
 
     done = restore(FIXTURE / "format-1.age", identity, tmp_path / "again", Silent())
+    migrate(done.site, Silent())
 
     assert done.backup.root == told["root"]
     assert done.backup.entries == told["entries"]

@@ -28,10 +28,13 @@ CHANGES = {
     *("train", "evaluate", "extract", "findings export", "keys rotate", "access approve"),
     *("adapter promote", "adapter retire", "model import", "gateway open", "audit run"),
     *("audit plant", "release key", "release sign", "release make", "ledger witness"),
-    *("ledger export", "manual"),
+    *("ledger export", "manual", "support-bundle", "site migrate", "site revert"),
+    *("backup create", "backup restore", "backup rehearse", "backup recovery make"),
+    *("backup recovery split", "backup recovery combine"),
+    *("cluster init", "cluster token", "cluster join", "cluster drain"),
 }
 # Works until somebody ends it.
-SERVES = {"gateway serve", "model serve", "console serve"}
+SERVES = {"gateway serve", "model serve", "console serve", "cluster serve"}
 # Prints what is there. What was read or denied is on record; --out takes what is printed.
 LOOKS = {
     *("doctor", "runs", "completion", "notes rejected", "notes count", "notes show", "gate scan"),
@@ -40,6 +43,7 @@ LOOKS = {
     *("findings count", "access verbs", "access requests", "model list", "gateway incident"),
     *("gateway traffic", "audit list", "audit verify", "release ask", "ledger head"),
     *("ledger list", "ledger verify", "ledger prove", "ledger consistency", "console token"),
+    *("status", "backup verify", "backup list", "cluster status"),
 }
 LEAVES = sorted(one.removeprefix("appliance ") for one in leaf_commands())
 COLOUR = re.compile(rb"\x1b\[(?:\d+;)*(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])(?:;\d+)*m")
