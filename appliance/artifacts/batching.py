@@ -48,7 +48,8 @@ class Batcher(Generic[Item, Result]):
     async def drain(self) -> None:
         """Nothing waits any more; who asked and gave up was served all the same."""
         if self._runner is not None:
-            await self._runner
+            # Whoever gives up waiting here stops nothing.
+            await asyncio.shield(self._runner)
 
     async def _run(self) -> None:
         while self._waiting:

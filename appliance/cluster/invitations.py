@@ -1,8 +1,9 @@
 """One host's admission, sealed under a token that works once and not for long.
 
 The sealed file lies in the site, which every host of a cluster mounts; the token is told to
-whoever sets up the new host. Either without the other is worth nothing, and no host has to be
-asked over the network for anything.
+whoever sets up the new host. The token without the file is worth nothing, and no host has to be
+asked over the network for anything. Whoever reads the site as its own user needs no token: the
+authority's key lies there too.
 """
 
 import base64

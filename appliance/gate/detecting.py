@@ -2,7 +2,8 @@
 
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
@@ -52,8 +53,41 @@ class GuardedDetector:
         Raises:
             DetectorFailed: It raised, hung, or answered something that is no list of hits.
         """
+        with self.asked(texts) as answer:
+            return answer()
+
+    @contextmanager
+    def asked(self, texts: Sequence[str]) -> Iterator[Callable[[], list[Hits]]]:
+        """It is at work on the texts; what is given waits for its answer, and must be called.
+
+        So that others can be asked meanwhile. The answer raises as `detect` does.
+        """
         with self._turn:
-            hits = self._ask(texts)
+            failure = self._begin(texts)
+            yield lambda: self._end(texts, failure)
+
+    def _begin(self, texts: Sequence[str]) -> DetectorFailed | None:
+        if self._is_stuck:
+            return self._failed("hung earlier")
+        try:
+            worker = self._at_work()
+        except DetectorFailed as failure:
+            return failure
+        # Until its answer is here. Whoever is interrupted before leaves one that answers no later
+        # question: then it is never asked again.
+        self._is_stuck = True
+        worker.ask(texts)
+        return None
+
+    def _end(self, texts: Sequence[str], failure: DetectorFailed | None) -> list[Hits]:
+        if failure is not None:
+            raise failure
+        hits = self._at_work().wait(self._timeout_s * max(1, len(texts)))
+        if hits is None:
+            raise self._failed("hung")
+        self._is_stuck = False
+        if isinstance(hits, str):
+            raise self._failed(hits)
         is_good = len(hits) == len(texts) and all(
             is_well_formed(hit, len(text))
             for found, text in zip(hits, texts, strict=True)
@@ -62,17 +96,6 @@ class GuardedDetector:
         if not is_good:
             raise self._failed("answered garbage")
         return hits
-
-    def _ask(self, texts: Sequence[str]) -> list[Hits]:
-        if self._is_stuck:
-            raise self._failed("hung earlier")
-        answer = self._at_work().ask(texts, self._timeout_s * max(1, len(texts)))
-        if answer is None:
-            self._is_stuck = True
-            raise self._failed("hung")
-        if isinstance(answer, str):
-            raise self._failed(answer)
-        return answer
 
     def _at_work(self) -> "_Worker":
         if self._worker is None:
@@ -100,9 +123,12 @@ class _Worker:
         self._answers: SimpleQueue[list[Hits] | str] = SimpleQueue()
         threading.Thread(target=self._work, name=f"gate-{detector.name}", daemon=True).start()
 
-    def ask(self, texts: Sequence[str], timeout_s: float) -> list[Hits] | str | None:
-        """The hits of each text; or how the detector failed; or None where it hung."""
+    def ask(self, texts: Sequence[str]) -> None:
+        """The detector is at work on them."""
         self._questions.put(texts)
+
+    def wait(self, timeout_s: float) -> list[Hits] | str | None:
+        """The hits of each text; or how the detector failed; or None where it hung."""
         try:
             return self._answers.get(timeout=timeout_s)
         except Empty:

@@ -7,8 +7,8 @@ the text is denied whatever the others would say. Where only the decision is wan
 there.
 """
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -98,8 +98,6 @@ class Gate:
             [GuardedDetector(each, rules.policy.timeout_s) for each in _as_tuple(one)]
             for one in detectors
         ]
-        # They wait for a detector's own thread, which may be given up; so these end.
-        self._helpers = ThreadPoolExecutor(max(map(len, self._rounds), default=0) or 1)
         life = timedelta(minutes=rules.policy.clearance_minutes)
         self._stamper = Stamper(seed, clock, rules.policy_digest, life)
         self._recorder = recorder
@@ -207,15 +205,30 @@ class Gate:
     def _hear(
         self, detectors: Sequence[GuardedDetector], hearings: Sequence[_Hearing]
     ) -> list[list[Answer]]:
-        """What each detector says of each text."""
-        *others, last = detectors
-        try:
-            asked = [self._helpers.submit(_answers, other, hearings) for other in others]
-        except RuntimeError:
-            # No thread is to be had: it takes longer.
-            return [_answers(each, hearings) for each in detectors]
-        final = _answers(last, hearings)
-        return [*(one.result() for one in asked), final]
+        """What each detector says of each text; all are at work at the same time."""
+        texts = [one.text for each in hearings for one in each.readings]
+        with ExitStack() as turns:
+            asked = [turns.enter_context(detector.asked(texts)) for detector in detectors]
+            answers = [_wait(answer) for answer in asked]
+        return [
+            self._share(detector, answer, hearings)
+            for detector, answer in zip(detectors, answers, strict=True)
+        ]
+
+    def _share(
+        self,
+        detector: GuardedDetector,
+        answer: list[Hits] | DetectorFailed,
+        hearings: Sequence[_Hearing],
+    ) -> list[Answer]:
+        """What is found in the readings of each text, or how the detector failed with it."""
+        if not isinstance(answer, DetectorFailed):
+            found = iter(answer)
+            return [[next(found) for _ in hearing.readings] for hearing in hearings]
+        if len(hearings) == 1:
+            return [answer]
+        # One bad text must not deny its neighbours.
+        return [self._hear([detector], [one])[0][0] for one in hearings]
 
     def _take(self, hearing: _Hearing, answers: Sequence[Hits]) -> None:
         """All that was found in each reading so far counts or is lifted.
@@ -252,16 +265,11 @@ def _as_tuple(detectors: Detector | tuple[Detector, ...]) -> tuple[Detector, ...
     return detectors if isinstance(detectors, tuple) else (detectors,)
 
 
-def _answers(detector: GuardedDetector, hearings: Sequence[_Hearing]) -> list[Answer]:
-    """What is found in the readings of each text, or how the detector failed with it."""
+def _wait(answer: Callable[[], list[Hits]]) -> list[Hits] | DetectorFailed:
     try:
-        found = iter(detector.detect([one.text for each in hearings for one in each.readings]))
+        return answer()
     except DetectorFailed as failure:
-        if len(hearings) == 1:
-            return [failure]
-        # One bad text must not deny its neighbours.
-        return [answer for one in hearings for answer in _answers(detector, [one])]
-    return [[next(found) for _ in hearing.readings] for hearing in hearings]
+        return failure
 
 
 def _to_input(reading: Reading, hit: Hit, detector: str) -> Hit:

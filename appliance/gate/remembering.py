@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+import threading
 from typing import Final
 
 from appliance.records.verdicts import Hit
@@ -25,6 +26,7 @@ class Memory:
         self._capacity = capacity
         self._key = secrets.token_bytes(32)
         self._known: dict[bytes, Hits] = {}
+        self._turn = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._known)
@@ -40,6 +42,7 @@ class Memory:
 
     def keep(self, digest: bytes, hits: Hits) -> None:
         """From now on these are the hits of that text."""
-        self._known[digest] = hits
-        while len(self._known) > self._capacity:
-            del self._known[next(iter(self._known))]
+        with self._turn:
+            self._known[digest] = hits
+            while len(self._known) > self._capacity:
+                del self._known[next(iter(self._known))]

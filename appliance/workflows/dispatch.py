@@ -142,7 +142,7 @@ class Dispatcher:
 
     async def close(self) -> None:
         """What will be paid for is in the journal; connections are closed."""
-        await asyncio.gather(*self._paid, return_exceptions=True)
+        await asyncio.shield(asyncio.gather(*self._paid, return_exceptions=True))
         await self._answers.drain()
         for backend in self._backends.values():
             await backend.aclose()

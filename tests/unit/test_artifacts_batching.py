@@ -84,3 +84,19 @@ def test_patience_gathers_those_that_come_a_little_later(patience_s):
     asyncio.run(ask())
 
     assert worker.batches == ([[1, 2]] if patience_s else [[1], [2]])
+
+
+def test_who_gives_up_draining_stops_nothing():
+    """What waits is served all the same."""
+    worker = Worker()
+
+    async def drain_and_give_up():
+        batcher = Batcher(worker.work, most=9, patience_s=lambda: 0.05)
+        asking = asyncio.create_task(batcher.ask(1))
+        await asyncio.sleep(0)
+        draining = asyncio.create_task(batcher.drain())
+        await asyncio.sleep(0)
+        draining.cancel()
+        return await asyncio.wait_for(asking, 5)
+
+    assert asyncio.run(drain_and_give_up()) == 2

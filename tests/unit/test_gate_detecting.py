@@ -157,20 +157,15 @@ def test_two_detectors_are_asked_at_the_same_time_and_both_count():
     assert [(hit.start, hit.end) for hit in verdict.hits] == [(0, 3), (8, 11)]
 
 
-def test_where_no_further_thread_is_to_be_had_they_are_asked_in_turn(monkeypatch):
-    """The same verdict, later."""
-    start = threading.Thread.start
+def test_an_answer_that_nobody_waited_for_answers_no_later_question():
+    """Whoever is interrupted before it comes leaves a detector that is not asked again."""
+    detector = GuardedDetector(Finds(lambda _: [[Hit(0, 3, "PERSON", 0.9, "x")]]), 0.2)
 
-    def refuse_helpers(thread):
-        if "ThreadPool" in thread.name:
-            raise RuntimeError
-        start(thread)
+    with pytest.raises(KeyboardInterrupt), detector.asked([SECRET]):
+        raise KeyboardInterrupt
 
-    monkeypatch.setattr(threading.Thread, "start", refuse_helpers)
-    found = Finds(lambda texts: [[Hit(0, 3, "PERSON", 0.9, "x")] for _ in texts])
-
-    assert make_gate((Finds(_clean), found)).inspect("asthma").decision is Decision.DENY
-    assert make_gate((Finds(_clean), Finds(_clean))).inspect("asthma").decision is Decision.ALLOW
+    with pytest.raises(DetectorFailed, match="hung earlier"):
+        detector.detect(["asthma"])
 
 
 def test_a_thread_ends_with_its_gate():
