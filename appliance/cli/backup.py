@@ -142,6 +142,8 @@ def restore(
         f"Erasures are known up to entry {done.known_to} of the site's ledger. Whoever was erased "
         "later has to be erased again, by the hospital's own list."
     )
+    if done.is_older:
+        render.say(f"Its layout is an older one: run `appliance site migrate --site {done.site}`.")
     if done.backup.models:
         render.say(f"Base models to import again: {', '.join(sorted(done.backup.models))}.")
 
@@ -254,7 +256,9 @@ def split(key: Path, ways: str, out: Path, dry_run: bool, as_json: bool) -> None
         render.emit_json(done)
         return
     verb = "Would be split" if dry_run else "Split"
-    render.say(f"{verb} {ways} into {out}: give each file to another person, then destroy {key}.")
+    # An identity is kept in its shares; the site goes on working with its own key.
+    after = f"then destroy {key}" if done.of else f"and leave {key} where it is"
+    render.say(f"{verb} {ways} into {out}: give each file to another person, {after}.")
 
 
 @recovery.command()

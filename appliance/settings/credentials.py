@@ -5,6 +5,8 @@ LoadCredentialEncrypted=), so that no key has to lie on a disk in clear.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -14,13 +16,32 @@ _NOT_FOR_OTHERS: Final = 0o077
 _NOT_IN_CREDENTIALS: Final = 0o037
 
 
+_DIRECTORY: Final = "CREDENTIALS_DIRECTORY"
+
+
 def find_secret(path: Path) -> tuple[Path, int]:
     """Where a secret is, and the mode bits that it must not have.
 
     Args:
         path: Where it is if the service manager has none of that name.
     """
-    directory = os.environ.get("CREDENTIALS_DIRECTORY", "")
+    directory = os.environ.get(_DIRECTORY, "")
     if directory and (Path(directory) / path.name).is_file():
         return Path(directory) / path.name, _NOT_IN_CREDENTIALS
     return path, _NOT_FOR_OTHERS
+
+
+def is_handed_over(path: Path) -> bool:
+    """Whether the service manager has a secret of that name, which counts in its place."""
+    return find_secret(path)[0] != path
+
+
+@contextmanager
+def without_credentials() -> Iterator[None]:
+    """Within it secrets are where their site has them: it is not the service's own site."""
+    held = os.environ.pop(_DIRECTORY, None)
+    try:
+        yield
+    finally:
+        if held is not None:
+            os.environ[_DIRECTORY] = held

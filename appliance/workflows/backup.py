@@ -1,6 +1,5 @@
 """A site's backups: one encrypted file each, made while the site is in use, and on record."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,14 +8,14 @@ from typing import Any, Final
 
 from appliance import __version__
 from appliance.artifacts.staging import staged
-from appliance.artifacts.writing import check_absent, check_writable
+from appliance.artifacts.writing import check_absent, check_writable, disk_errors
 from appliance.backups.format import DIRECTORIES, FORMAT, SUFFIX, Header
 from appliance.backups.keys import fingerprint, read_recipients, wrap_keys
 from appliance.backups.writing import write_backup
 from appliance.errors import BadInput, Forbidden
 from appliance.ledger.checkpoint import open_checkpoint
 from appliance.records.access import Verb
-from appliance.records.backups import BEGUN, CREATED
+from appliance.records.backups import BEGUN, CREATED, NAME, RESTORED
 from appliance.records.clock import Clock
 from appliance.records.events import ERASED
 from appliance.records.progress import Progress
@@ -26,7 +25,6 @@ from appliance.workflows.backup_parts import gather, ledger_items
 from appliance.workflows.site import Site, find_entries, open_site
 
 _SITE_HEX: Final = 8
-_NAME: Final = re.compile(r"appliance-[0-9a-f]{8}-\d{8}T\d{6}Z\.age")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +114,7 @@ def create(
         entries = site.ledger.head().size
         return Created(path, size, "", files, entries, len(readers), {}, is_dry_run=True)
     with staged(site.paths.run, "backup") as stage:
+        _remove_drafts(path)
         # Written ahead: what leaves is on record before it does, and in the backup itself.
         told = {f"recipient_{at}": name for at, name in enumerate(names, start=1)}
         begun = site.ledger.record(BEGUN, {"recipients": len(names), **told})
@@ -165,6 +164,15 @@ def create(
     )
 
 
+def _remove_drafts(path: Path) -> None:
+    """What earlier backups of this site that were killed have left where this one is to be."""
+    match = NAME.fullmatch(path.name)
+    if match is not None:
+        with disk_errors(path):
+            for draft in path.parent.glob(f".{match[1]}*.part"):
+                draft.unlink()
+
+
 def list_backups(root: Path, at: Path | None = None) -> tuple[Known, ...]:
     """Every backup that the ledger knows, newest first.
 
@@ -183,11 +191,12 @@ def list_backups(root: Path, at: Path | None = None) -> tuple[Known, ...]:
             f"{at} is no directory.", "Name the one that `backup create --to` was given."
         )
     oldest = site.clock.now() - load_backup_policy(site.paths.policies).keep
-    entries = list(find_entries(site, *(f'"kind":"{kind}"' for kind in (CREATED, ERASED))))
+    kinds = (CREATED, RESTORED, ERASED)
+    entries = list(find_entries(site, *(f'"kind":"{kind}"' for kind in kinds)))
     erased = max((int(one["index"]) for one in entries if one["kind"] == ERASED), default=-1)
-    return tuple(
-        _known(entry, at, oldest, erased) for entry in reversed(entries) if entry["kind"] == CREATED
-    )
+    # A site that was restored does not remember that the backup it came from was made.
+    known = {one["facts"]["name"]: one for one in entries if one["facts"].get("name")}
+    return tuple(_known(entry, at, oldest, erased) for entry in reversed(known.values()))
 
 
 def _recipients(site: Site, asked: Sequence[str]) -> tuple[str, ...]:
@@ -232,7 +241,7 @@ def _look(at: Path | None, name: str, size: int) -> str:
 def _name_of(site: Site, now: datetime) -> str:
     origin = site.ledger.verifier.name.rpartition("/")[2][:_SITE_HEX]
     name = f"appliance-{origin}-{now:%Y%m%dT%H%M%SZ}{SUFFIX}"
-    assert _NAME.fullmatch(name)
+    assert NAME.fullmatch(name)
     return name
 
 

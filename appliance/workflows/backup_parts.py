@@ -23,7 +23,9 @@ from appliance.clinical.vault.snapshot import save_vault
 from appliance.errors import BadInput, KeyMismatch
 from appliance.gate.overlap.fingerprints import FILE as PRINTS_FILE
 from appliance.ledger import files as ledger_files
-from appliance.settings.keys import Purpose
+from appliance.settings.credentials import find_secret
+from appliance.settings.keys import FileKeys, Purpose
+from appliance.settings.secrets import PROVIDER_KEY
 from appliance.workflows.ingest import check_vault
 from appliance.workflows.site import Site
 
@@ -202,11 +204,19 @@ def _copy_database(path: Path, stage: Path) -> Path:
 
 
 def _read_keys(directory: Path) -> dict[str, bytes]:
-    return {
+    """Every secret of the site, also those that the service manager hands over.
+
+    Raises:
+        SiteError, KeyMismatch: As `KeyProvider.key`: a site without one of its keys is none.
+    """
+    keys = {
         path.relative_to(directory).as_posix(): path.read_bytes()
         for path in _regular(directory)
         if path.suffix != _DRAFT
     }
+    keys |= {f"{purpose}.key": FileKeys(directory).key(purpose) for purpose in Purpose}
+    provider, _ = find_secret(directory / PROVIDER_KEY)
+    return keys | ({PROVIDER_KEY: provider.read_bytes()} if provider.is_file() else {})
 
 
 def _read_if_there(path: Path) -> bytes | None:

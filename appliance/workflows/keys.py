@@ -10,8 +10,10 @@ from appliance.clinical.vault.rotation import (
     rekey_pages,
     rewrap_notes,
 )
+from appliance.errors import BadInput
 from appliance.records.access import Verb
 from appliance.records.progress import Progress
+from appliance.settings.credentials import is_handed_over
 from appliance.settings.keys import FileKeys, Purpose
 from appliance.workflows.access import allow
 from appliance.workflows.fingerprints import fingerprints_of
@@ -51,6 +53,11 @@ def rotate(root: Path, progress: Progress, *, dry_run: bool = False) -> Rotation
     site = open_site(root)
     allow(site, Verb.ROTATE, with_second=not dry_run)
     keys, vault = FileKeys(site.paths.keys), site.paths.vault
+    if is_handed_over(site.paths.keys / f"{Purpose.VAULT}.key"):
+        raise BadInput(
+            "The vault key comes from the service manager; only one in the site can be changed.",
+            "Put it back into SITE/keys, run this without credentials, and encrypt the new one.",
+        )
     with opened_vault(site) as opened:
         total = sum(opened.count().values())
     keyring = read_keyring(vault, keys.key(Purpose.VAULT))

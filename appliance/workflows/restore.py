@@ -26,13 +26,15 @@ from appliance.ledger.checkpoint import Checkpoint, signer_of
 from appliance.ledger.entry import decode
 from appliance.ledger.examination import examine
 from appliance.ledger.proofs import check_export, read_bodies
-from appliance.records.backups import RESTORED
+from appliance.records.backups import NAME, RESTORED
 from appliance.records.clock import Clock
-from appliance.records.events import ERASED
+from appliance.records.events import ERASED, Fact
 from appliance.records.identifiers import PatientId
 from appliance.records.progress import Progress
 from appliance.settings.clock import SystemClock
+from appliance.settings.credentials import without_credentials
 from appliance.settings.keys import FileKeys, Purpose
+from appliance.settings.schema import SITE_SCHEMA, Schema, read_schema
 from appliance.settings.site import SitePaths
 from appliance.settings.site_file import load_site_file
 from appliance.workflows.ingest import opened_vault
@@ -86,6 +88,7 @@ class Restored:
         backup: What it was made from.
         erased: Patients that were erased again, because a tombstone said so.
         known_to: Entries of the site's ledger up to which erasures are known.
+        is_older: Whether it has the layout of an older program, and is to be migrated.
         is_dry_run: Whether nothing was written.
     """
 
@@ -94,6 +97,7 @@ class Restored:
     erased: int
     known_to: int
     is_dry_run: bool
+    is_older: bool = False
 
 
 def verify(file: Path, identity: Path, progress: Progress) -> Verified:
@@ -154,8 +158,16 @@ def restore(
             progress.end(f"{len(checked.files)} files")
         # Only now is it known that the backup was whole.
         verified = _verified(backup.header, checked, sha256)
-        erased = _finish(paths, verified, backup.header.begun, tombs, clock or SystemClock())
-    return Restored(paths.root, verified, erased, known_to, is_dry_run=False)
+        # Whoever renamed it may have put anything into its name.
+        source: dict[str, Fact] = {
+            "name": file.name if NAME.fullmatch(file.name) else "",
+            "size": file.stat().st_size,
+            "begun": backup.header.begun,
+        }
+        with without_credentials():
+            erased = _finish(paths, verified, source, tombs, clock or SystemClock())
+    is_older = read_schema(paths.schema) != Schema(SITE_SCHEMA)
+    return Restored(paths.root, verified, erased, known_to, is_dry_run=False, is_older=is_older)
 
 
 def check_free(to: Path) -> SitePaths:
@@ -251,11 +263,15 @@ def _file(path: Path) -> Iterator[BinaryIO]:
 
 
 def _finish(
-    paths: SitePaths, backup: Verified, begun: int, tombs: set[PatientId], clock: Clock
+    paths: SitePaths,
+    backup: Verified,
+    source: dict[str, Fact],
+    tombs: set[PatientId],
+    clock: Clock,
 ) -> int:
     """What was written is what the backup says; the ledger tells of it; count of the erased."""
     _check_ledger(paths, backup)
-    tombs = tombs | _tombs_in(read_bodies(paths.ledger, backup.entries), begun)
+    tombs = tombs | _tombs_in(read_bodies(paths.ledger, backup.entries), int(source["begun"]))
     if not (paths.root / _UNNAMED).is_file():
         raise IntegrityError("The backup holds no settings.", "Take another backup.")
     settings = load_site_file(paths.root / _UNNAMED)
@@ -263,6 +279,7 @@ def _finish(
     site.ledger.record(
         RESTORED,
         {
+            **source,
             "sha256": backup.sha256,
             "made_at": backup.made_at,
             "entries": backup.entries,
