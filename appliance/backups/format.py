@@ -35,6 +35,10 @@ DIRECTORIES: Final = (
 )
 # A door that shut itself stays shut in a site that was restored.
 LATCH: Final = "run/gateway.latch"
+# Held in memory by who reads a backup: header and keys; and the manifest, which has some 150 bytes
+# for each file.
+LONGEST_SMALL: Final = 4 << 20
+LONGEST_MANIFEST: Final = 64 << 20
 _LONGEST_NAME: Final = 1024
 _FORMAT_NUMBER: Final = re.compile(rb'"format":\s*(\d{1,6})\b')
 _DAMAGED: Final = "Take another backup; this one is not whole, or was altered."

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Self
 
 import pyrage
 
@@ -16,6 +16,8 @@ from appliance.artifacts.manifest import FileEntry
 from appliance.backups.format import (
     HEADER,
     KEYS,
+    LONGEST_MANIFEST,
+    LONGEST_SMALL,
     MANIFEST,
     Header,
     check_name,
@@ -27,9 +29,10 @@ from appliance.errors import ApplianceError, BadInput, KeyMismatch, ManifestMism
 from appliance.records.identifiers import Digest
 
 _CHUNK: Final = 1 << 20
-# Header, keys and manifest are held in memory; a manifest has some 150 bytes for each file.
-_LONGEST_SMALL: Final = 1 << 30
+# An extended header holds a path or a size that is too long for a plain one.
+_LONGEST_EXTENSION: Final = 1 << 16
 _NOT_WHOLE: Final = "The backup is not whole, or was altered."
+_NO_FILE: Final = "The backup holds something that is no plain file."
 _ANOTHER: Final = "Take another backup, and find out what happened to this one."
 
 Place = Callable[[str], AbstractContextManager[BinaryIO]]
@@ -80,7 +83,7 @@ class Backup:
         seen: dict[str, FileEntry] = {}
         for info, content in self._members:
             if info.name == MANIFEST:
-                return self._finish(seen, decode_manifest(_whole(info, content)))
+                return self._finish(seen, decode_manifest(_whole(info, content, LONGEST_MANIFEST)))
             check_name(info.name)
             if info.name in seen:
                 raise ManifestMismatch("The backup holds a file twice.", _ANOTHER)
@@ -98,7 +101,7 @@ class Backup:
         info, content = next(self._members, (None, None))
         if info is None or content is None or info.name != name:
             raise ManifestMismatch(_NOT_WHOLE, _ANOTHER)
-        return _whole(info, content)
+        return _whole(info, content, LONGEST_SMALL)
 
 
 @contextmanager
@@ -118,11 +121,11 @@ def open_backup(path: Path, identities: Sequence[Identity]) -> Iterator[Backup]:
         reader = _Decryption(file, identities)
         try:
             with reader.stream as stream:
-                with tarfile.open(fileobj=stream, mode="r|") as archive:
+                with _open_archive(stream) as archive:
                     yield Backup(archive, identities)
                 while stream.read(_CHUNK):
                     pass
-        except (ApplianceError, tarfile.TarError, EOFError, UnicodeDecodeError) as error:
+        except (ApplianceError, tarfile.TarError, EOFError) as error:
             reader.raise_failure()
             if isinstance(error, ApplianceError):
                 raise
@@ -207,18 +210,59 @@ def _translated(error: BaseException, *, has_begun: bool) -> ApplianceError:
     return ManifestMismatch(_NOT_WHOLE, _ANOTHER)
 
 
+class _Member(tarfile.TarInfo):
+    """A plain file, or what tells of the next one: a backup has nothing else in it."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        """Refused before anything that it announces is read.
+
+        Raises:
+            ManifestMismatch: A link, a device, a sparse file, or a header without end.
+        """
+        info = super().frombuf(buf, encoding, errors)
+        is_extension = info.type == tarfile.XHDTYPE and info.size <= _LONGEST_EXTENSION
+        if info.type != tarfile.REGTYPE and not is_extension:
+            raise ManifestMismatch(_NO_FILE, _ANOTHER)
+        return info
+
+    def _proc_gnusparse_10(self, *_: object) -> None:
+        # tarfile would read the list of holes, however long, out of the file itself.
+        raise ManifestMismatch(_NO_FILE, _ANOTHER)
+
+
+def _open_archive(stream: BinaryIO) -> tarfile.TarFile:
+    with _tar_errors():
+        return tarfile.open(fileobj=stream, mode="r|", tarinfo=_Member)
+
+
+@contextmanager
+def _tar_errors() -> Iterator[None]:
+    """What tarfile raises of a header that it can't make sense of."""
+    try:
+        yield
+    except (ValueError, RecursionError):
+        raise ManifestMismatch(_NOT_WHOLE, _ANOTHER) from None
+
+
 def _members(archive: tarfile.TarFile) -> Iterator[tuple[tarfile.TarInfo, BinaryIO]]:
-    while (info := archive.next()) is not None:
-        content = archive.extractfile(info) if info.isreg() else None
+    while (info := _next(archive)) is not None:
+        # A sparse file of a few bytes would be read as one of any size.
+        content = None if info.issparse() else archive.extractfile(info)
         if content is None:
-            raise ManifestMismatch("The backup holds something that is no file.", _ANOTHER)
+            raise ManifestMismatch(_NO_FILE, _ANOTHER)
         yield info, content  # type: ignore[misc] # IO[bytes] is all that is promised
         # tarfile remembers every member it has seen.
         archive.members.clear()  # type: ignore[attr-defined] # documented nowhere, there since ever
 
 
-def _whole(info: tarfile.TarInfo, content: BinaryIO) -> bytes:
-    if info.size > _LONGEST_SMALL:
+def _next(archive: tarfile.TarFile) -> tarfile.TarInfo | None:
+    with _tar_errors():
+        return archive.next()
+
+
+def _whole(info: tarfile.TarInfo, content: BinaryIO, longest: int) -> bytes:
+    if info.size > longest:
         raise ManifestMismatch(_NOT_WHOLE, _ANOTHER)
     return content.read()
 

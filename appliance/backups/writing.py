@@ -15,6 +15,8 @@ from appliance.artifacts.writing import open_atomically
 from appliance.backups.format import (
     HEADER,
     KEYS,
+    LONGEST_MANIFEST,
+    LONGEST_SMALL,
     MANIFEST,
     Header,
     check_name,
@@ -108,18 +110,19 @@ def write_backup(
 
     Raises:
         NoSpace: The disk is full.
-        BadInput: A file changed while it was copied, or the place can't be written.
+        BadInput: A file changed while it was copied, there are more than can be read again, or the
+            place can't be written.
     """
     listing: dict[str, FileEntry] = {}
 
     def members() -> Iterator[bytes]:
-        yield from _member(Item.of_bytes(HEADER, encode_header(header)), {})
-        yield from _member(Item.of_bytes(KEYS, wrapped_keys), {})
+        yield from _member(_held(HEADER, encode_header(header), LONGEST_SMALL), {})
+        yield from _member(_held(KEYS, wrapped_keys, LONGEST_SMALL), {})
         for item in items:
             check_name(item.name)
             yield from _member(item, listing)
             advance(1)
-        yield from _member(Item.of_bytes(MANIFEST, encode_manifest(listing)), {})
+        yield from _member(_held(MANIFEST, encode_manifest(listing), LONGEST_MANIFEST), {})
         yield bytes(2 * _BLOCK)
 
     source = _Source(members())
@@ -134,6 +137,16 @@ def write_backup(
             if failure is not None:
                 raise failure
     return Written(sink.size, sink.hasher.hexdigest(), len(listing))
+
+
+def _held(name: str, content: bytes, longest: int) -> Item:
+    """What a reader holds in memory: no longer than it reads."""
+    if len(content) > longest:
+        raise BadInput(
+            "The site has more files than one backup can hold.",
+            "Remove exports, reports and cohorts that nobody needs any more.",
+        )
+    return Item.of_bytes(name, content)
 
 
 def _member(item: Item, listing: dict[str, FileEntry]) -> Iterator[bytes]:

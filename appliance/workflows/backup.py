@@ -15,7 +15,7 @@ from appliance.backups.writing import write_backup
 from appliance.errors import BadInput, Forbidden
 from appliance.ledger.checkpoint import open_checkpoint
 from appliance.records.access import Verb
-from appliance.records.backups import BEGUN, CREATED, NAME, RESTORED
+from appliance.records.backups import BACKUP, BEGUN, CREATED, NAME, RESTORED
 from appliance.records.clock import Clock
 from appliance.records.events import ERASED
 from appliance.records.progress import Progress
@@ -113,7 +113,7 @@ def create(
         files, size = _estimate(site.paths.root)
         entries = site.ledger.head().size
         return Created(path, size, "", files, entries, len(readers), {}, is_dry_run=True)
-    with staged(site.paths.run, "backup") as stage:
+    with staged(site.paths.run, BACKUP) as stage:
         _remove_drafts(path)
         # Written ahead: what leaves is on record before it does, and in the backup itself.
         told = {f"recipient_{at}": name for at, name in enumerate(names, start=1)}

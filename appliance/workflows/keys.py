@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from appliance.artifacts.staging import nothing_staged
 from appliance.clinical.vault.keyring import Keyring, read_keyring
 from appliance.clinical.vault.rotation import (
     begin_rotation,
@@ -12,6 +13,7 @@ from appliance.clinical.vault.rotation import (
 )
 from appliance.errors import BadInput
 from appliance.records.access import Verb
+from appliance.records.backups import STAGES
 from appliance.records.progress import Progress
 from appliance.settings.credentials import is_handed_over
 from appliance.settings.keys import FileKeys, Purpose
@@ -47,7 +49,7 @@ def rotate(root: Path, progress: Progress, *, dry_run: bool = False) -> Rotation
     Raises:
         Forbidden: Whoever runs this may not.
         KeyMismatch: The vault does not open with the site's key.
-        BadInput: An import is under way; run it again.
+        BadInput: An import, a backup or a rehearsal is under way; run it again.
         NoSpace: The disk is full; run it again.
     """
     site = open_site(root)
@@ -60,10 +62,18 @@ def rotate(root: Path, progress: Progress, *, dry_run: bool = False) -> Rotation
         )
     with opened_vault(site) as opened:
         total = sum(opened.count().values())
-    keyring = read_keyring(vault, keys.key(Purpose.VAULT))
     if dry_run:
+        keyring = read_keyring(vault, keys.key(Purpose.VAULT))
         changing = keyring.is_changing
         return Rotation(keyring.keys.generation + (not changing), total, is_dry_run=True)
+    # What a killed backup or rehearsal left opens with the old key, or has it beside it.
+    with nothing_staged(site.paths.run, *STAGES):
+        return _rotate(site, keys, total, progress)
+
+
+def _rotate(site: Site, keys: FileKeys, total: int, progress: Progress) -> Rotation:
+    vault = site.paths.vault
+    keyring = read_keyring(vault, keys.key(Purpose.VAULT))
     # The old key would open them.
     drop_snapshots(site.paths)
     done = 0

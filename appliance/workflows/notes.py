@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Final
 
 from appliance.artifacts.manifest import is_finished
+from appliance.artifacts.staging import nothing_staged
 from appliance.clinical.extraction.scrubbing import discard_drafts, recover, scrub
 from appliance.clinical.vault.store import Vault
 from appliance.errors import BadInput
 from appliance.gate.patients.writing import write_index
 from appliance.records.access import Verb
+from appliance.records.backups import STAGES
 from appliance.records.events import ERASED
 from appliance.records.identifiers import NoteId, PatientId
 from appliance.settings.keys import Purpose
@@ -126,7 +128,7 @@ def erase(root: Path, patient_source_id: str, *, dry_run: bool = False) -> Erasu
         dry_run: Count only.
 
     Raises:
-        BadInput: Nobody of that id is known.
+        BadInput: Nobody of that id is known, or a backup or rehearsal is under way.
         ManifestMismatch: Findings are not what was written; nothing was erased.
         NoSpace: The disk is full; run it again.
     """
@@ -165,6 +167,12 @@ def renew_index(site: Site) -> None:
 
 
 def _erase(site: Site, vault: Vault, patient_id: PatientId) -> Erasure:
+    # What a killed backup or rehearsal left is a copy of the vault, and the patient is in it.
+    with nothing_staged(site.paths.run, *STAGES):
+        return _erase_alone(site, vault, patient_id)
+
+
+def _erase_alone(site: Site, vault: Vault, patient_id: PatientId) -> Erasure:
     note_ids = frozenset(vault.begin_erasure_of(patient_id))
     # A snapshot has the patient's notes too: a migration can't be undone any more.
     drop_snapshots(site.paths)

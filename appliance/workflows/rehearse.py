@@ -10,7 +10,7 @@ from appliance.artifacts.staging import staged
 from appliance.clinical.vault.database import FILE as VAULT_FILE
 from appliance.errors import BadInput, IntegrityError
 from appliance.records.access import Verb
-from appliance.records.backups import REHEARSED
+from appliance.records.backups import REHEARSAL, REHEARSED
 from appliance.records.progress import Progress
 from appliance.settings.credentials import without_credentials
 from appliance.settings.site import SitePaths
@@ -81,7 +81,7 @@ def rehearse(
     if dry_run:
         _check_ours(site, restore(file, identity, place / "rehearsed", progress, dry_run=True))
         return None
-    with staged(site.paths.run, "rehearsal", place) as folder:
+    with staged(site.paths.run, REHEARSAL, place) as folder:
         began = time.monotonic()
         done = restore(file, identity, folder / "site", progress)
         _check_ours(site, done)

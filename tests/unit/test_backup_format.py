@@ -18,6 +18,7 @@ from appliance.backups.format import (
     HEADER,
     KEYS,
     LATCH,
+    LONGEST_SMALL,
     MANIFEST,
     Header,
     check_name,
@@ -196,8 +197,81 @@ def test_a_link_in_a_backup_is_refused(tmp_path, identity):
     path, public = identity
     _pack(tmp_path / "b.age", public, [*_begin(public), (_link("vault/x", "/etc/passwd"), b"")])
 
-    with pytest.raises(ManifestMismatch, match="no file"):
+    with pytest.raises(ManifestMismatch, match="no plain file"):
         _read(tmp_path / "b.age", path)
+
+
+def _sparse(**facts):
+    info = tarfile.TarInfo("vault/x")
+    info.pax_headers = {f"GNU.sparse.{name}": value for name, value in facts.items()}
+    return info
+
+
+@pytest.mark.parametrize(
+    ("facts", "content"),
+    [
+        ({"map": "0,1", "size": str(1 << 20)}, b"x"),
+        ({"size": str(1 << 20), "offset": "0", "numbytes": "1"}, b"x"),
+        ({"major": "1", "minor": "0", "realsize": str(1 << 20)}, b"1\n0\n1\n".ljust(512, b"\0")),
+    ],
+)
+def test_a_sparse_file_in_a_backup_is_not_expanded(tmp_path, identity, facts, content):
+    """Some bytes of it could be told to stand for any number of them."""
+    path, public = identity
+    _pack(tmp_path / "b.age", public, [*_begin(public), (_sparse(**facts), content)])
+
+    with pytest.raises(ManifestMismatch, match="no plain file"):
+        _read(tmp_path / "b.age", path)
+
+
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_SPARSE, tarfile.GNUTYPE_LONGNAME, b"V"])
+def test_only_plain_files_are_in_a_backup(tmp_path, identity, kind):
+    path, public = identity
+    info = tarfile.TarInfo("vault/x")
+    info.type = kind
+    _pack(tmp_path / "b.age", public, [*_begin(public), (info, b"x")])
+
+    with pytest.raises(ManifestMismatch, match="no plain file"):
+        _read(tmp_path / "b.age", path)
+
+
+@pytest.mark.parametrize("facts", [{"map": "x"}, {"size": "x"}])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_header_without_sense_is_no_bug_of_ours(tmp_path, identity, facts, is_first):
+    path, public = identity
+    before = [] if is_first else list(_begin(public))
+    _pack(tmp_path / "b.age", public, [*before, (_sparse(**facts), b"x\n")])
+
+    with pytest.raises(ManifestMismatch, match="not whole"):
+        _read(tmp_path / "b.age", path)
+
+
+def test_headers_of_headers_without_end_are_refused(tmp_path, identity):
+    path, public = identity
+    header = tarfile.TarInfo("x")
+    header.type = tarfile.XHDTYPE
+    _pack(tmp_path / "b.age", public, [(header, b"") for _ in range(2000)])
+
+    with pytest.raises(ManifestMismatch, match="not whole"):
+        _read(tmp_path / "b.age", path)
+
+
+def test_what_is_held_in_memory_has_an_end(tmp_path, identity, monkeypatch):
+    """Nothing longer is read, and nothing longer is written."""
+    path, public = identity
+    large = (tarfile.TarInfo(HEADER), bytes(LONGEST_SMALL + 1))
+    verbose, keys = _begin(public)
+    verbose[0].pax_headers = {"comment": "x" * LONGEST_SMALL}
+    for members, refusal in (([large], "backup is not whole"), ([verbose, keys], "no plain file")):
+        _pack(tmp_path / "b.age", public, members)
+        with pytest.raises(ManifestMismatch, match=refusal):
+            _read(tmp_path / "b.age", path)
+    monkeypatch.setattr(writing, "LONGEST_MANIFEST", 100)
+
+    with pytest.raises(BadInput, match="more files"):
+        _write(tmp_path / "c.age", public)
+
+    assert not (tmp_path / "c.age").exists()
 
 
 @pytest.mark.parametrize("names", [("vault/x",), ("vault/x", "vault/y", "vault/z"), ()])
