@@ -99,6 +99,15 @@ def test_every_timer_is_enabled_by_the_runbook():
     assert timers <= set(" ".join(enabled).split())
 
 
+def test_heads_are_kept_in_a_directory_by_every_document_and_unit():
+    """A name without a slash that is not there yet would keep the newest head only."""
+    files = [*(REPOSITORY / "deploy").rglob("*.md"), *REPOSITORY.glob("deploy/systemd/*.service")]
+    found = re.findall(r"ledger witness --to (\S+)", "\n".join(path.read_text() for path in files))
+
+    assert found
+    assert all(place.rstrip('"`).').endswith("/") for place in found)
+
+
 def test_what_a_leak_looks_at_is_loaded_by_the_set_up_with_units():
     [table] = re.findall(r"^# nft list (table inet \w+)$", _text("leak.md"), re.MULTILINE)
 
