@@ -11,9 +11,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 STAMP := $(VENV)/.installed
 
-# make bundle KEY=FILE: what signs. OUT, COUNTER, DAYS, MODELS="NAME=DIR ...", TAR=1 as wanted.
+# make bundle KEY=FILE: what signs. OUT, RELEASE, COUNTER, DAYS, MODELS="NAME=DIR ...", TAR=1 as wanted.
 KEY     ?=
 OUT     ?= dist/appliance-bundle
+RELEASE ?=
 COUNTER ?=
 DAYS    ?= 180
 MODELS  ?=
@@ -38,7 +39,7 @@ demo: install
 bundle: install
 	@test -n "$(KEY)" || { echo "Name the key that signs: make bundle KEY=FILE" >&2; exit 2; }
 	PYTHONPATH=deploy $(BIN)/python -m offline.build --key "$(KEY)" --out "$(OUT)" --days $(DAYS) \
-	  $(if $(COUNTER),--counter $(COUNTER)) $(foreach model,$(MODELS),--model $(model)) \
+	  $(if $(RELEASE),--release "$(RELEASE)") $(if $(COUNTER),--counter $(COUNTER)) $(foreach model,$(MODELS),--model $(model)) \
 	  $(if $(TORCH_INDEX),--pip=--extra-index-url --pip=$(TORCH_INDEX)) $(if $(TAR),--tar)
 
 # On two cores, each with a loopback of its own; then those that start Ray, vLLM or a training.

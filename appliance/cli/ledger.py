@@ -45,29 +45,37 @@ def head(site: Path, as_json: bool, out: Path | None) -> None:
 @ledger.command()
 @click.option(
     "--to",
-    type=PathType(),
+    # A string: a Path forgets the slash.
+    type=PathType(path_type=str),
     required=True,
-    help="File or directory on another machine or medium: a mount, a stick, a drop.",
+    help="File, or directory (DIR/), on another machine or medium: a mount, a stick, a drop.",
 )
 @site_option
 @dry_run_option
 @json_option
-def witness(to: Path, site: Path, dry_run: bool, as_json: bool) -> None:
+def witness(to: str, site: Path, dry_run: bool, as_json: bool) -> None:
     """Keep the newest head where this machine can't change what it kept before.
 
     What is there is compared first: a ledger that was rolled back or rewritten is told and not
-    witnessed (exit code 8). A directory keeps every head, a file the newest.
+    witnessed (exit code 8). A directory keeps every head, a file the newest; a slash at the end
+    says that a directory is meant, and makes it.
 
-    Example: appliance ledger witness --to /mnt/witness/heads
+    Example: appliance ledger witness --to /mnt/witness/heads/
     """
     from appliance.workflows.witness import keep_head
 
-    kept = keep_head(site, to, dry_run=dry_run)
+    kept = keep_head(site, Path(to), as_folder=to.endswith("/"), dry_run=dry_run)
     if as_json:
         render.emit_json(kept)
         return
     verb = "Would keep" if dry_run else "Kept"
-    render.say(f"{verb} the head of {kept.size} entries in {kept.path}; {kept.before} before it.")
+    said = f"{verb} the head of {kept.size} entries in {kept.path}; {kept.before} before it."
+    render.say(said)
+    render.say(
+        f"{to} is a directory: it keeps every head."
+        if kept.kept == "directory"
+        else f"{to} is a file: it keeps the newest head only; end with a slash for a directory."
+    )
 
 
 @ledger.command()

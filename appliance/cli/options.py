@@ -16,7 +16,7 @@ class PathType(click.Path):
     """
 
     def __init__(self, **rules: Any) -> None:
-        super().__init__(path_type=Path, **rules)
+        super().__init__(**{"path_type": Path, **rules})
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The path, or a usage error."""

@@ -32,6 +32,9 @@ def migrate(site: Path, as_json: bool, dry_run: bool) -> None:
     if as_json:
         render.emit_json(done)
         return
+    if not done.steps and done.schema_before == done.schema:
+        render.say(f"Nothing was to be done: the site has layout {done.schema}.")
+        return
     title = "Would be done" if dry_run else "Done"
     render.emit_table(title, ("step",), [(step,) for step in done.steps])
     render.say(f"Layout {done.schema_before} -> {done.schema}.")

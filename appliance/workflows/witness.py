@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from appliance.artifacts.writing import check_writable, write_atomically
+from appliance.artifacts.writing import check_writable, disk_errors, write_atomically
 from appliance.errors import BadInput, LedgerBroken
 from appliance.ledger.checkpoint import Checkpoint, open_checkpoint, origin_of
 from appliance.ledger.examination import examine
@@ -27,23 +27,26 @@ class KeptHead:
 
     Attributes:
         path: Where it is, or would be.
+        kept: "directory", which keeps each head, or "file", which keeps the newest.
         size: Entries that it is of.
         before: Heads that were there already, each of which the ledger still agrees with.
         signed: In the checkpoint format; "" where it was not written.
     """
 
     path: Path
+    kept: str
     size: int
     before: int
     signed: str
 
 
-def keep_head(root: Path, to: Path, *, dry_run: bool = False) -> KeptHead:
+def keep_head(root: Path, to: Path, *, as_folder: bool = False, dry_run: bool = False) -> KeptHead:
     """The newest head is in `to`, beside those before or in the place of the one before.
 
     Args:
         root: The site.
         to: A directory, which keeps each head in a file of its own, or a file.
+        as_folder: It has to be a directory; one that is missing is made, not those above it.
         dry_run: Compare only.
 
     Raises:
@@ -51,6 +54,8 @@ def keep_head(root: Path, to: Path, *, dry_run: bool = False) -> KeptHead:
         LedgerBroken: The ledger does not agree with what is kept there; nothing is written.
     """
     site = open_site(root)
+    if as_folder and to.exists() and not to.is_dir():
+        raise BadInput(f"{to} is no directory.", "Name it without a slash at the end, or another.")
     kept = read_kept([to], site.ledger.verifier) if to.exists() else []
     found = examine(site.paths.ledger, site.keys.key(Purpose.LEDGER), kept=kept)
     if found.faults:
@@ -60,18 +65,22 @@ def keep_head(root: Path, to: Path, *, dry_run: bool = False) -> KeptHead:
         )
     # An entry more: that the head was kept is on record.
     size = site.ledger.head().size + 1
-    is_folder = to.is_dir()
+    is_folder = as_folder or to.is_dir()
+    is_missing = is_folder and not to.exists()
     path = to / f"{site.ledger.verifier.name.replace('/', '-')}-{size:012}{SUFFIX}"
     path = path if is_folder else to
-    check_writable(path)
+    check_writable(to if is_missing else path)
+    where = "directory" if is_folder else "file"
     if dry_run:
-        return KeptHead(path, size, len(kept), "")
-    facts = {"kept": "directory" if is_folder else "file", "before": len(kept)}
-    site.ledger.record(EVENT, facts)
+        return KeptHead(path, where, size, len(kept), "")
+    if is_missing:
+        with disk_errors(to):
+            to.mkdir()
+    site.ledger.record(EVENT, {"kept": where, "before": len(kept)})
     signed = site.ledger.signed_head()
     write_atomically(path, signed, mode=0o644)
     size = open_checkpoint(signed, site.ledger.verifier).size
-    return KeptHead(path, size, len(kept), signed.decode())
+    return KeptHead(path, where, size, len(kept), signed.decode())
 
 
 def read_kept(witnesses: Sequence[Path], verifier: Verifier) -> list[Checkpoint]:

@@ -19,8 +19,12 @@ _STEP = re.compile(r"^## .*$", re.MULTILINE)
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
+def _text(name):
+    return (RUNBOOKS / name).read_text()
+
+
 def _blocks(name):
-    return _BLOCK.findall((RUNBOOKS / name).read_text())
+    return _BLOCK.findall(_text(name))
 
 
 def test_the_table_has_every_runbook():
@@ -64,6 +68,57 @@ def test_every_command_of_ours_in_a_runbook_exists(name):
         assert {word for word in words if word.startswith("--")} <= options, line
 
 
+@pytest.mark.parametrize("code", [0, 1, 2, 3, 4, 5, 8, 130])
+def test_a_machine_passes_with_warnings_and_with_nothing_worse(code):
+    """The step of install.md that begins everything: 0 and 4 go on, all else stops."""
+    [line] = re.findall(r"^appliance doctor \|\| .*$", _text("install.md"), re.MULTILINE)
+
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", f"appliance() {{ return {code}; }}\n{line}"], check=False
+    )
+
+    assert (done.returncode == 0) is (code in {0, 4})
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_one_backup_is_chosen_where_there_are_several(name):
+    """And no path leads past `current`, to where no release lies."""
+    text = _text(name)
+
+    for line in text.splitlines():
+        assert "appliance-*.age" not in line or "ls -t" in line, line
+    assert "/opt/appliance/.venv" not in text
+    assert "/opt/appliance/deploy" not in text
+
+
+def test_every_timer_is_enabled_by_the_runbook():
+    enabled = re.findall(r"^# systemctl enable .*$", _text("install.md"), re.MULTILINE)
+
+    timers = {path.name for path in (REPOSITORY / "deploy/systemd").glob("*.timer")}
+    assert timers
+    assert timers <= set(" ".join(enabled).split())
+
+
+def test_heads_are_kept_in_a_directory_by_every_document_and_unit():
+    """A name without a slash that is not there yet would keep the newest head only."""
+    files = [*(REPOSITORY / "deploy").rglob("*.md"), *REPOSITORY.glob("deploy/systemd/*.service")]
+    found = re.findall(r"ledger witness --to (\S+)", "\n".join(path.read_text() for path in files))
+
+    assert found
+    assert all(place.rstrip('"`).').endswith("/") for place in found)
+
+
+def test_what_a_leak_looks_at_is_loaded_by_the_set_up_with_units():
+    [table] = re.findall(r"^# nft list (table inet \w+)$", _text("leak.md"), re.MULTILINE)
+
+    assert table in (REPOSITORY / "deploy/egress/users.nft").read_text()
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_no_runbook_starts_ray_without_a_token_and_tls(name):
+    assert not re.search(r"\bray (start|stop|status)\b", _text(name))
+
+
 @pytest.fixture
 def place(tmp_path):
     hospital = tmp_path / "hospital"
@@ -85,6 +140,9 @@ def test_the_runbooks_do_what_they_say(place, capsys):
         "HEADS": place / "heads",
         "HOSPITAL": place / "hospital",
         "PRIVATE": place / "private",
+        "TO": place / "restored",
+        # A disk that could still be read.
+        "OLD": place / "site",
         "REPOSITORY": REPOSITORY,
         "PYTHONPATH": os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")]),
         "PATH": os.pathsep.join(

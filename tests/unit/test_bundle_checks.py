@@ -24,6 +24,7 @@ from offline.bundle import (
 from offline.refusal import Refused
 from offline.signing import NAMESPACE, PRINCIPAL, sign, signer_line
 from tests.lib.bundles import make_bundle, make_supplier
+from tests.lib.house import REPOSITORY
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -353,3 +354,15 @@ def test_a_bundle_that_would_be_refused_is_not_made(supplier, tmp_path):
 
     with pytest.raises(Refused, match="not of the form"):
         make_bundle(tmp_path / "b", supplier, now=NOW, models={"ours": model})
+
+
+def test_a_bundle_may_have_a_name_of_its_own():
+    """Two bundles of one version need two: the installer takes no second one of a name."""
+    words = ["make", "-n", "-C", str(REPOSITORY), "bundle", "KEY=key"]
+
+    def build(*more):
+        done = subprocess.run([*words, *more], capture_output=True, text=True, check=True)
+        return done.stdout.split("offline.build", 1)[1]
+
+    assert '--release "0.1.0-2"' in build("RELEASE=0.1.0-2")
+    assert "--release" not in build()

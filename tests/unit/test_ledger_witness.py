@@ -53,6 +53,35 @@ def test_a_directory_keeps_every_head_and_a_file_the_newest(site, stick, tmp_pat
     assert (tmp_path / "one").read_text().split("\n")[1] == "12"
 
 
+def test_a_slash_at_the_end_makes_a_directory_that_keeps_every_head(site, tmp_path, capsys):
+    """Without it a name that is not there yet is a file; which of the two it was is said."""
+    words = ["ledger", "witness", "--site", str(site.paths.root), "--to"]
+
+    for name in ("heads/", "heads/", "one", "one"):
+        assert run([*words, f"{tmp_path}/{name}"]) == 0
+
+    said = " ".join(capsys.readouterr().err.split())
+    assert len(list((tmp_path / "heads").glob("*.checkpoint"))) == 2
+    assert (tmp_path / "one").is_file()
+    assert said.count("heads/ is a directory: it keeps every head.") == 2
+    assert said.count("one is a file: it keeps the newest head only") == 2
+
+
+def test_only_the_last_directory_is_made_and_none_by_a_dry_run(site, tmp_path):
+    """A medium that is not mounted is told, not made up; a file is not taken for a directory."""
+    (tmp_path / "one").write_text("")
+    words = ["ledger", "witness", "--site", str(site.paths.root), "--to"]
+    before = site.ledger.head().size
+
+    assert run([*words, f"{tmp_path}/none/heads/"]) == 2
+    assert run([*words, f"{tmp_path}/one/"]) == 2
+    assert run([*words, f"{tmp_path}/heads/", "--dry-run"]) == 0
+
+    assert not (tmp_path / "none").exists()
+    assert not (tmp_path / "heads").exists()
+    assert site.ledger.head().size == before
+
+
 def test_a_rollback_is_found_with_a_witness_and_only_with_one(site, stick, tmp_path):
     """The whole directory, head included, is put back to an older state."""
     shutil.copytree(site.paths.ledger, tmp_path / "old")

@@ -126,6 +126,18 @@ def test_no_word_of_a_note_is_in_a_snapshot(old):
     assert content
 
 
+def test_where_nothing_is_to_be_done_that_is_said(tmp_path, capsys):
+    site = init(tmp_path / "site", "air-gapped")
+    capsys.readouterr()
+
+    for words in ([], ["--dry-run"]):
+        assert run(["site", "migrate", "--site", str(site.paths.root), *words]) == 0
+
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert "Nothing was to be done" in " ".join(err.split())
+
+
 def test_the_way_back_ends_where_it_began(old):
     """The old program finds its own layout; forward again works as well."""
     migrate(old.root, Silent())
