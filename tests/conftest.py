@@ -3,6 +3,7 @@
 import ctypes
 import errno
 import ipaddress
+import logging
 import os
 import socket
 import subprocess
@@ -20,6 +21,7 @@ _SENDING = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
 _ASKING = frozenset({"socket.getaddrinfo", "socket.gethostbyname"})
 _OWN_NAMES = frozenset({"", "None", "localhost", socket.gethostname()})
 _attempts: list[str] = []
+_HAND_OUT = logging.Logger.callHandlers
 
 
 class NetworkShut(OSError):
@@ -77,6 +79,12 @@ def _no_network():
     attempts = list(_attempts)
     _attempts.clear()
     assert not attempts, f"tried to reach beyond loopback: {attempts}"
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_python_has_them(monkeypatch):
+    """A command run in an earlier test drops all records: a later test's caplog would see none."""
+    monkeypatch.setattr(logging.Logger, "callHandlers", _HAND_OUT)
 
 
 @pytest.fixture

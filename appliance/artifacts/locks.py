@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from appliance.artifacts.writing import disk_errors
 from appliance.errors import BadInput
 
 _LOCKS: Final = Path("/proc/locks")
@@ -29,6 +30,22 @@ def held_alone(path: Path, what: str) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise BadInput(f"Another {what} serves this site already.", "Stop it first.") from None
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def held_in_turn(path: Path) -> Iterator[None]:
+    """Nobody else is in such a block for `path`, thread or process; whoever is, is waited for.
+
+    Args:
+        path: The file, made where it is missing.
+    """
+    with disk_errors(path.parent):
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
         os.close(handle)

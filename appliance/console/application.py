@@ -16,6 +16,7 @@ from appliance.console import rendering
 from appliance.console.blocks import Field, Form, Link, Page, Text
 from appliance.console.doors import DOORS, MENU
 from appliance.console.guarding import SHUT_IN, Shield, check_csrf, check_origin, read_form
+from appliance.console.refusals import Refusals
 from appliance.console.sessions import TOKEN_S, WINDOW_S, Session, Sessions, TooMany
 from appliance.console.visits import Answer, Door, File, Moved, Visit, name_of
 from appliance.errors import (
@@ -45,6 +46,7 @@ class Console:
     Args:
         root: The site.
         sessions: Who is signed in.
+        refusals: Who was refused what.
         address: Where browsers find it.
         hosts: Names and addresses of the machine.
         is_tls: Whether browsers come by TLS.
@@ -54,6 +56,7 @@ class Console:
         self,
         root: Path,
         sessions: Sessions,
+        refusals: Refusals,
         *,
         address: str,
         hosts: frozenset[str],
@@ -61,6 +64,7 @@ class Console:
     ) -> None:
         self._root = root
         self._sessions = sessions
+        self._refusals = refusals
         self._address = address
         self._hosts = hosts
         self._is_tls = is_tls
@@ -98,7 +102,8 @@ class Console:
 
     def _let_in(self, door: Door, visit: Visit) -> Response:
         site = open_site(self._root)
-        allow(site, door.verb, door.path, visit.who, with_second=door.verb in _LOOKS)
+        is_look = door.verb in _LOOKS
+        allow(site, door.verb, door.path, visit.who, with_second=is_look, weigh=self._weigh)
         return self._respond(door.answer(visit), visit.session, f"/{door.path.split('/')[1]}")
 
     def _respond(self, answer: Answer, session: Session, here: str = "") -> Response:
@@ -143,8 +148,11 @@ class Console:
         token = (await read_form(request)).get("token", "").strip()
         try:
             cookie, session = self._sessions.begin(token)
-        except Forbidden:
-            await run_in_threadpool(self._record, "console.refused", {"why": "token"})
+        except (Forbidden, TooMany):
+            count = self._refusals.count("anybody", "token")
+            if count:
+                facts: Mapping[str, Fact] = {"why": "token", "count": count}
+                await run_in_threadpool(self._record, "console.refused", facts)
             raise
         who = session.who
         await run_in_threadpool(self._record, "console.signed-in", _named(who))
@@ -175,11 +183,16 @@ class Console:
                 "Tokens are given out at the console's socket only.",
                 "Run `appliance console token` on the machine itself.",
             )
+        # Before anything is read: anybody on the machine may be asking.
+        self._refusals.check(client)
         who = await run_in_threadpool(identity_of, int(client.removeprefix(_PEER)))
         site = await run_in_threadpool(open_site, self._root)
-        await run_in_threadpool(allow, site, Verb.CONSOLE, "token", who)
+        await run_in_threadpool(allow, site, Verb.CONSOLE, "token", who, weigh=self._weigh)
         token = self._sessions.issue(who)
         return JSONResponse({"token": token, "address": self._address, "seconds": int(TOKEN_S)})
+
+    def _weigh(self, uid: int, verb: Verb) -> int:
+        return self._refusals.count(f"{_PEER}{uid}", verb)
 
     def _record(self, kind: str, facts: Mapping[str, Fact]) -> None:
         open_site(self._root).ledger.record(kind, facts)
@@ -191,7 +204,7 @@ class Console:
             try:
                 return await endpoint(request)
             except TooMany:
-                page = Text("Too many tokens were wrong. Try again in a minute.")
+                page = Text("Too many were refused of late. Try again in a minute.")
                 response = self._problem(request, [page], 429)
                 response.headers["retry-after"] = str(int(WINDOW_S))
                 return response

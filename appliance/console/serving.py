@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from appliance.artifacts.locks import held_alone
 from appliance.console.application import Console
+from appliance.console.refusals import Refusals
 from appliance.console.sessions import Sessions
 from appliance.gateway.listening import LOOPBACK, Tls, loopback_port, serve_on, unix_socket
 from appliance.settings.roles import load_roles
@@ -78,6 +79,7 @@ def serve(
         console = Console(
             root,
             Sessions(time.monotonic),
+            Refusals(time.monotonic),
             address=address,
             hosts=_hosts(settings),
             is_tls=tls is not None,

@@ -22,7 +22,7 @@ IDLE_S: Final = 15 * 60.0
 LONGEST_S: Final = 8 * 3600.0
 """When it ends in any case."""
 FAILURES: Final = 10
-"""Wrong tokens in a row of `WINDOW_S` seconds after which nobody is let in for that long."""
+"""Refusals in a row of `WINDOW_S` seconds after which no more of them are looked into."""
 WINDOW_S: Final = 60.0
 _PENDING: Final = 5
 _BYTES: Final = 32
@@ -46,7 +46,7 @@ class Session:
 
 
 class TooMany(Exception):
-    """Too many wrong tokens: nobody is let in for a while."""
+    """Too many refusals of late: the next has to wait."""
 
 
 class Sessions:
@@ -78,15 +78,16 @@ class Sessions:
         """The cookie of a new session, and the session; the token is spent.
 
         Raises:
-            TooMany: Too many tokens were wrong of late; this one was not looked at.
+            TooMany: It is wrong, as too many were of late.
             Forbidden: It is wrong, spent or too old.
         """
         with self._turn:
             self._forget()
-            if len(self._failures) == FAILURES and self._now() - self._failures[0] < WINDOW_S:
-                raise TooMany
+            # A good one first: who guesses must not keep others out.
             found = self._tokens.pop(_hash(token), None)
             if found is None:
+                if is_too_many(self._failures, self._now()):
+                    raise TooMany
                 self._failures.append(self._now())
                 raise Forbidden(
                     "That token is wrong, was used before or is too old.",
@@ -125,6 +126,11 @@ class Sessions:
             for key, one in self._sessions.items()
             if now - one.seen < IDLE_S and now - one.began < LONGEST_S
         }
+
+
+def is_too_many(moments: deque[float], now: float) -> bool:
+    """Whether `FAILURES` of them are no older than `WINDOW_S`."""
+    return len(moments) == FAILURES and now - moments[0] < WINDOW_S
 
 
 def _hash(secret: str) -> bytes:

@@ -4,6 +4,8 @@ A library's message can quote the text that it worked on. So no message of anybo
 a record gets through only from this product's own logger, with an event and fields of the lists
 below, whose values are numbers or words of the product. Everything else is counted and dropped.
 
+A library's own handlers never see a record: some set up one that prints to stderr.
+
 Under systemd, which says so by JOURNAL_STREAM, one line of JSON goes to stderr for each record,
 with the priority in front that journald reads (sd-daemon(3)). Elsewhere nothing is written at all.
 """
@@ -47,6 +49,9 @@ def install(commands: frozenset[str], stream: TextIO | None = None) -> None:
     is_service = bool(os.environ.get("JOURNAL_STREAM"))
     # A root that has a handler never falls back on logging.lastResort, which prints messages.
     root.addHandler(ListedHandler(commands, stream or (sys.stderr if is_service else None)))
+    # transformers and ray give their loggers a handler that prints, and propagate=False; there is
+    # no hook in front of a handler but this method.
+    logging.Logger.callHandlers = _hand_over  # type: ignore[method-assign, assignment]
     logging.getLogger(LOGGER).setLevel(logging.INFO)
     if is_service:
         logging.captureWarnings(capture=True)
@@ -55,6 +60,13 @@ def install(commands: frozenset[str], stream: TextIO | None = None) -> None:
 def tell(event: str, **fields: object) -> None:
     """The event is in the log, with those of the fields that may be told."""
     logging.getLogger(LOGGER).info(event, extra={_FIELD: fields})
+
+
+def _hand_over(_logger: logging.Logger, record: logging.LogRecord) -> None:
+    """The record is the list's and no other handler's, whichever logger it came by."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, ListedHandler):
+            handler.handle(record)
 
 
 class ListedHandler(logging.Handler):

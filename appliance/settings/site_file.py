@@ -258,6 +258,15 @@ def load_site_file(path: Path) -> SiteSettings:
         raise BadInput(
             f"{path} can't be read: {error.strerror}.", "Give this user the site's directory."
         ) from None
+    return _settings(parsed)
+
+
+def default_settings(profile: Profile) -> SiteSettings:
+    """The settings of a new site."""
+    return _settings(_SiteFile(profile=profile))
+
+
+def _settings(parsed: _SiteFile) -> SiteSettings:
     return SiteSettings(
         profile=parsed.profile,
         ray=RaySettings(**parsed.ray.model_dump()),

@@ -1,11 +1,14 @@
 """Who may do what: asked before anything is done, answered by the site's rules, and on record."""
 
 import json
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from appliance.artifacts.locks import held_in_turn
 from appliance.errors import BadInput, Forbidden
 from appliance.records.access import AccessRules, Identity, Verb, is_allowed
 from appliance.records.events import Fact
@@ -16,6 +19,16 @@ from appliance.workflows.site import Site, find_entries, open_site
 _ASKED: Final = "access.asked"
 _APPROVED: Final = "access.approved"
 _USED: Final = "access.used"
+_LOCK: Final = "approvals.lock"
+
+Weigh = Callable[[int, Verb], int]
+"""How many refusals of a user for a verb the next entry stands for; 0 for no entry now."""
+
+
+def each(uid: int, verb: Verb) -> int:
+    """Every refusal has an entry of its own."""
+    del uid, verb
+    return 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +48,7 @@ def allow(
     who: Identity | None = None,
     *,
     with_second: bool = True,
+    weigh: Weigh = each,
 ) -> None:
     """It may be done now, by who runs this; else nothing is done, and the ledger says so.
 
@@ -47,15 +61,18 @@ def allow(
         subject: To what, in a form that is the same when it is asked again; it may name a patient.
         who: Who asks; None for who runs this.
         with_second: Whether the second person is asked for too; not where nothing is done yet.
+        weigh: Where a stranger can ask again and again: says which refusals are entered.
 
     Raises:
         Forbidden: Not allowed, or not yet.
         BadInput: The rules are broken: nothing is allowed.
     """
     rules, who = load_roles(site.paths.policies), who or current_identity()
-    _check_role(site, rules, who, verb)
+    _check_role(site, rules, who, verb, weigh)
     if with_second and rules.by_roles and verb in rules.two_persons:
-        _check_second_person(site, rules, who, _request(site, who, verb, subject), verb)
+        # From reading to recording: two at once would both find the one approval.
+        with held_in_turn(site.paths.run / _LOCK):
+            _check_second_person(site, rules, who, _request(site, who, verb, subject), verb)
 
 
 def approve(
@@ -65,31 +82,47 @@ def approve(
 
     Raises:
         Forbidden: Who approves may not, or is the person who asked.
-        BadInput: There is no such open request.
+        BadInput: There is no such open request, or it is approved already.
     """
     site = open_site(root)
     rules, who = load_roles(site.paths.policies), who or current_identity()
     _check_role(site, rules, who, Verb.APPROVE)
+    with nullcontext() if dry_run else held_in_turn(site.paths.run / _LOCK):
+        facts = _check_open(site, rules, who, request)
+        if not dry_run:
+            site.ledger.record(
+                _APPROVED,
+                {"request": request, "verb": facts["verb"], "uid": who.uid, "reason": reason},
+            )
+    return Approval(request, facts["verb"], str(facts["user"]), who.user or str(who.uid))
+
+
+def _check_open(site: Site, rules: AccessRules, who: Identity, request: str) -> dict[str, Any]:
+    """What was asked for, by somebody else, and neither approved nor carried out since."""
     asked: list[dict[str, Any]] = []
+    approved: list[dict[str, Any]] = []
     for one in _events(site, request):
         if one["kind"] == _ASKED:
             asked.append(one)
+        elif one["kind"] == _APPROVED:
+            approved.append(one)
         elif one["kind"] == _USED:
             asked.clear()
+            approved.clear()
     if not asked:
         raise BadInput(
             "Nobody has asked for that.", "Give the number that the refused command printed."
         )
-    facts = asked[-1]["facts"]
+    facts: dict[str, Any] = asked[-1]["facts"]
     if facts["uid"] == who.uid:
         site.ledger.record("access.refused", {"verb": Verb.APPROVE, "uid": who.uid})
         raise Forbidden("Nobody approves their own request.", "Ask somebody else who may approve.")
-    if not dry_run:
-        site.ledger.record(
-            _APPROVED,
-            {"request": request, "verb": facts["verb"], "uid": who.uid, "reason": reason},
+    if any(_is_fresh(site, rules, one) for one in approved):
+        raise BadInput(
+            "That is approved already, and was not carried out yet.",
+            "Whoever asked can run the command again; after that it has to be asked for anew.",
         )
-    return Approval(request, facts["verb"], str(facts["user"]), who.user or str(who.uid))
+    return facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +195,15 @@ def list_verbs(root: Path, who: Identity | None = None) -> tuple[VerbView, ...]:
     )
 
 
-def _check_role(site: Site, rules: AccessRules, who: Identity, verb: Verb) -> None:
+def _check_role(
+    site: Site, rules: AccessRules, who: Identity, verb: Verb, weigh: Weigh = each
+) -> None:
     if is_allowed(rules, who, site.paths.root.stat().st_uid, verb):
         return
-    site.ledger.record("access.refused", {"verb": verb, "uid": who.uid})
+    count = weigh(who.uid, verb)
+    if count:
+        facts: dict[str, Fact] = {"verb": verb, "uid": who.uid}
+        site.ledger.record("access.refused", facts | ({"count": count} if count > 1 else {}))
     raise Forbidden(
         f"{who.user or who.uid} may not do {verb} here.",
         "Somebody who may can do it, or policies/roles.toml is to be changed, under review.",
@@ -180,8 +218,9 @@ def _check_second_person(
     for one in events:
         if one["kind"] == _APPROVED and one["facts"]["uid"] != who.uid:
             unused.append(one)
-        elif one["kind"] == _USED and unused:
-            unused.pop()
+        elif one["kind"] == _USED:
+            # One use of a request uses up all that was approved of it until then.
+            unused.clear()
     if any(_is_fresh(site, rules, one) for one in unused):
         # Before anything is done: killed after this, it has to be asked for again.
         site.ledger.record(_USED, {"request": request, "verb": verb, "uid": who.uid})

@@ -20,6 +20,7 @@ from appliance.records.gold import GoldDocument
 from appliance.records.identifiers import Digest
 from appliance.records.scores import Comparison, RelationComparison
 from appliance.records.spans import Span
+from appliance.settings.names import is_name
 from appliance.workflows.site import Site
 
 
@@ -30,7 +31,7 @@ def find_adapter(site: Site, adapter: str) -> Path:
         BadInput: There is none of that name.
     """
     directory = site.paths.adapters / adapter
-    if not adapter or Path(adapter).name != adapter or adapter == ".." or not directory.is_dir():
+    if not is_name(adapter) or not directory.is_dir():
         known = sorted(path.name for path in site.paths.adapters.glob("[!.]*"))
         raise BadInput(
             f"There is no adapter {adapter!r}.",

@@ -11,6 +11,7 @@ from appliance.errors import BadInput
 from appliance.records.cards import CorpusCard
 from appliance.records.examples import Example
 from appliance.records.identifiers import Digest
+from appliance.settings.names import is_name
 from appliance.settings.site import SitePaths, find_site
 from appliance.synthesis.curation.corpus import KIND, read_card, read_corpus
 from appliance.synthesis.curation.formats.known import FORMATS, TextFormat, find_format
@@ -144,7 +145,7 @@ def find_corpus(paths: SitePaths, name: str) -> Path:
         BadInput: There is none.
     """
     directory = paths.corpora / name
-    if not name or Path(name).name != name or name == ".." or not directory.is_dir():
+    if not is_name(name) or not directory.is_dir():
         known = sorted(found.name for found in paths.corpora.glob("[!.]*"))
         raise BadInput(
             f"There is no corpus {json.dumps(name)}.", f"Corpora: {', '.join(known) or 'none'}."

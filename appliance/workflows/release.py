@@ -22,6 +22,7 @@ from appliance.learning.adapters import read_adapter, refuse_site_only
 from appliance.ledger.signing import Verifier
 from appliance.records.audits import COMPLETED, KEPT, Standing
 from appliance.records.events import Event
+from appliance.settings.names import is_name
 from appliance.settings.release import ReleasePolicy, load_release_policy
 from appliance.workflows.approvers import HEADER
 from appliance.workflows.site import Site, open_site, read_events
@@ -302,7 +303,7 @@ def _check_tested(site: Site, kind: str, digest: str, made: int) -> None:
 def _directory(site: Site, kind: str, name: str) -> Path:
     parent = site.paths.corpora if kind == "corpus" else site.paths.adapters
     directory = parent / name
-    if not name or Path(name).name != name or name.startswith(".") or not directory.is_dir():
+    if not is_name(name) or not directory.is_dir():
         known = ", ".join(sorted(path.name for path in parent.glob("[!.]*"))) or "none"
         raise BadInput(f"There is no {kind} of that name.", f"There are: {known}.")
     return directory

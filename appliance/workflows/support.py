@@ -1,14 +1,17 @@
 """A support bundle: facts about a site by a list of what may be told, and the gate's leave.
 
-Nothing is taken along because it is there: no log, no file, no name that somebody chose, no text of
-a check. Each fact is a number, a truth value, or a word of the product's own. All of it is then
-read by the gate as if it were a prompt, and searched for keys; one hit, and there is no bundle.
+Nothing is taken along because it is there: no log, no file, no name or number that somebody chose,
+no text of a check. Each fact is what the product counted or measured itself, a truth value, or a
+word of the product's own. Every text is then read by the gate as if it were a prompt, and all of it
+searched for keys; one hit, and there is no bundle. The gate does not read counts and measures: it
+takes those of four digits for telephone numbers.
 """
 
 import hashlib
 import importlib.metadata
 import io
 import json
+import math
 import platform
 import re
 import time
@@ -30,7 +33,7 @@ from appliance.records.clock import Clock
 from appliance.records.status import SiteStatus
 from appliance.records.verdicts import Decision
 from appliance.settings.policies import shipped_policies
-from appliance.settings.site_file import SiteSettings
+from appliance.settings.site_file import SiteSettings, default_settings
 from appliance.workflows.access import allow
 from appliance.workflows.audit_evidence import find_secrets
 from appliance.workflows.checks.packages import pins, product_lock
@@ -47,7 +50,8 @@ _WORDS: Final = frozenset(
     | {"cross-entropy", "gce", "embedded-encoder", "embedded-language-model"}
 )
 _MOST: Final = 1_000_000
-"""A larger number of a setting is told as "set": it could be somebody's."""
+"""A number of a setting that is as large, and not as shipped, is told as "set"."""
+_SHIPPED: Final = "as shipped"
 _KIND: Final = re.compile(r'"kind":"([a-z-]{1,40}\.[a-z-]{1,40})"')
 _ERROR: Final = re.compile(r'"error":"([A-Za-z]{1,40})"')
 _CODES: Final = {
@@ -217,15 +221,26 @@ def _installed(name: str) -> str:
 
 
 def _settings(settings: SiteSettings) -> dict[str, Any]:
-    return {name: _told(value) for name, value in asdict(settings).items()}
+    shipped = asdict(default_settings(settings.profile))
+    return {name: _told(value, shipped[name]) for name, value in asdict(settings).items()}
 
 
-def _told(value: object) -> Any:
+def _told(value: object, shipped: Any) -> Any:
     if isinstance(value, dict):
-        return {_CALLED.get(name, name): _told(item) for name, item in value.items()}
-    if isinstance(value, bool) or (isinstance(value, int | float) and abs(value) < _MOST):
+        items = value.items()
+        return {_CALLED.get(name, name): _told(item, shipped[name]) for name, item in items}
+    if isinstance(value, bool) or (isinstance(value, str) and value in _WORDS):
         return value
-    return value if isinstance(value, str) and value in _WORDS else "set"
+    if isinstance(value, int | float):
+        return _SHIPPED if value == shipped else _magnitude(value)
+    return "set"
+
+
+def _magnitude(value: float) -> str:
+    """The power of ten below a number: whoever chose it may have taken somebody's."""
+    if abs(value) >= _MOST or not value:
+        return "set" if value else "zero"
+    return f"{'minus ' if value < 0 else ''}ten to the {math.floor(math.log10(abs(value)))}"
 
 
 def _policies(policies: Path) -> dict[str, Any]:

@@ -344,18 +344,47 @@ def test_a_site_has_one_console(site):
 
 
 def test_guessing_ends_in_a_pause(tmp_path):
-    """429 with the time to wait; the ledger has each that was wrong, and no more of them."""
+    """429 with the time to wait, for who guesses alone; the ledger has one entry of it."""
     site = init(tmp_path / "site", "air-gapped")
     with running_console(site.paths.root) as told, Browsing(told) as browsing:
         codes = [
             browsing.http.post("/login", data={"token": f"guess-{n}"}).status_code
             for n in range(FAILURES + 2)
         ]
-        last = browsing.http.post("/login", data={"token": ask_token(told.socket).token})
+        last = browsing.http.post("/login", data={"token": "guess"})
+        good = browsing.http.post("/login", data={"token": ask_token(told.socket).token})
 
     assert codes == [403] * FAILURES + [429] * 2
     assert (last.status_code, last.headers["retry-after"]) == (429, "60")
-    assert len(_events(site, "console.refused")) == FAILURES
+    assert good.status_code == 303
+    [refused] = _events(site, "console.refused")
+    assert refused["facts"] == {"why": "token", "count": 1}
+
+
+def test_who_may_not_come_in_fills_no_ledger(tmp_path):
+    """Anybody of the machine can reach the socket and ask on and on: one entry, then a wait."""
+    site = init(tmp_path / "site", "air-gapped")
+    _give_roles(site, "", current_identity().user)
+    with running_console(site.paths.root) as told:
+        transport = httpx2.HTTPTransport(uds=str(told.socket))
+        with httpx2.Client(transport=transport, base_url="http://localhost") as client:
+            codes = [client.post("/token").status_code for _ in range(FAILURES + 5)]
+
+    assert codes == [403] * FAILURES + [429] * 5
+    [refused] = _events(site, "access.refused")
+    assert refused["facts"] == {"verb": "console.open", "uid": current_identity().uid}
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "%00", "x" * 200 + "%2e", "%C3%A9" * 300])
+def test_a_name_that_no_file_can_have_is_no_bug(member, name):
+    for kind in ("corpora", "adapters", "audits"):
+        path = f"/{kind}/{name}" + ("/audit.html" if kind == "audits" else "")
+        answer = member.http.get(path)
+
+        assert answer.status_code in {400, 404}
+        assert "A bug" not in answer.text
+    for query in (f"kind=corpus&name={name}", f"kind=adapter&name={name}"):
+        assert member.http.get(f"/release?{query}").status_code in {400, 403}
 
 
 def _give_roles(site, duty, user):

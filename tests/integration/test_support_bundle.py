@@ -180,6 +180,8 @@ def test_the_sites_own_gate_lets_the_bundle_pass(site, tmp_path):
     words += [("kind", kind) for kind in (BEGUN, CREATED, REHEARSED, RESTORED, ERASED)]
     words += [("verdict", standing.value) for standing in Standing]
     words += [("work", work) for work in WORK]
+    words += [("size", support._magnitude(10.0**power)) for power in range(-6, 7)]
+    words += [("size", support._magnitude(number)) for number in (0, -1, -20_000)]
     check_clean(words, gate)
 
 
@@ -238,6 +240,42 @@ def _strings(value):
     if isinstance(value, list):
         return [text for item in value for text in _strings(item)]
     return [value] if isinstance(value, str) else []
+
+
+def _numbers(value):
+    if isinstance(value, dict | list):
+        inside = value.values() if isinstance(value, dict) else value
+        return [number for item in inside for number in _numbers(item)]
+    return [value] if isinstance(value, int | float) and not isinstance(value, bool) else []
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        ("417722", "ten to the 5"),
+        ("0", "as shipped"),
+        ("7", "ten to the 0"),
+        ("-33", "minus ten to the 1"),
+    ],
+)
+def test_a_number_that_somebody_chose_is_told_by_its_size(tmp_path, number, told):
+    """It could be a patient's: no number of a setting is in the bundle, and the gate reads these.
+
+    What is shipped is nobody's, and told as such.
+    """
+    site = init(tmp_path / "site", "air-gapped")
+    text = site.paths.settings.read_text()
+    for old, new in (("seed = 0", f"seed = {number}"), ("rate = 0.002", "rate = 0.05")):
+        assert f"{old}\n" in text
+        text = text.replace(f"{old}\n", f"{new}\n")
+    site.paths.settings.write_text(text)
+
+    settings = collect(open_site(site.paths.root), site.paths.root)["settings"]
+
+    assert settings["learning"]["seed"] == told
+    assert settings["learning"]["epochs"] == "as shipped"
+    assert settings["learning"]["learning_rate"] == "ten to the -2"
+    assert _numbers(settings) == []
 
 
 def test_every_text_of_the_bundle_is_inspected(site, tmp_path):

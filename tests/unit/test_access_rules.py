@@ -2,7 +2,10 @@
 
 import json
 import os
+from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
+from threading import Barrier, BrokenBarrierError, Thread
 
 import pytest
 
@@ -279,6 +282,84 @@ def test_an_approval_that_was_used_and_grew_old_counts_against_no_new_one(site):
 
     allow(late, Verb.EXPORT_TEXT, "f out brat", ANN)
     ask(late, ANN)
+
+
+def test_one_request_is_approved_once_at_a_time(site):
+    """Twice approved, it would be carried out twice; a dry run says the same."""
+    request = ask(site, ANN)
+    approve(site.paths.root, request, "fine", BEN)
+
+    for dry_run in (True, False):
+        with pytest.raises(BadInput, match="approved already"):
+            approve(site.paths.root, request, "fine", CYD, dry_run=dry_run)
+
+    allow(site, Verb.EXPORT_TEXT, "f out brat", ANN)
+    ask(site, ANN)
+
+
+def test_one_use_uses_up_all_approvals_of_a_request(site):
+    """Should there be two on record after all, there is one use."""
+    request = ask(site, ANN)
+    for who in (BEN, CYD):
+        facts = {"request": request, "verb": Verb.EXPORT_TEXT, "uid": who.uid, "reason": "fine"}
+        site.ledger.record("access.approved", facts)
+
+    allow(site, Verb.EXPORT_TEXT, "f out brat", ANN)
+    ask(site, ANN)
+
+
+def test_what_grew_old_is_approved_anew(site):
+    """An approval that nobody can use any more is in nobody's way."""
+    request = ask(site, ANN)
+    late = {"request": request, "verb": Verb.EXPORT_TEXT, "uid": BEN.uid, "reason": "fine"}
+
+    class Earlier:
+        def now(self):
+            return type(site.clock)().now() - timedelta(days=8)
+
+    open_site(site.paths.root, Earlier()).ledger.record("access.approved", late)
+
+    approve(site.paths.root, request, "fine", BEN)
+    allow(site, Verb.EXPORT_TEXT, "f out brat", ANN)
+
+
+class MeetingLedger:
+    """Whoever is about to record waits a moment for another who is."""
+
+    def __init__(self, ledger):
+        self._ledger = ledger
+        self._meeting = Barrier(2, timeout=0.4)
+
+    def record(self, kind, facts):
+        if kind == "access.used":
+            with suppress(BrokenBarrierError):
+                self._meeting.wait()
+        return self._ledger.record(kind, facts)
+
+    def head(self):
+        return self._ledger.head()
+
+
+def test_of_two_at_once_one_uses_the_approval(site):
+    """However close they come: the second finds it used."""
+    approve(site.paths.root, ask(site, ANN), "fine", BEN)
+    meeting = replace(site, ledger=MeetingLedger(site.ledger))
+    ends = []
+
+    def go():
+        try:
+            allow(meeting, Verb.EXPORT_TEXT, "f out brat", ANN)
+            ends.append("done")
+        except Forbidden:
+            ends.append("refused")
+
+    threads = [Thread(target=go) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(ends) == ["done", "refused"]
 
 
 def test_what_was_carried_out_is_approved_no_second_time(site):

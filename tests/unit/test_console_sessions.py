@@ -3,6 +3,7 @@
 import pytest
 
 from appliance.console import sessions as rules
+from appliance.console.refusals import TOLD_S, Refusals
 from appliance.console.sessions import Sessions, TooMany
 from appliance.errors import Forbidden
 from appliance.records.access import Identity
@@ -97,17 +98,17 @@ def test_who_signs_out_is_out(sessions):
 
 
 def test_guessing_is_stopped_for_a_while(sessions, clock):
-    """After so many wrong ones nobody gets in, and not even a right one is looked at."""
-    token = sessions.issue(ANN)
+    """After so many wrong ones the next are told to wait."""
     for guess in range(rules.FAILURES):
         with pytest.raises(Forbidden):
             sessions.begin(f"guess-{guess}")
 
     with pytest.raises(TooMany):
-        sessions.begin(token)
+        sessions.begin("guess")
     clock.at += rules.WINDOW_S
 
-    assert sessions.begin(token)[1].who == ANN
+    with pytest.raises(Forbidden):
+        sessions.begin("guess")
 
 
 def test_secrets_are_kept_as_hashes(sessions):
@@ -127,3 +128,43 @@ def test_sessions_have_secrets_of_their_own(sessions):
 
     assert one != two
     assert first.csrf != second.csrf
+
+
+def test_whoever_guesses_keeps_nobody_out(sessions):
+    """However many were wrong: a good token is good."""
+    good = sessions.issue(ANN)
+    for _ in range(rules.FAILURES):
+        with pytest.raises(Forbidden):
+            sessions.begin("guess")
+    with pytest.raises(TooMany):
+        sessions.begin("guess")
+
+    assert sessions.begin(good)[1].who == ANN
+
+
+def test_refusals_are_told_at_once_and_then_by_their_number(clock):
+    """Each kind by itself; none of a user's hides another's."""
+    refusals = Refusals(clock)
+
+    told = [refusals.count("uid:1", "a") for _ in range(500)]
+    other = [refusals.count("uid:2", "a"), refusals.count("uid:1", "b")]
+    clock.at += TOLD_S
+
+    assert told == [1] + [0] * 499
+    assert other == [1, 1]
+    assert refusals.count("uid:1", "a") == 500
+    assert refusals.count("uid:1", "a") == 0
+
+
+def test_who_is_refused_again_and_again_has_to_wait(clock):
+    """Alone, and no longer than a minute."""
+    refusals = Refusals(clock)
+    for _ in range(rules.FAILURES):
+        refusals.check("uid:1")
+        refusals.count("uid:1", "a")
+
+    with pytest.raises(TooMany):
+        refusals.check("uid:1")
+    refusals.check("uid:2")
+    clock.at += rules.WINDOW_S
+    refusals.check("uid:1")

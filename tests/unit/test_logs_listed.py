@@ -4,6 +4,8 @@ import io
 import json
 import logging
 import os
+import subprocess
+import sys
 import warnings
 
 import pytest
@@ -50,6 +52,59 @@ def test_no_library_gets_a_word_out(stream, name, level):
     logging.getLogger(name).log(level, "%s", CANARY, extra={"fields": {"command": "notes"}})
 
     assert stream.getvalue() == ""
+
+
+@pytest.mark.parametrize("level", [logging.DEBUG, logging.CRITICAL, 10_000])
+def test_a_librarys_own_handler_sees_nothing(stream, level):
+    """As transformers and ray do it: a handler that prints, and nothing handed up."""
+    printed = io.StringIO()
+    library = logging.getLogger("library.of-its-own")
+    library.propagate = False
+    library.setLevel(logging.DEBUG)
+    handler = logging.StreamHandler(printed)
+    library.addHandler(handler)
+    logging.getLogger().addHandler(handler)
+    try:
+        library.log(level, CANARY)
+        logging.getLogger("other").critical(CANARY)
+    finally:
+        library.removeHandler(handler)
+        logging.getLogger().removeHandler(handler)
+
+    assert printed.getvalue() + stream.getvalue() == ""
+
+
+_LIBRARIES_AT_WORK = """
+import logging
+from appliance.settings import logs
+logs.install(frozenset({"notes"}))
+import ray
+from ray._private.ray_constants import LOGGER_FORMAT
+from ray._private.ray_logging import setup_logger
+from transformers.utils import logging as of_transformers
+setup_logger(logging.WARNING, LOGGER_FORMAT)
+logging.getLogger("ray").warning("CANARY")
+logging.getLogger("ray.data").error("CANARY")
+of_transformers.get_logger("transformers.models").warning("CANARY")
+of_transformers.get_logger().warning_once("CANARY")
+logs.tell(logs.STARTED, command="notes")
+"""
+
+
+@pytest.mark.slow
+def test_transformers_and_ray_themselves_get_no_word_out():
+    """Imported after the list is in place, with the handlers that they bring."""
+    done = subprocess.run(
+        [sys.executable, "-c", _LIBRARIES_AT_WORK],
+        env=os.environ | {"JOURNAL_STREAM": "8:1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert "CANARY" not in done.stdout + done.stderr
+    [line] = [one for one in done.stderr.splitlines() if one.startswith("<6>")]
+    assert json.loads(line[3:])["dropped"] >= 4
 
 
 def test_a_canary_in_any_part_of_a_record_is_in_no_line(stream):
