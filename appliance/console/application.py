@@ -16,6 +16,7 @@ from appliance.console import rendering
 from appliance.console.blocks import Field, Form, Link, Page, Text
 from appliance.console.doors import DOORS, MENU
 from appliance.console.guarding import SHUT_IN, Shield, check_csrf, check_origin, read_form
+from appliance.console.peers import find_uid
 from appliance.console.refusals import Refusals
 from appliance.console.sessions import TOKEN_S, WINDOW_S, Session, Sessions, TooMany
 from appliance.console.visits import Answer, Door, File, Moved, Visit, name_of
@@ -136,7 +137,12 @@ class Console:
 
     def _find(self, request: Request) -> Session | None:
         is_person = request.query_params.get("live") != "1"
-        return self._sessions.find(request.cookies.get(self._cookie, ""), is_person=is_person)
+        session = self._sessions.find(request.cookies.get(self._cookie, ""), is_person=is_person)
+        return session if session is not None and self._is_theirs(request, session) else None
+
+    def _is_theirs(self, request: Request, session: Session) -> bool:
+        """Beyond this machine a certificate says who comes; within it the kernel."""
+        return self._is_tls or find_uid(request) == session.who.uid
 
     async def _show_login(self, request: Request) -> Response:
         if self._find(request) is not None:
@@ -155,6 +161,12 @@ class Console:
                 await run_in_threadpool(self._record, "console.refused", facts)
             raise
         who = session.who
+        if not self._is_theirs(request, session):
+            self._sessions.end(cookie)
+            raise Forbidden(
+                "The browser is run by another user than the token.",
+                "Run `appliance console token` as the user that runs the browser.",
+            )
         await run_in_threadpool(self._record, "console.signed-in", _named(who))
         response = RedirectResponse("/", _SEE_OTHER)
         response.set_cookie(
