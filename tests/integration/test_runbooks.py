@@ -85,7 +85,7 @@ def test_the_runbooks_do_what_they_say(place, capsys):
         "HEADS": place / "heads",
         "HOSPITAL": place / "hospital",
         "PRIVATE": place / "private",
-        "REPOSITORY": REPOSITORY,
+        "RELEASE": REPOSITORY,
         "PYTHONPATH": os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")]),
         "PATH": os.pathsep.join(
             [str(place / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]
