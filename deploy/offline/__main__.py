@@ -3,9 +3,9 @@
 import sys
 from pathlib import Path
 
-# What is run is this directory; what is imported is the package that it is.
-sys.path[0] = str(Path(__file__).resolve().parents[1])
+# Last, so that nothing that lies there can take the place of a module of Python's own.
+sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-from offline.install import main  # noqa: E402 - only now can it be found
+from offline.install import main
 
 sys.exit(main(sys.argv[1:]))

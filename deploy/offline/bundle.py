@@ -14,7 +14,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -59,6 +59,9 @@ class Manifest:
         expires: Until when it may be installed; aware.
         files: Relative POSIX path to its entry.
         digest: SHA-256 of the manifest's bytes: the identity of the whole.
+        content: Those bytes.
+        signature: Over them, as it was checked.
+        signers: The allowed signers that it was checked with.
     """
 
     release: str
@@ -68,6 +71,9 @@ class Manifest:
     expires: datetime
     files: Mapping[str, Entry]
     digest: str
+    content: bytes
+    signature: bytes = b""
+    signers: bytes = b""
 
 
 def check_bundle(bundle: Path, signers: Path, now: datetime) -> Manifest:
@@ -83,14 +89,12 @@ def check_bundle(bundle: Path, signers: Path, now: datetime) -> Manifest:
     """
     if not bundle.is_dir():
         raise Refused(f"There is no directory {bundle}.", "Name that of a bundle.", BAD_INPUT)
-    try:
-        content = read_regular(bundle / MANIFEST, _MOST)
-    except (OSError, ValueError):
-        raise Refused(
-            f"{bundle} has no readable {MANIFEST}.", "Get the whole bundle again."
-        ) from None
-    verify(content, bundle / SIGNATURE, signers)
-    manifest = parse_manifest(content)
+    # Read once: what is kept of them later is what was checked, whatever became of the medium.
+    content = _read(bundle / MANIFEST, "Get the whole bundle again.")
+    signature = _read(bundle / SIGNATURE, "Get the whole bundle again.")
+    allowed = _read(signers, "Name a file with the supplier's key: --allowed-signers FILE.")
+    verify(content, signature, allowed)
+    manifest = replace(parse_manifest(content), signature=signature, signers=allowed)
     check_time(manifest, now)
     check_files(bundle, manifest)
     return manifest
@@ -104,7 +108,7 @@ def parse_manifest(content: bytes) -> Manifest:
     """
     try:
         raw = json.loads(content, object_pairs_hook=_without_twins, parse_constant=_fail)
-        return _manifest(raw, digest_of(content))
+        return _manifest(raw, content)
     except (ValueError, TypeError, AttributeError, RecursionError, OverflowError):
         raise Refused(
             "The manifest is not of the form that this installer knows.",
@@ -175,7 +179,14 @@ def encode(manifest: Mapping[str, Any]) -> bytes:
     return (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode("ascii")
 
 
-def _manifest(raw: dict[str, Any], digest: str) -> Manifest:
+def _read(path: Path, next_step: str) -> bytes:
+    try:
+        return read_regular(path, _MOST)
+    except (OSError, ValueError):
+        raise Refused(f"{path} can't be read, or is a link.", next_step) from None
+
+
+def _manifest(raw: dict[str, Any], content: bytes) -> Manifest:
     if set(raw) != _KEYS or raw["format"] != FORMAT or not raw["files"]:
         raise ValueError(FORMAT)
     files = {}
@@ -192,7 +203,8 @@ def _manifest(raw: dict[str, Any], digest: str) -> Manifest:
         _moment(raw["made_at"]),
         _moment(raw["expires"]),
         files,
-        digest,
+        digest_of(content),
+        content,
     )
 
 

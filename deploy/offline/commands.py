@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from offline.environment import environment
+from offline.files import read_regular
 from offline.refusal import BUG, Refused
 
 SETTINGS: Final = "site.toml"
 SCHEMA: Final = "schema.json"
 _HARMLESS: Final = (0, 4)
+# The file is the site's user's, and read as root.
+_MOST: Final = 1 << 12
 
 
 def start(folder: Path) -> str:
@@ -86,11 +89,11 @@ def revert(folder: Path, site: Path) -> None:
 def _read_schema(site: Path) -> tuple[int, int]:
     """The layout that the site has, and the one that it is on the way to or back from."""
     try:
-        raw = json.loads((site / SCHEMA).read_bytes())
+        raw = json.loads(read_regular(site / SCHEMA, _MOST))
         return int(raw["schema"]), int(raw.get("becoming", raw["schema"]))
     except FileNotFoundError:
         return 0, 0
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise Refused(
             f"{site / SCHEMA} can't be read.", "Restore the site from its backup."
         ) from None

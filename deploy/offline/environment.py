@@ -66,8 +66,8 @@ def furnish(bundle: Path, manifest: Manifest, folder: Path) -> None:
             target = folder / name
             target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
             copy_file(bundle / name, target, name, entry)
-    for name in (MANIFEST, SIGNATURE):
-        (folder / name).write_bytes((bundle / name).read_bytes())
+    (folder / MANIFEST).write_bytes(manifest.content)
+    (folder / SIGNATURE).write_bytes(manifest.signature)
     for script in folder.rglob("*.sh"):
         script.chmod(0o755)
     _make_environment(folder)

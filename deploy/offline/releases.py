@@ -104,6 +104,27 @@ class Prefix:
             raise Refused(f"{self.current} leads to no whole release.", _DAMAGED)
         return found
 
+    def check_owner(self) -> None:
+        """Nobody but who installs can change what is in the prefix; one that is not there is fine.
+
+        Raises:
+            Refused: Somebody else can.
+        """
+        # A group of one's own may write where root has no part in it (umask 002).
+        others = 0o022 if os.geteuid() == 0 else 0o002
+        for folder in (self.root, self.root / "releases"):
+            try:
+                found = folder.stat()
+            except FileNotFoundError:
+                continue
+            if found.st_uid != os.geteuid() or found.st_mode & others:
+                raise Refused(
+                    f"{folder} belongs to, or can be written by, somebody else.",
+                    f"Find out what they put there, then: chown {os.geteuid()} {folder} && "
+                    f"chmod go-w {folder}. Or install into a new prefix.",
+                    BAD_INPUT,
+                )
+
     def check_counter(self, manifest: Manifest) -> None:
         """The bundle is no older than what was installed before.
 

@@ -10,6 +10,7 @@ import binascii
 import os
 import re
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -29,27 +30,31 @@ _WIDTH: Final = 70
 _ED25519: Final = ("ssh-ed25519", "sk-ssh-ed25519@openssh.com")
 
 
-def verify(message: bytes, signature: Path, signers: Path) -> None:
+def verify(message: bytes, signature: bytes, signers: bytes) -> None:
     """One of the allowed signers signed `message` for our purpose.
+
+    Args:
+        message: What was signed.
+        signature: In OpenSSH's armour.
+        signers: The content of an allowed-signers file.
 
     Raises:
         Refused: Not so, or it can't be told.
     """
-    try:
-        armour = read_regular(signature, _MOST)
-    except (OSError, ValueError):
-        raise Refused(
-            f"The bundle has no readable {signature.name}.", "Get the whole bundle again."
-        ) from None
-    if not _is_canonical(armour):
-        raise Refused(f"{signature.name} is not as it was written.", "Get the bundle again.")
-    words = ("-Y", "verify", "-f", str(signers), "-I", PRINCIPAL, "-n", NAMESPACE)
-    done = _keygen(*words, "-s", str(signature), message=message)
+    if not _is_canonical(signature):
+        raise Refused("The signature is not as it was written.", "Get the bundle again.")
+    # ssh-keygen wants files: copies of these very bytes, where nobody else can change them.
+    with tempfile.TemporaryDirectory(prefix="appliance-") as folder:
+        armour, allowed = Path(folder) / "signature", Path(folder) / "signers"
+        armour.write_bytes(signature)
+        allowed.write_bytes(signers)
+        words = ("-Y", "verify", "-f", str(allowed), "-I", PRINCIPAL, "-n", NAMESPACE)
+        done = _keygen(*words, "-s", str(armour), message=message)
     if done.returncode != 0:
         raise Refused(
             "The manifest bears no good signature of an allowed signer.",
-            f"Compare {signers} with the key that the supplier published; if that is right, the "
-            "bundle was changed: do not use it.",
+            "Compare the allowed signers with the key that the supplier published; if that is "
+            "right, the bundle was changed: do not use it.",
         )
 
 

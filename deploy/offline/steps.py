@@ -13,16 +13,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 
 from offline import commands, machine
 from offline.bundle import Manifest, check_bundle
 from offline.environment import check_room, furnish
-from offline.files import read_regular, write_durably
+from offline.files import write_durably
 from offline.refusal import BAD_INPUT, CHECK_FAILED, Refused
 from offline.releases import Prefix, Release, locked
 
-_MOST: Final = 1 << 16
 Talk = Callable[[str], None]
 
 
@@ -80,6 +78,8 @@ def check(wish: Wish, talk: Talk) -> Manifest:
     Raises:
         Refused: It could not.
     """
+    # Before anything in it is believed.
+    wish.prefix.check_owner()
     signers = wish.signers or wish.prefix.signers
     if not signers.is_file():
         raise Refused(
@@ -119,7 +119,7 @@ def install(wish: Wish, talk: Talk) -> Done:
                 CHECK_FAILED,
             )
         if wish.signers is not None:
-            write_durably(prefix.signers, read_regular(wish.signers, _MOST))
+            write_durably(prefix.signers, manifest.signers)
         prefix.keep_counter(manifest)
         _run_from_now_on(wish, release, done, talk)
         done.removed = prefix.prune(wish.keep)
@@ -139,6 +139,7 @@ def roll_back(wish: Wish, to: str, talk: Talk, *, dry_run: bool = False) -> Done
         Refused: There is none, or the site can't go back.
     """
     prefix = wish.prefix
+    prefix.check_owner()
     running = prefix.running()
     release = prefix.find(to) if to else prefix.before(running)
     if running is None or release is None:
@@ -209,6 +210,7 @@ def _take_back(prefix: Prefix, release: Release, site: Path, talk: Talk) -> None
 
 def _check_place(wish: Wish, manifest: Manifest) -> None:
     prefix = wish.prefix
+    prefix.check_owner()
     if prefix.root.exists() or prefix.root.is_symlink():
         prefix.running()
     prefix.check_counter(manifest)

@@ -4,6 +4,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from appliance.console.doors import DOORS
 from appliance.synthesis.curation.corpus import write_corpus
 from appliance.workflows.approvers import make_key, sign
 from appliance.workflows.release import POLICY
@@ -80,3 +81,25 @@ def test_without_an_audit_there_is_nothing_to_sign(site, browsing):
 
     assert answer.status_code == 403
     assert "The newest audit failed." in answer.text
+
+
+def test_two_keys_are_all_that_it_needs(site, tmp_path, monkeypatch):
+    """As its unit has it: these two by credential, and the files of all keys out of reach."""
+    credentials = tmp_path / "credentials"
+    credentials.mkdir()
+    for name in ("ledger.key", "pseudonym.key"):
+        (site.paths.keys / name).rename(credentials / name)
+        (credentials / name).chmod(0o600)
+    site.paths.keys.rename(tmp_path / "hidden")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(credentials))
+
+    with running_console(site.paths.root) as told, Browsing(told) as browsing:
+        browsing.log_in()
+        plain = [door.path for door in DOORS if not door.changes and "{" not in door.path]
+        paths = [one for one in plain if not one.startswith("/release")]
+        paths += ["/corpora/first", "/corpora/first/review", "/ledger/0", ADDRESS]
+        said = {path: browsing.http.get(path).status_code for path in paths}
+        missing = browsing.send("/approvals", {"request": "0" * 24, "reason": "fine"})
+
+    assert set(said.values()) == {200}, said
+    assert missing.status_code == 400, missing.text

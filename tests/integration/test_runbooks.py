@@ -143,7 +143,7 @@ def test_the_runbooks_do_what_they_say(place, capsys):
         "TO": place / "restored",
         # A disk that could still be read.
         "OLD": place / "site",
-        "REPOSITORY": REPOSITORY,
+        "RELEASE": REPOSITORY,
         "PYTHONPATH": os.pathsep.join([str(REPOSITORY), os.environ.get("PYTHONPATH", "")]),
         "PATH": os.pathsep.join(
             [str(place / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]

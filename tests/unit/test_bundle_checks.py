@@ -21,6 +21,7 @@ from offline.bundle import (
     encode,
     parse_manifest,
 )
+from offline.environment import furnish
 from offline.refusal import Refused
 from offline.signing import NAMESPACE, PRINCIPAL, sign, signer_line
 from tests.lib.bundles import make_bundle, make_supplier
@@ -310,6 +311,25 @@ def test_a_file_that_changes_after_the_check_is_not_copied(bundle, supplier, tmp
     assert not (tmp_path / "copy").exists()
     with pytest.raises(Refused, match="'LICENSE'"):
         check_files(bundle, manifest)
+
+
+def test_what_is_kept_is_what_was_checked(bundle, supplier, tmp_path):
+    """Manifest, signature and signers, whatever they are on the medium by then."""
+    signers = tmp_path / "signers"
+    shutil.copy(supplier.signers, signers)
+    paths = (bundle / MANIFEST, bundle / SIGNATURE, signers)
+    before = [path.read_bytes() for path in paths]
+
+    manifest = check_bundle(bundle, signers, NOW)
+    for path in paths:
+        path.write_bytes(b"other")
+
+    assert [manifest.content, manifest.signature, manifest.signers] == before
+    # Without wheels it ends there; what it copied until then is what counts.
+    with pytest.raises(Refused, match="no pip"):
+        furnish(bundle, manifest, tmp_path / "release")
+    kept = [(tmp_path / "release" / name).read_bytes() for name in (MANIFEST, SIGNATURE)]
+    assert kept == before[:2]
 
 
 def test_only_ed25519_keys_sign(tmp_path):

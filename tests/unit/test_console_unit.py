@@ -25,10 +25,11 @@ def test_its_command_is_one_of_ours():
     assert {word for word in rest if word.startswith("--")} <= known
 
 
-def test_the_vault_and_the_network_are_out_of_its_reach():
+def test_the_vault_the_keys_and_the_network_are_out_of_its_reach():
     text = UNIT.read_text()
 
     assert "InaccessiblePaths=/srv/appliance/vault\n" in text
+    assert "InaccessiblePaths=/srv/appliance/keys\n" in text
     assert "IPAddressDeny=any\nIPAddressAllow=localhost\n" in text
     [writable] = re.findall(r"^ReadWritePaths=(.*)$", text, re.MULTILINE)
     assert writable.split() == [f"/srv/appliance/{name}" for name in ("ledger", "run", "corpora")]

@@ -15,7 +15,8 @@ UNITS = REPOSITORY / "deploy/systemd"
 PROGRAM = "/opt/appliance/current/.venv/bin/appliance"
 SERVICES = sorted(path.name for path in UNITS.glob("*.service"))
 # What runs our own code; the other two make a mount and a network, as root, and end.
-OURS = [name for name in SERVICES if PROGRAM in (UNITS / name).read_text()]
+OTHERS = {"appliance-cluster-network.service", "appliance-site-view@.service"}
+OURS = [name for name in SERVICES if name not in OTHERS]
 MOST = {"appliance-gateway.service": 15}
 LONG_RUNNING = [
     *("appliance-gateway.service", "appliance-ray-head.service"),
@@ -66,6 +67,15 @@ def test_every_service_of_the_issue_is_there():
     assert all(name.replace(".timer", ".service") in OURS for name in timers)
 
 
+@pytest.mark.parametrize("name", OURS)
+def test_every_path_of_the_program_is_where_the_installer_puts_it(name):
+    """Below `current`: the release that runs, never a place that is nobody's."""
+    paths = set(re.findall(r"/opt/appliance/\S+", _Unit(name).text))
+
+    assert PROGRAM in paths
+    assert all(path.startswith("/opt/appliance/current/") for path in paths)
+
+
 @pytest.mark.parametrize("words", _commands())
 def test_every_command_of_a_unit_is_one_of_ours(words):
     """With every option that it names."""
@@ -101,6 +111,9 @@ def test_a_unit_has_no_way_out_but_the_gateways(name):
     allowed = set(unit.words("IPAddressAllow"))
     if name == "appliance-gateway.service":
         assert allowed == set()
+    elif name == "appliance-console.service":
+        # Browsers of this machine reach it on the host's own loopback.
+        assert allowed == {"localhost"}
     elif "ray" in name:
         assert unit.last("NetworkNamespacePath") == "/run/netns/appliance-cluster"
         assert allowed == {"localhost"}
@@ -146,6 +159,7 @@ def test_only_the_gateway_gets_the_providers_key_and_no_key_of_the_vault():
     ]
     assert "vault.key" not in given["appliance-gateway.service"]
     assert given["appliance-vllm.service"] == {"ledger.key"}
+    assert given["appliance-console.service"] == {"ledger.key", "pseudonym.key"}
 
 
 def test_the_gateway_and_the_model_see_no_more_of_the_site_than_they_need():
