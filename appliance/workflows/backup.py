@@ -190,6 +190,22 @@ def list_backups(root: Path, at: Path | None = None) -> tuple[Known, ...]:
     )
 
 
+def find_newest(root: Path, at: Path) -> Path:
+    """The newest of the site's backups in a directory, by the time in their names.
+
+    Raises:
+        BadInput: There is none, or no such directory.
+    """
+    begins = f"appliance-{_hex_of(open_site(root))}-"
+    found = [path for path in at.glob(f"{begins}*{SUFFIX}") if _NAME.fullmatch(path.name)]
+    if not found:
+        raise BadInput(
+            f"{at} holds no backup of this site.",
+            "Name the directory that `backup create --to` was given; is it mounted?",
+        )
+    return max(found, key=lambda path: path.name)
+
+
 def _recipients(site: Site, asked: Sequence[str]) -> tuple[str, ...]:
     """Who is to open it: all whom the policy lists, or some of them; anybody where it lists nobody.
 
@@ -230,10 +246,13 @@ def _look(at: Path | None, name: str, size: int) -> str:
 
 
 def _name_of(site: Site, now: datetime) -> str:
-    origin = site.ledger.verifier.name.rpartition("/")[2][:_SITE_HEX]
-    name = f"appliance-{origin}-{now:%Y%m%dT%H%M%SZ}{SUFFIX}"
+    name = f"appliance-{_hex_of(site)}-{now:%Y%m%dT%H%M%SZ}{SUFFIX}"
     assert _NAME.fullmatch(name)
     return name
+
+
+def _hex_of(site: Site) -> str:
+    return site.ledger.verifier.name.rpartition("/")[2][:_SITE_HEX]
 
 
 def _estimate(root: Path) -> tuple[int, int]:
