@@ -145,6 +145,16 @@ def test_a_service_is_watched_and_started_again(name):
     assert unit.last("PartOf") == unit.last("WantedBy") == "appliance.target"
 
 
+@pytest.mark.parametrize("name", ["appliance-ray-head.service", "appliance-ray-worker.service"])
+def test_a_host_of_the_cluster_gets_the_keys_that_its_document_has_made(name):
+    """On every host, for vault and gate; it signs nothing and asks no gateway."""
+    given = {word.partition(":")[0] for word in _Unit(name).words("LoadCredentialEncrypted")}
+
+    assert given == {f"{key}.key" for key in CLUSTER_KEYS}
+    text = (REPOSITORY / "deploy/cluster/README.md").read_text()
+    assert f"for key in {' '.join(CLUSTER_KEYS)}; do" in text
+
+
 def test_only_the_gateway_gets_the_providers_key_and_no_key_of_the_vault():
     """By systemd's encrypted credentials; none lies in a unit or a variable."""
     given = {
@@ -157,11 +167,6 @@ def test_only_the_gateway_gets_the_providers_key_and_no_key_of_the_vault():
     ]
     assert "vault.key" not in given["appliance-gateway.service"]
     assert given["appliance-vllm.service"] == {"ledger.key"}
-    for name in ("appliance-ray-head.service", "appliance-ray-worker.service"):
-        assert given[name] == {f"{key}.key" for key in CLUSTER_KEYS}
-        # The document of the cluster has them made, each by its name, on every host.
-        text = (REPOSITORY / "deploy/cluster/README.md").read_text()
-        assert f"for key in {' '.join(CLUSTER_KEYS)}; do" in text
 
 
 def test_the_gateway_and_the_model_see_no_more_of_the_site_than_they_need():
