@@ -196,8 +196,11 @@ def find_newest(root: Path, at: Path) -> Path:
     Raises:
         BadInput: There is none, or no such directory.
     """
-    begins = f"appliance-{_hex_of(open_site(root))}-"
-    found = [path for path in at.glob(f"{begins}*{SUFFIX}") if _NAME.fullmatch(path.name)]
+    site = open_site(root)
+    # All but the time is the same in every one's name.
+    stem = _name_of(site, site.clock.now()).rpartition("-")[0]
+    stamp = f"{'[0-9]' * 8}T{'[0-9]' * 6}Z"
+    found = list(at.glob(f"{stem}-{stamp}{SUFFIX}"))
     if not found:
         raise BadInput(
             f"{at} holds no backup of this site.",
@@ -246,13 +249,10 @@ def _look(at: Path | None, name: str, size: int) -> str:
 
 
 def _name_of(site: Site, now: datetime) -> str:
-    name = f"appliance-{_hex_of(site)}-{now:%Y%m%dT%H%M%SZ}{SUFFIX}"
+    origin = site.ledger.verifier.name.rpartition("/")[2][:_SITE_HEX]
+    name = f"appliance-{origin}-{now:%Y%m%dT%H%M%SZ}{SUFFIX}"
     assert _NAME.fullmatch(name)
     return name
-
-
-def _hex_of(site: Site) -> str:
-    return site.ledger.verifier.name.rpartition("/")[2][:_SITE_HEX]
 
 
 def _estimate(root: Path) -> tuple[int, int]:

@@ -471,7 +471,7 @@ def test_a_timer_rehearses_the_newest_backup_with_a_credential(tmp_path, backed_
     for name in (
         f"{stem}-20260101T000000Z.age",
         "appliance-00000000-29991231T235959Z.age",
-        "z.age",
+        f"{stem}-z.age",
     ):
         newest.with_name(name).write_bytes(b"no backup")
     os.utime(newest, (0, 0))
