@@ -18,12 +18,12 @@ import bech32
 import pyrage
 
 from appliance.errors import BadInput, KeyMismatch
+from appliance.settings.credentials import find_secret
 
 _HRP: Final = "age-secret-key-"
 _LONGEST_FILE: Final = 65_536
 _FINGERPRINT_HEX: Final = 32
 _MAKE: Final = "Make one with `appliance backup recovery make --out FILE`, or with age-keygen."
-_OTHERS: Final = 0o077
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}(?:/[A-Za-z0-9_][A-Za-z0-9._@-]{0,63})?")
 
 Recipient = Any
@@ -54,6 +54,7 @@ def read_identities(path: Path) -> list[Identity]:
         BadInput: It can't be read, or holds none.
         KeyMismatch: Others can read it.
     """
+    path, others = find_secret(path)
     try:
         with path.open("rb") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
@@ -62,7 +63,7 @@ def read_identities(path: Path) -> list[Identity]:
         raise BadInput(
             f"{path} can't be read: {error.strerror}.", "Name an identity file."
         ) from None
-    if mode & _OTHERS:
+    if mode & others:
         raise KeyMismatch(
             f"The identity {path.name} is readable by others (mode {mode:04o}).",
             f"Run `chmod 600 {path}` and find out who could have read it.",

@@ -171,7 +171,8 @@ def list_(at: Path | None, site: Path, as_json: bool) -> None:
 
 
 @backup.command()
-@click.argument("file", type=_FILE)
+@click.argument("file", type=_FILE, required=False)
+@click.option("--newest-in", type=_FOLDER, help="Instead of FILE: the site's newest backup there.")
 @_identity_option
 @click.option(
     "--scratch", type=_FOLDER, help="Where to restore for a moment, such as a tmpfs; else SITE/run."
@@ -180,7 +181,13 @@ def list_(at: Path | None, site: Path, as_json: bool) -> None:
 @dry_run_option
 @json_option
 def rehearse(
-    file: Path, identity: Path, scratch: Path | None, site: Path, dry_run: bool, as_json: bool
+    file: Path | None,
+    newest_in: Path | None,
+    identity: Path,
+    scratch: Path | None,
+    site: Path,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     """Restore FILE for a moment, look at ledger, notes and products, and remove it again.
 
@@ -189,9 +196,13 @@ def rehearse(
 
     Example: appliance backup rehearse site.age --identity key.txt --scratch /dev/shm/rehearsal
     """
+    from appliance.workflows.backup import find_newest
     from appliance.workflows.rehearse import rehearse as workflow
 
-    seen = workflow(site, file, identity, render.Bars(), scratch=scratch, dry_run=dry_run)
+    if (file is None) == (newest_in is None):
+        raise click.UsageError("Name either FILE or --newest-in DIR.")
+    chosen = file or find_newest(site, newest_in or Path())
+    seen = workflow(site, chosen, identity, render.Bars(), scratch=scratch, dry_run=dry_run)
     if as_json:
         render.emit_json(seen or {"is_dry_run": True})
         return

@@ -1,17 +1,18 @@
 """What makes a host one of a cluster: token, certificate and key, in one folder of that host."""
 
+import errno
 import json
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from appliance.artifacts.writing import disk_errors, folder_atomically
+from appliance.artifacts.writing import check_writable, disk_errors, folder_atomically
 from appliance.cluster.certificates import is_issued_by, read_expiry
 from appliance.cluster.environment import ray_variables, refresh_configuration, variables_set
 from appliance.errors import BadInput, KeyMismatch
@@ -89,11 +90,19 @@ class Membership:
             yield
 
 
-def write_membership(directory: Path, given: Admission) -> None:
+def write_membership(
+    directory: Path, given: Admission, before: Callable[[], object] | None = None
+) -> None:
     """The host belongs to the cluster; what it belonged to before is forgotten.
 
+    Args:
+        directory: The host's place.
+        given: What it is given.
+        before: Called once all of it is on the disk, before it counts; what it raises ends this,
+            and the host is as it was.
+
     Raises:
-        NoSpace, BadInput: The folder can't be written; the host is as it was, or in none.
+        NoSpace, BadInput: The folder can't be written; the host is as it was.
     """
     card = {"version": 1, "role": given.role, "host": given.host, "head": given.head}
     files = {
@@ -105,12 +114,17 @@ def write_membership(directory: Path, given: Admission) -> None:
     }
     with disk_errors(directory):
         directory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        shutil.rmtree(directory, ignore_errors=True)
+        if directory.exists() and not directory.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    check_writable(directory)
     with folder_atomically(directory, 0o700) as draft:
         for name, content in files.items():
             handle = os.open(draft / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(handle, "w", encoding="ascii") as file:
                 file.write(content)
+        if before is not None:
+            before()
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def read_membership(directory: Path) -> Membership:

@@ -199,6 +199,25 @@ def list_backups(root: Path, at: Path | None = None) -> tuple[Known, ...]:
     return tuple(_known(entry, at, oldest, erased) for entry in reversed(known.values()))
 
 
+def find_newest(root: Path, at: Path) -> Path:
+    """The newest of the site's backups in a directory, by the time in their names.
+
+    Raises:
+        BadInput: There is none, or no such directory.
+    """
+    site = open_site(root)
+    # All but the time is the same in every one's name.
+    stem = _name_of(site, site.clock.now()).rpartition("-")[0]
+    stamp = f"{'[0-9]' * 8}T{'[0-9]' * 6}Z"
+    found = list(at.glob(f"{stem}-{stamp}{SUFFIX}"))
+    if not found:
+        raise BadInput(
+            f"{at} holds no backup of this site.",
+            "Name the directory that `backup create --to` was given; is it mounted?",
+        )
+    return max(found, key=lambda path: path.name)
+
+
 def _recipients(site: Site, asked: Sequence[str]) -> tuple[str, ...]:
     """Who is to open it: all whom the policy lists, or some of them; anybody where it lists nobody.
 

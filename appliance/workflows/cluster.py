@@ -30,6 +30,7 @@ from appliance.cluster.serving import HELPERS, Shares
 from appliance.cluster.serving import serve as serve_part
 from appliance.errors import BackendUnavailable, BadInput, KeyMismatch
 from appliance.records.access import Verb
+from appliance.records.events import Fact
 from appliance.settings.service import read_service_manager
 from appliance.settings.site import SitePaths, find_site
 from appliance.settings.site_file import load_site_file
@@ -137,6 +138,10 @@ def init(
     if dry_run:
         return Begun(head, place, _second(expires), is_dry_run=True)
     authority, token = make_authority(now), secrets.token_hex(32)
+    given = _admit(authority, token, "head", str(address), head, now, days)
+    # The site's keys last: what fails before them leaves no cluster, or the old one.
+    facts: dict[str, Fact] = {"head": head, "renewed": renew}
+    write_membership(place, given, lambda: site.ledger.record("cluster.begun", facts))
     for name, content in (
         (TOKEN, token.encode()),
         (ADDRESS, head.encode()),
@@ -144,9 +149,6 @@ def init(
         (AUTHORITY_KEY, authority.key),
     ):
         write_atomically(site.paths.keys / name, content)
-    given = _admit(authority, token, "head", str(address), head, now, days)
-    write_membership(place, given)
-    site.ledger.record("cluster.begun", {"head": head, "renewed": renew})
     return Begun(head, place, _second(read_membership(place).expires), is_dry_run=False)
 
 
@@ -196,11 +198,13 @@ def join(root: Path, token: str, *, node: Path | None = None, dry_run: bool = Fa
     site = open_site(root)
     place = node or Path(site.settings.ray.node)
     _check_outside(site, place)
-    number, given = accept(site.paths.invitations, token, site.clock.now(), dry_run=dry_run)
+    invitations, now = site.paths.invitations, site.clock.now()
+    number, given = accept(invitations, token, now, dry_run=True)
     if dry_run:
         expires = read_expiry(given.certificate.encode("ascii"))
         return Joined(given.host, given.role, given.head, place, _second(expires))
-    write_membership(place, given)
+    # Used up once all is on this host's disk, and before it counts.
+    write_membership(place, given, lambda: accept(invitations, token, now))
     site.ledger.record("cluster.joined", {"host": given.host, "invitation": number})
     return _joined(read_membership(place))
 

@@ -1,4 +1,4 @@
-"""The machine around the release: the users that services run as, and their units; root only."""
+"""The machine around the release: users of services, their directories, units; root only."""
 
 import pwd
 import shutil
@@ -11,6 +11,17 @@ from offline.refusal import BUG, Refused
 
 USERS: Final = ("appliance", "appliance-gateway", "appliance-vllm")
 UNITS: Final = Path("/etc/systemd/system")
+LISTS: Final = Path("/etc")
+# `try-restart` leaves alone what does not run. One that works and ends (a backup, an audit), the
+# network of the cluster and the views of the site are not to be cut off.
+_RESTARTED: Final = tuple(
+    f"appliance-{name}.service" for name in ("gateway", "vllm", "ray-head", "ray-worker", "console")
+)
+# What reads a list, and the arguments before its name.
+_READERS: Final = {
+    "sysusers": ("systemd-sysusers",),
+    "tmpfiles": ("systemd-tmpfiles", "--create"),
+}
 _SUFFIXES: Final = {".service", ".timer", ".socket", ".target", ".slice", ".path"}
 
 
@@ -48,6 +59,31 @@ def put_units(folder: Path, units: Path = UNITS) -> list[str]:
     return changed
 
 
+def put_lists(folder: Path, lists: Path = LISTS) -> list[str]:
+    """The system knows users and directories of the services, and makes them at every start too.
+
+    Args:
+        folder: The release's.
+        lists: Where `sysusers.d` and `tmpfiles.d` are.
+
+    Returns:
+        Paths of the lists.
+
+    Raises:
+        Refused: What is in one could not be made now.
+    """
+    put = []
+    for kind, words in _READERS.items():
+        for source in sorted((folder / "deploy/systemd").glob(f"*.{kind}")):
+            target = lists / f"{kind}.d" / f"{source.stem}.conf"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write_durably(target, source.read_bytes())
+            put.append(str(target))
+            if shutil.which(words[0]):
+                _run([*words, str(target)])
+    return put
+
+
 def reload_units() -> None:
     """A systemd that is running knows the units as they are now.
 
@@ -65,7 +101,7 @@ def restart_units() -> None:
         Refused: One did not start again.
     """
     if _has_systemd():
-        _run(["systemctl", "try-restart", "appliance-*.service"])
+        _run(["systemctl", "try-restart", *_RESTARTED])
 
 
 def _has_systemd() -> bool:

@@ -180,6 +180,7 @@ def _run_from_now_on(wish: Wish, release: Release, done: Done, talk: Talk) -> No
     wish.prefix.switch(release)
     talk(f"{release.name} runs")
     if wish.with_services:
+        machine.put_lists(folder)
         done.units = machine.put_units(folder, wish.units)
         machine.reload_units()
     if wish.site is not None and not commands.is_at(wish.site, release.site_schema):

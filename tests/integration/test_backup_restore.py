@@ -463,6 +463,35 @@ def test_a_rehearsal_looks_at_everything_and_leaves_nothing(backed_up):
     assert entry["facts"]["sha256"] == made.sha256
 
 
+def test_a_timer_rehearses_the_newest_backup_with_a_credential(tmp_path, backed_up, monkeypatch):
+    """By the time in the names of this site's own; the mode is the one that systemd gives."""
+    first = backed_up.backup()
+    stem = first.path.name.rpartition("-")[0]
+    newest = first.path.rename(first.path.with_name(f"{stem}-29991231T235959Z.age"))
+    for name in (
+        f"{stem}-20260101T000000Z.age",
+        "appliance-00000000-29991231T235959Z.age",
+        f"{stem}-z.age",
+    ):
+        newest.with_name(name).write_bytes(b"no backup")
+    os.utime(newest, (0, 0))
+    credentials = tmp_path / "credentials"
+    credentials.mkdir(mode=0o700)
+    (credentials / "rehearsal").write_bytes(backed_up.identity.read_bytes())
+    (credentials / "rehearsal").chmod(0o440)
+    words = ["--newest-in", str(backed_up.to), "--identity", str(credentials / "rehearsal")]
+    command = ["backup", "rehearse", *words, "--site", str(backed_up.root)]
+
+    assert run(command) == 8
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(credentials))
+    assert run(command) == 0
+    assert run([*command, str(newest)]) == 2
+    assert run(["backup", "rehearse", *words[2:], "--site", str(backed_up.root)]) == 2
+    newest.unlink()
+    (backed_up.to / f"{stem}-20260101T000000Z.age").unlink()
+    assert run(command) == 2
+
+
 def test_a_rehearsal_of_another_sites_backup_is_none(tmp_path, backed_up):
     (tmp_path / "two").mkdir()
     other = make_backed_up(tmp_path / "two")

@@ -1,10 +1,16 @@
 """What the installer does to the machine around a release."""
 
+from pathlib import Path
+
 import pytest
 
+from offline import machine
 from offline.environment import pins
-from offline.machine import add_users, put_units
+from offline.machine import add_users, put_lists, put_units
 from offline.refusal import Refused
+from tests.lib.house import REPOSITORY
+
+UNITS = REPOSITORY / "deploy/systemd"
 
 
 @pytest.fixture
@@ -40,6 +46,47 @@ def test_what_an_operator_changed_by_a_drop_in_stays(release, tmp_path):
     put_units(release, tmp_path / "units")
 
     assert drop_in.read_text() == "[Service]\n"
+
+
+def test_lists_of_users_and_directories_are_put_and_read(release, tmp_path, monkeypatch):
+    """Under the names that systemd looks for; its programs read them where there are any."""
+    programs, etc = tmp_path / "programs", tmp_path / "etc"
+    programs.mkdir()
+    said = tmp_path / "said"
+    for name in ("sysusers", "tmpfiles"):
+        (release / f"deploy/systemd/appliance.{name}").write_text(f"# {name}\n")
+        program = programs / f"systemd-{name}"
+        program.write_text(f'#!/bin/sh\necho "${{0##*/}} $*" >> {said}\n')
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
+
+    put = put_lists(release, etc)
+
+    lists = [f"{etc}/{name}.d/appliance.conf" for name in ("sysusers", "tmpfiles")]
+    assert put == lists
+    assert [Path(path).read_text() for path in put] == ["# sysusers\n", "# tmpfiles\n"]
+    assert said.read_text().splitlines() == [
+        f"systemd-sysusers {lists[0]}",
+        f"systemd-tmpfiles --create {lists[1]}",
+    ]
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert put_lists(release, etc) == lists
+
+
+def test_an_upgrade_cuts_nothing_off_that_ends_by_itself(tmp_path, monkeypatch):
+    """A backup or an audit goes on; the network of the cluster and the views of a site stay."""
+    program = tmp_path / "systemctl"
+    program.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/said\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(machine, "_has_systemd", lambda: True)
+    units = {path.name: path.read_text() for path in UNITS.glob("*.service")}
+
+    machine.restart_units()
+
+    verb, *restarted = (tmp_path / "said").read_text().split()
+    assert verb == "try-restart"
+    assert set(restarted) == {name for name in units if "Type=oneshot" not in units[name]}
 
 
 def test_a_user_that_is_there_is_not_made_again():

@@ -81,6 +81,61 @@ def test_a_second_cluster_is_refused_and_a_renewed_one_shuts_the_hosts_out(site,
     assert (tmp_path / "head/authority.pem").read_text() != authority
 
 
+@pytest.mark.parametrize("more", [(), ("--renew",)])
+def test_a_place_that_cannot_be_written_leaves_the_cluster_as_it_was(site, tmp_path, capsys, more):
+    """No key, no entry; the same command with a better place goes on."""
+    if more:
+        begin(site, tmp_path / "head")
+    (tmp_path / "file").write_text("")
+    keys = {path: path.read_bytes() for path in site.keys.iterdir()}
+    size = open_site(site.root).ledger.head().size
+
+    for place in (tmp_path / "file", tmp_path / "file/node"):
+        assert begin(site, place, *more) == 2
+    assert "can't be written" in capsys.readouterr().err
+
+    assert {path: path.read_bytes() for path in site.keys.iterdir()} == keys
+    assert open_site(site.root).ledger.head().size == size
+    assert begin(site, tmp_path / "head", *more) == 0
+
+
+def test_what_takes_a_clusters_keys_is_on_record(site, tmp_path):
+    """Where they can't be written the ledger tells of the try, and it can be made again."""
+    (site.keys / workflow.AUTHORITY).mkdir()
+
+    assert begin(site, tmp_path / "head") == 2
+
+    [entry] = find_entries(open_site(site.root), '"kind":"cluster.begun"')
+    assert entry["facts"]["head"] == "10.0.0.1:6379"
+    (site.keys / workflow.AUTHORITY).rmdir()
+    assert begin(site, tmp_path / "head") == 0
+
+
+def test_a_token_is_not_used_up_where_the_host_cannot_keep_its_place(site, tmp_path):
+    begin(site, tmp_path / "head")
+    token = workflow.invite_host(site.root, "10.0.0.2", hours=1, days=1).token
+    (tmp_path / "file").write_text("")
+
+    for place in (tmp_path / "file", tmp_path / "file/node"):
+        with pytest.raises(BadInput, match="can't be written"):
+            workflow.join(site.root, token, node=place)
+
+    assert workflow.join(site.root, token, node=tmp_path / "worker").host == "10.0.0.2"
+
+
+def test_a_host_that_is_not_let_in_again_stays_what_it_was(site, tmp_path):
+    begin(site, tmp_path / "head")
+    token = workflow.invite_host(site.root, "10.0.0.2", hours=1, days=1).token
+    workflow.join(site.root, token, node=tmp_path / "worker")
+    before = (tmp_path / "worker/host.pem").read_bytes()
+
+    with pytest.raises(BadInput, match="was used"):
+        workflow.join(site.root, token, node=tmp_path / "worker")
+
+    assert (tmp_path / "worker/host.pem").read_bytes() == before
+    assert not list(tmp_path.glob(".worker*"))
+
+
 def test_dry_runs_make_nothing(site, tmp_path):
     def files():
         return {path: path.read_bytes() for path in site.root.rglob("*") if path.is_file()}

@@ -1,6 +1,7 @@
 """The units that ship: systemd takes them, they are shut in, and the commands in them exist."""
 
 import configparser
+import os
 import re
 import shutil
 import subprocess
@@ -8,7 +9,7 @@ import subprocess
 import click
 import pytest
 
-from appliance.cli.main import COMMANDS, cli
+from appliance.cli.main import cli
 from tests.lib.house import REPOSITORY
 
 UNITS = REPOSITORY / "deploy/systemd"
@@ -18,6 +19,7 @@ SERVICES = sorted(path.name for path in UNITS.glob("*.service"))
 OTHERS = {"appliance-cluster-network.service", "appliance-site-view@.service"}
 OURS = [name for name in SERVICES if name not in OTHERS]
 MOST = {"appliance-gateway.service": 15}
+CLUSTER_KEYS = ("vault", "pseudonym", "patient-index", "clearance")
 LONG_RUNNING = [
     *("appliance-gateway.service", "appliance-ray-head.service"),
     *("appliance-ray-worker.service", "appliance-vllm.service"),
@@ -45,8 +47,8 @@ class _Unit:
 def _commands():
     for name in OURS:
         text = (UNITS / name).read_text()
-        for line in re.findall(rf"^Exec\w+=-?{PROGRAM} (.+)$", text, re.MULTILINE):
-            yield pytest.param(line.split(), id=f"{name}: {line}")
+        for line in re.findall(r"^Exec\w+=-?(.+)$", text, re.MULTILINE):
+            yield pytest.param(name, line.split(), id=f"{name}: {line}")
 
 
 def _analyze(*words):
@@ -76,18 +78,23 @@ def test_every_path_of_the_program_is_where_the_installer_puts_it(name):
     assert all(path.startswith("/opt/appliance/current/") for path in paths)
 
 
-@pytest.mark.parametrize("words", _commands())
-def test_every_command_of_a_unit_is_one_of_ours(words):
-    """With every option that it names."""
-    if words[0] == "backup" and "backup" not in COMMANDS:
-        pytest.skip("`appliance backup` is not part of this tree")
-    command, rest = cli, list(words)
+@pytest.mark.parametrize(("name", "words"), _commands())
+def test_every_command_of_a_unit_is_a_whole_one_of_ours(name, words, monkeypatch, tmp_path):
+    """The line as it stands, with the unit's variables: nothing lacks, nothing is unknown."""
+    monkeypatch.delenv("APPLIANCE_SITE", raising=False)
+    given = dict(pair.partition("=")[::2] for pair in _Unit(name).words("Environment"))
+    for variable, value in {**given, "CREDENTIALS_DIRECTORY": "/run/credentials/it"}.items():
+        place = tmp_path / value.lstrip("/")
+        place.mkdir(parents=True)
+        monkeypatch.setenv(variable, str(place))
+    program, *rest = [re.sub(r"\$\{(\w+)\}", lambda it: os.environ[it[1]], one) for one in words]
+    assert program == PROGRAM
+
+    command = cli
     while isinstance(command, click.Group):
         command = command.get_command(click.Context(command), rest.pop(0))
         assert command is not None, words
-
-    known = {name for option in command.params for name in option.opts}
-    assert {word for word in rest if word.startswith("--")} <= known
+    command.make_context("appliance", rest)
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -147,6 +154,16 @@ def test_a_service_is_watched_and_started_again(name):
     assert unit.last("PartOf") == unit.last("WantedBy") == "appliance.target"
 
 
+@pytest.mark.parametrize("name", ["appliance-ray-head.service", "appliance-ray-worker.service"])
+def test_a_host_of_the_cluster_gets_the_keys_that_its_document_has_made(name):
+    """On every host, for vault and gate; it signs nothing and asks no gateway."""
+    given = {word.partition(":")[0] for word in _Unit(name).words("LoadCredentialEncrypted")}
+
+    assert given == {f"{key}.key" for key in CLUSTER_KEYS}
+    text = (REPOSITORY / "deploy/cluster/README.md").read_text()
+    assert f"for key in {' '.join(CLUSTER_KEYS)}; do" in text
+
+
 def test_only_the_gateway_gets_the_providers_key_and_no_key_of_the_vault():
     """By systemd's encrypted credentials; none lies in a unit or a variable."""
     given = {
@@ -171,6 +188,32 @@ def test_the_gateway_and_the_model_see_no_more_of_the_site_than_they_need():
         assert {f"/srv/appliance/{part}" for part in ("keys", "corpora", "findings")} <= hidden
         assert not hidden & written
         assert "/srv/appliance" not in written
+
+
+@pytest.mark.parametrize("name", [one for one in OURS if "/mnt/" in (UNITS / one).read_text()])
+def test_nothing_is_written_where_another_medium_is_not_mounted(name):
+    """Else it would lie on the disk of the site, which it is to outlive, and nobody would see."""
+    unit = _Unit(name)
+    media = {
+        "/".join(word.split("/")[:3])
+        for word in re.split(r"[\s=]", unit.last("Environment"))
+        if word.startswith("/mnt/")
+    }
+
+    assert media
+    assert media | {"/srv/appliance"} == set(unit.words("RequiresMountsFor"))
+    assert media == set(unit.words("AssertPathIsMountPoint"))
+
+
+def test_a_rehearsal_has_an_identity_of_its_own():
+    """By an encrypted credential, as runbooks/restore.md has it made."""
+    unit = _Unit("appliance-rehearsal.service")
+
+    [credential] = unit.words("LoadCredentialEncrypted")
+    name, _, place = credential.partition(":")
+    assert unit.last("ExecStart").endswith(f"--identity ${{CREDENTIALS_DIRECTORY}}/{name}")
+    made = (REPOSITORY / "deploy/runbooks/restore.md").read_text()
+    assert re.search(rf"systemd-creds encrypt --name={name} \S+ {place}\n", made)
 
 
 def test_the_audit_has_no_network_and_writes_only_where_it_must():
