@@ -182,7 +182,7 @@ def test_an_answer_to_a_prompt_that_is_not_on_record_is_found(site):
 
 
 def test_an_answer_that_nobody_asked_for_is_found(site):
-    _write_journal(site, "DELETE FROM intent WHERE key = (SELECT min(key) FROM intent)")
+    _write_journal(site, "DELETE FROM intent WHERE key = (SELECT min(key) FROM completion)")
 
     results, _ = attack(site)
 
