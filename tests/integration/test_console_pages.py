@@ -113,6 +113,16 @@ def browser(listening, shots):
         yield browser
 
 
+def _wait_for(browser, words):
+    """A form was sent, and the page that answers it is there."""
+    from selenium.common.exceptions import StaleElementReferenceException
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    WebDriverWait(browser, 20, ignored_exceptions=[StaleElementReferenceException]).until(
+        lambda it: words in _find(it, "main").text
+    )
+
+
 def _find(browser, selector):
     from selenium.webdriver.common.by import By
 
@@ -252,10 +262,10 @@ def test_decisions_make_a_corpus_in_the_name_of_who_made_them(browser, listening
     _find(browser, "fieldset:nth-of-type(1) input[value=reject]").click()
     _find(browser, "fieldset:nth-of-type(2) input[value=accept]").click()
     _find(browser, "button[value=next]").click()
-    assert "2 of 22 are decided" in _find(browser, "main").text
+    _wait_for(browser, "2 of 22 are decided")
     _find(browser, "fieldset:nth-of-type(2) input[value=reject]").click()
     _find(browser, "button[value=stay]").click()
-    assert "3 of 22 are decided" in _find(browser, "main").text
+    _wait_for(browser, "3 of 22 are decided")
     _shoot(browser, shots, "reviewed")
 
     _find(browser, "[name=out]").send_keys("kept")
