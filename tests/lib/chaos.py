@@ -5,29 +5,23 @@ Arguments: a site, a name of findings; for a cluster of several hosts HOST:PORT,
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from appliance.clinical.assertion.context import ContextEngine
-from appliance.clinical.extraction.formats import OutputFormat
 from appliance.clinical.extraction.labelling import NoteLabelling
-from appliance.clinical.extraction.parts import Plan
-from appliance.clinical.extraction.run import extract
 from appliance.cluster.batches import map_blocks
 from appliance.cluster.connect import connected
-from appliance.records.identifiers import Digest
 from appliance.records.notes import SourceNote
-from appliance.records.progress import Silent
 from appliance.records.spans import ScoredSpan
 from appliance.settings.assertion import load_assertion
 from appliance.settings.policies import shipped_policies
 from appliance.settings.site_file import RaySettings
 from appliance.workflows.extract import open_worker_vault
-from appliance.workflows.ingest import opened_vault
 from appliance.workflows.site import open_site
-from tests.lib.read_site import ListLabeller
+from tests.lib.read_site import ListLabeller, extract_by
 
 CANARY: Final = "Quillfeather"
 _TEXTS: Final = ("no fever", "has asthma", "history of gout", "nothing")
@@ -79,41 +73,19 @@ def extract_in_ray(
 ) -> None:
     """The findings of every note are at `SITE/findings/NAME`."""
     with connected(settings, root / "run") as cluster:
-        _extract(
-            root,
-            name,
-            partial(
-                map_blocks,
-                cluster,
-                make_worker=partial(make_worker, root, delay_s),
-                actors=settings.cpus,
-            ),
+        run = partial(
+            map_blocks,
+            cluster,
+            make_worker=partial(make_worker, root, delay_s),
+            actors=settings.cpus,
         )
+        extract_by(run, open_site(root), name, notes_per_part=20)
 
 
 def extract_alone(root: Path, name: str) -> None:
     """The same findings, by this process alone, without Ray."""
     worker = make_worker(root, 0.0)
-    _extract(root, name, lambda blocks: map(worker, blocks))
-
-
-def _extract(root: Path, name: str, run: Callable[[Sequence[Sequence[str]]], Any]) -> None:
-    site = open_site(root)
-    with opened_vault(site) as vault:
-        note_ids, digest = vault.note_ids(), vault.digest()
-    plan = Plan(
-        "reader", Digest("d" * 64), "128", digest, len(note_ids), 4, 20, OutputFormat.PARQUET
-    )
-    extract(
-        run,
-        note_ids,
-        site.paths.findings / name,
-        plan,
-        recorder=site.ledger,
-        policy_digest=site.policy_digest,
-        made_at="2026-03-01T06:00:00+00:00",
-        progress=Silent(),
-    )
+    extract_by(lambda blocks: map(worker, blocks), open_site(root), name, notes_per_part=20)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """A site whose notes were read, without Ray and without a model: words are found by a list."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from appliance.clinical.assertion.context import ContextEngine
 from appliance.clinical.extraction.formats import OutputFormat
@@ -55,24 +56,30 @@ def read_notes(
             ContextEngine(load_assertion(site.paths.policies)),
             Linker({name: frozenset({concept}) for name, concept in CONCEPTS.items()}),
         )
-        note_ids = vault.note_ids()
-        plan = Plan(
-            "reader",
-            Digest("d" * 64),
-            "128",
-            vault.digest(),
-            len(note_ids),
-            4,
-            notes_per_part,
-            output,
+        return extract_by(
+            lambda blocks: map(worker, blocks), site, name, output, notes_per_part=notes_per_part
         )
-        return extract(
-            lambda blocks: map(worker, blocks),
-            note_ids,
-            site.paths.findings / name,
-            plan,
-            recorder=site.ledger,
-            policy_digest=site.policy_digest,
-            made_at="2026-03-01T06:00:00+00:00",
-            progress=Silent(),
-        )
+
+
+def extract_by(
+    run: Callable[[Sequence[Sequence[str]]], Iterable[Any]],
+    site: Site,
+    name: str,
+    output: OutputFormat = OutputFormat.PARQUET,
+    *,
+    notes_per_part: int,
+) -> FindingsCard:
+    """The same, by whatever runs the blocks of ids."""
+    with opened_vault(site) as vault:
+        note_ids, digest = vault.note_ids(), vault.digest()
+    plan = Plan("reader", Digest("d" * 64), "128", digest, len(note_ids), 4, notes_per_part, output)
+    return extract(
+        run,
+        note_ids,
+        site.paths.findings / name,
+        plan,
+        recorder=site.ledger,
+        policy_digest=site.policy_digest,
+        made_at="2026-03-01T06:00:00+00:00",
+        progress=Silent(),
+    )
