@@ -14,23 +14,27 @@ _LOCKS: Final = Path("/proc/locks")
 
 
 @contextmanager
-def held_alone(path: Path, what: str) -> Iterator[None]:
+def held_alone(path: Path, what: str, next_step: str) -> Iterator[int]:
     """No other process holds the lock at `path`; it goes with this one, however that ends.
 
     Args:
         path: The file, made where it is missing.
-        what: What serves the site, for the complaint: "gateway".
+        what: The complaint where another process holds it.
+        next_step: What to do then.
+
+    Returns:
+        The file, open for reading and writing.
 
     Raises:
-        BadInput: Another does.
+        BadInput: Another does, or the file can't be made.
     """
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+    handle = _open(path)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise BadInput(f"Another {what} serves this site already.", "Stop it first.") from None
-        yield
+            raise BadInput(what, next_step) from None
+        yield handle
     finally:
         os.close(handle)
 
@@ -42,13 +46,17 @@ def held_in_turn(path: Path) -> Iterator[None]:
     Args:
         path: The file, made where it is missing.
     """
-    with disk_errors(path.parent):
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    handle = _open(path)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
         os.close(handle)
+
+
+def _open(path: Path) -> int:
+    with disk_errors(path):
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
 
 def is_locked(path: Path, table: Path = _LOCKS) -> bool:

@@ -4,7 +4,6 @@ What a killed command left is gone too before the next of its kind begins, or wh
 be left: the lock's file names the folder, wherever that is, before it is made.
 """
 
-import fcntl
 import os
 import secrets
 import shutil
@@ -14,8 +13,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
+from appliance.artifacts.locks import held_alone
 from appliance.artifacts.writing import disk_errors, sync_directory
-from appliance.errors import BadInput
 
 _LONGEST_PATH: Final = 4096
 
@@ -67,21 +66,13 @@ def nothing_staged(run: Path, *purposes: str) -> Iterator[None]:
 @contextmanager
 def _alone(run: Path, purpose: str) -> Iterator[int]:
     """The lock's file, held and open; nothing is left of who held it before."""
-    lock = run / f"{purpose}.lock"
-    with disk_errors(lock):
-        handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BadInput(
-                f"A {purpose} is under way, or something that none may be made beside.",
-                "Wait for it to end, and run the same command again.",
-            ) from None
+    with held_alone(
+        run / f"{purpose}.lock",
+        f"A {purpose} is under way, or something that none may be made beside.",
+        "Wait for it to end, and run the same command again.",
+    ) as handle:
         _clear(handle, run, purpose)
         yield handle
-    finally:
-        os.close(handle)
 
 
 def _clear(handle: int, run: Path, purpose: str) -> None:

@@ -4,8 +4,10 @@ import contextlib
 import os
 import sqlite3
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Literal
+from urllib.parse import quote
 
 _ATTEMPTS: Final = 500
 _PAUSE_S: Final = 0.02
@@ -35,6 +37,21 @@ def open_wal(
     _enter_wal(connection)
     connection.execute("PRAGMA synchronous=FULL")
     return connection
+
+
+@contextlib.contextmanager
+def looked_into(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection for those who look and must not touch: nothing is written, beside it neither.
+
+    Raises:
+        sqlite3.Error: It can't be opened or read.
+    """
+    # Without a log beside it nobody has it open, and SQLite need not make one to look.
+    is_idle = not path.with_name(f"{path.name}-wal").exists()
+    how = "immutable=1" if is_idle else "mode=ro"
+    name = f"file:{quote(str(path))}?{how}"
+    with contextlib.closing(sqlite3.connect(name, uri=True)) as connection:
+        yield connection
 
 
 def copy_database(source: Path, target: Path, *, is_at_rest: bool = False) -> None:

@@ -66,7 +66,8 @@ def serve(
     if settings.certificate:
         tls = Tls(settings.certificate, settings.key, settings.client_ca)
     with ExitStack() as stack:
-        stack.enter_context(held_alone(site.paths.run / _LOCK, "console"))
+        what = "Another console serves this site already."
+        stack.enter_context(held_alone(site.paths.run / _LOCK, what, "Stop it first."))
         chosen = settings.port if port is None else port
         door = stack.enter_context(loopback_port(chosen, settings.address))
         # Where roles count others of this machine have their part; what they may do the roles say.

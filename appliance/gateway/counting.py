@@ -95,6 +95,10 @@ class Latch:
         sync_directory(self._path.parent)
         return rule
 
+    def breach(self) -> str:
+        """The rule that shut it, "unknown" where it can't say; "" where it is open."""
+        return (self.rule() or "unknown") if self.is_shut() else ""
+
     def rule(self) -> str:
         """The rule that shut it; "" where it is open or can't say."""
         try:

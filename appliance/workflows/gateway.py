@@ -121,7 +121,8 @@ def serve(
     paths = find_site(root)
     place = Place(socket_path or paths.run / SOCKET, port, stop or threading.Event())
     look = partial(Freshness, paths.policies, [paths.vault / name for name in (INDEX, FILE)])
-    with held_alone(paths.run / LOCK, "gateway"), ExitStack() as stack:
+    what = "Another gateway serves this site already."
+    with held_alone(paths.run / LOCK, what, "Stop it first."), ExitStack() as stack:
         lasting = _open_lasting(paths, stack)
 
         def make(noted: Freshness) -> "Front":

@@ -5,16 +5,15 @@ on its way; the migrations, each of which may be done twice; an event; the new n
 anywhere, the same command goes on; `revert` undoes it as long as nothing else was recorded since.
 """
 
-import fcntl
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from appliance.artifacts.locks import held_in_turn
 from appliance.artifacts.writing import disk_errors, write_atomically
 from appliance.clinical.vault.snapshot import VAULT, update_layout
 from appliance.errors import BadInput, Forbidden, IntegrityError
@@ -101,7 +100,7 @@ def migrate(root: Path, progress: Progress, *, dry_run: bool = False) -> Migrate
     if dry_run:
         steps = tuple(one.what for one in MIGRATIONS if one.number > schema.number)
         return Migrated(schema.number, SITE_SCHEMA, steps, is_dry_run=True)
-    with _alone(paths):
+    with held_in_turn(paths.run / _LOCK):
         # Asked again: another process may have done it.
         schema = read_schema(paths.schema)
         if schema == Schema(SITE_SCHEMA):
@@ -156,7 +155,7 @@ def revert(root: Path) -> Snapshot:
         NoSpace: The disk is full; run it again.
     """
     paths = _own(root)
-    with _alone(paths):
+    with held_in_turn(paths.run / _LOCK):
         snapshot = check_revertible(root)
         newest = read_schema(paths.schema).newest
         write_atomically(paths.schema, Schema(snapshot.schema, newest).encode())
@@ -200,15 +199,3 @@ def _own(root: Path) -> SitePaths:
             f"Run it as that user: `runuser -u NAME -- appliance site ... --site {paths.root}`.",
         )
     return paths
-
-
-@contextmanager
-def _alone(paths: SitePaths) -> Iterator[None]:
-    """No other process changes the layout inside the block; one that does is waited for."""
-    with disk_errors(paths.run):
-        handle = os.open(paths.run / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)

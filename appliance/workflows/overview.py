@@ -9,7 +9,7 @@ from appliance.artifacts.manifest import list_finished
 from appliance.gateway.counting import LOCK, Latch
 from appliance.records.audits import COMPLETED
 from appliance.workflows.access import list_requests
-from appliance.workflows.site import find_entries, open_site
+from appliance.workflows.site import newest_entries, open_site
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,8 @@ def look_over(root: Path) -> Overview:
     """
     site = open_site(root)
     paths, head = site.paths, site.ledger.head()
-    audits = list(find_entries(site, f'"kind":"{COMPLETED}"'))
-    latch = Latch(paths.run)
+    newest = newest_entries(paths.ledger, head.size, (COMPLETED,))
+    audit = newest.get(COMPLETED, {"at": "", "facts": {"verdict": ""}})
     return Overview(
         profile=site.settings.profile,
         version=__version__,
@@ -60,9 +60,9 @@ def look_over(root: Path) -> Overview:
         entries=head.size,
         root=head.root.hex(),
         is_gateway_running=is_locked(paths.run / LOCK),
-        latch=(latch.rule() or "unknown") if latch.is_shut() else "",
-        audited_at=str(audits[-1]["at"]) if audits else "",
-        audit_verdict=str(audits[-1]["facts"].get("verdict")) if audits else "",
+        latch=Latch(paths.run).breach(),
+        audited_at=str(audit["at"]),
+        audit_verdict=str(audit["facts"].get("verdict")),
         requests=sum(not one.is_approved for one in list_requests(root)),
         products=(
             len(list_finished(paths.corpora)),

@@ -5,7 +5,6 @@ being written the place holds no `site.toml`, and so is no site, and a mark, so 
 command can begin anew there; `site.toml` comes last, when ledger and vault were looked at.
 """
 
-import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from appliance.artifacts.locks import held_alone
 from appliance.artifacts.manifest import digest_file
 from appliance.artifacts.writing import disk_errors, sync_directory
 from appliance.backups.format import SETTINGS, Header
@@ -196,12 +196,8 @@ def _furnished(to: Path) -> Iterator[SitePaths]:
     with disk_errors(to):
         paths.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         paths.root.chmod(0o700)
-        handle = os.open(paths.root / _MARK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BadInput(f"Another restore is at work in {to}.", "Wait for it to end.") from None
+    alone = (f"Another restore is at work in {to}.", "Wait for it to end.")
+    with held_alone(paths.root / _MARK, *alone):
         try:
             _clear(paths.root)
             with disk_errors(to):
@@ -216,8 +212,6 @@ def _furnished(to: Path) -> Iterator[SitePaths]:
             if not was_there:
                 shutil.rmtree(paths.root, ignore_errors=True)
             raise
-    finally:
-        os.close(handle)
 
 
 def _clear(root: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from appliance import __version__
+from appliance.artifacts.locks import is_locked
 from appliance.artifacts.manifest import list_finished
 from appliance.artifacts.writing import write_atomically
 from appliance.clinical.vault.database import FILE as VAULT_FILE
@@ -24,7 +25,6 @@ from appliance.workflows.metrics import expose
 from appliance.workflows.site import Site, newest_entries, open_site
 
 PRODUCTS: Final = ("corpora", "adapters", "findings", "exports")
-_LOCKS: Final = Path("/proc/locks")
 # Whose lock is where, in the order of `WORK`.
 _HELD: Final = (
     (f"vault/{PRINTS_FILE}.lock",),
@@ -94,14 +94,7 @@ def _moment(at: str, now: datetime) -> Moment | None:
 
 
 def _at_work(root: Path) -> Iterator[str]:
-    """What holds its lock, by the kernel's list; no lock is touched, so that nothing is held up."""
-    try:
-        lines = _LOCKS.read_text(encoding="ascii").splitlines()
-    except OSError:
-        return
-    # "1: FLOCK ADVISORY WRITE 1234 fd:00:5678 0 EOF" (proc_locks(5)): the inode is last of three.
-    held = {line.split()[5].rpartition(":")[2] for line in lines if " FLOCK " in line}
+    """What holds its lock; none is touched, so that nothing is held up."""
     for work, patterns in zip(WORK, _HELD, strict=True):
-        paths = (path for pattern in patterns for path in root.glob(pattern))
-        if any(str(path.stat().st_ino) in held for path in paths):
+        if any(is_locked(path) for pattern in patterns for path in root.glob(pattern)):
             yield work

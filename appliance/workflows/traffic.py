@@ -61,11 +61,10 @@ def count_traffic(root: Path) -> Traffic:
     """
     site = open_site(root)
     events = read_events(site)
-    latch = Latch(site.paths.run)
     kept = [(index, event) for index, event in events if event.kind in _KEPT_BACK]
     return Traffic(
         is_serving=is_locked(site.paths.run / LOCK),
-        latch=(latch.rule() or "unknown") if latch.is_shut() else "",
+        latch=Latch(site.paths.run).breach(),
         departures=count_departures([event for _, event in events]),
         denials=count_denials([event for _, event in events]),
         newest=tuple(_denial(index, event) for index, event in reversed(kept[-_NEWEST:])),

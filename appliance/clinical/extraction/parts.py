@@ -4,10 +4,8 @@ SITE/findings/.NAME.partial/     while it is made; a part counts when its ticket
 SITE/findings/NAME/part-00000.parquet ... quarantine.jsonl, card.json, manifest.json
 """
 
-import fcntl
 import hashlib
 import json
-import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,10 +14,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from appliance.artifacts.locks import held_alone
 from appliance.artifacts.manifest import digest_file, is_finished, read_manifest, write_manifest
 from appliance.artifacts.writing import disk_errors, sync_directory, write_atomically
 from appliance.clinical.extraction.formats import OutputFormat, encode
-from appliance.errors import BadInput, ManifestMismatch
+from appliance.errors import ManifestMismatch
 from appliance.records.findings import Finding
 from appliance.records.identifiers import Digest, NoteId
 
@@ -233,18 +232,10 @@ def opened_draft(destination: Path, plan: Plan) -> Iterator[Draft]:
     directory = _hidden(destination)
     with disk_errors(directory):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BadInput(
-                f"Another process is extracting into {destination.name}.", "Wait until it is done."
-            ) from None
+    what = f"Another process is extracting into {destination.name}."
+    with held_alone(directory / _LOCK, what, "Wait until it is done."):
         _keep_or_clear(directory, plan)
         yield Draft(destination, plan)
-    finally:
-        os.close(handle)
 
 
 def publish(destination: Path) -> bool:

@@ -4,8 +4,6 @@ While notes are being imported a marker stands beside the file. Where it was lef
 be in the vault that the gate does not know, and the gate refuses to open.
 """
 
-import fcntl
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,8 +11,9 @@ from typing import Final
 
 import numpy as np
 
+from appliance.artifacts.locks import held_alone
 from appliance.artifacts.writing import disk_errors, sync_directory, write_atomically
-from appliance.errors import BadInput, DetectorFailed
+from appliance.errors import DetectorFailed
 from appliance.gate.hashed.hashing import Hasher, Hashes
 from appliance.gate.hashed.merging import Sorter
 from appliance.gate.hashed.table import HashTable, read_table, write_table
@@ -53,18 +52,9 @@ class Fingerprints:
             BadInput: Another one does.
         """
         path = self._path.with_name(f"{self._path.name}.lock")
-        with disk_errors(path):
-            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise BadInput(
-                    "Another import or erasure of notes is under way.", "Try again when it is done."
-                ) from None
+        what = "Another import or erasure of notes is under way."
+        with held_alone(path, what, "Try again when it is done."):
             yield
-        finally:
-            os.close(handle)
 
     def begin(self) -> None:
         """From now to `finish` the gate does not open."""

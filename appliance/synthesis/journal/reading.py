@@ -2,11 +2,11 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import quote
 
+from appliance.artifacts.wal import looked_into
 from appliance.errors import IntegrityError
 from appliance.records.identifiers import DraftId
 
@@ -56,11 +56,8 @@ def count_journal(path: Path) -> tuple[int, int]:
 
 @contextmanager
 def _looked_into(path: Path) -> Iterator[sqlite3.Connection]:
-    # Without a log beside it nobody has it open, and SQLite need not make one to look.
-    is_idle = not path.with_name(f"{path.name}-wal").exists()
-    how = "immutable=1" if is_idle else "mode=ro"
     try:
-        with closing(sqlite3.connect(f"file:{quote(str(path))}?{how}", uri=True)) as file:
+        with looked_into(path) as file:
             yield file
     except sqlite3.Error:
         raise IntegrityError(

@@ -7,11 +7,10 @@ import sqlite3
 import stat
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 
+from appliance.artifacts.wal import looked_into
 from appliance.errors import IntegrityError
 from appliance.gateway.counting import LOCK, Latch
 from appliance.settings.gateway import OWN_USER, GatewayPolicy, load_gateway_policy
@@ -235,11 +234,8 @@ def _holders(inode: int) -> Iterator[int]:
 
 
 def _check_sound(path: Path) -> None:
-    # Without a log beside it nobody has it open, and SQLite need not make one to look.
-    is_idle = not path.with_name(f"{path.name}-wal").exists()
-    how = "immutable=1" if is_idle else "mode=ro"
     try:
-        with closing(sqlite3.connect(f"file:{quote(str(path))}?{how}", uri=True)) as file:
+        with looked_into(path) as file:
             (said,) = file.execute("PRAGMA quick_check(1)").fetchone()
     except sqlite3.Error:
         said = "unreadable"
