@@ -1,8 +1,7 @@
 """A site whose notes were read, without Ray and without a model: words are found by a list."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from appliance.clinical.assertion.context import ContextEngine
 from appliance.clinical.extraction.formats import OutputFormat
@@ -62,7 +61,7 @@ def read_notes(
 
 
 def extract_by(
-    run: Callable[[Sequence[Sequence[str]]], Iterable[Any]],
+    run: Callable[[Sequence[Sequence[str]]], Iterator[list[dict[str, object]]]],
     site: Site,
     name: str,
     output: OutputFormat = OutputFormat.PARQUET,
