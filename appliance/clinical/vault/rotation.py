@@ -11,6 +11,7 @@ Killed anywhere, the next run finds which step it is at.
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -89,12 +90,22 @@ def open_rotating(directory: Path, keyring: Keyring) -> Any:
     Raises:
         KeyMismatch: Neither.
     """
-    if not keyring.is_changing:
-        return open_database(directory, keyring.keys.database)
+    return open_by_either(keyring, partial(open_database, directory))[1]
+
+
+def open_by_either(keyring: Keyring, opened: Callable[[bytes], Any]) -> tuple[bytes, Any]:
+    """The key that opens the pages, and what it opened; a change of keys may be under way.
+
+    Raises:
+        KeyMismatch: Neither opens them.
+    """
+    present = keyring.keys.database
     try:
-        return open_database(directory, keyring.keys.database)
+        return present, opened(present)
     except KeyMismatch:
-        return open_database(directory, keyring.next_database)
+        if not keyring.is_changing:
+            raise
+        return keyring.next_database, opened(keyring.next_database)
 
 
 def _rewrap_batch(connection: Any, keyring: Keyring) -> int:

@@ -1,13 +1,13 @@
 """The vault's file copied, encrypted as it is, and put back: what guards a change of its layout."""
 
 from contextlib import closing
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from appliance.clinical.vault.database import FILE, database_errors, open_as_it_is, open_copy
-from appliance.clinical.vault.keyring import Keyring, read_keyring
-from appliance.clinical.vault.rotation import open_rotating
-from appliance.errors import KeyMismatch
+from appliance.clinical.vault.keyring import read_keyring
+from appliance.clinical.vault.rotation import open_by_either, open_rotating
 
 VAULT: Final = FILE
 
@@ -25,7 +25,7 @@ def save_vault(directory: Path, copy: Path, key: bytes) -> dict[str, int]:
         NoSpace: The disk is full.
     """
     keyring = read_keyring(directory, key)
-    database, source = _open(directory / FILE, keyring)
+    database, source = open_by_either(keyring, partial(open_as_it_is, directory / FILE))
     with closing(source), closing(open_as_it_is(copy, database)) as target, database_errors():
         source.backup(target)
         # One file is left, which holds everything.
@@ -42,7 +42,7 @@ def put_back_vault(directory: Path, copy: Path, key: bytes) -> None:
         NoSpace: The disk is full.
     """
     keyring = read_keyring(directory, key)
-    database, target = _open(directory / FILE, keyring)
+    database, target = open_by_either(keyring, partial(open_as_it_is, directory / FILE))
     with closing(target), closing(open_copy(copy, database)) as source, database_errors():
         source.backup(target)
         target.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
@@ -56,13 +56,3 @@ def update_layout(directory: Path, key: bytes) -> None:
         NoSpace: The disk is full; it is as it was.
     """
     open_rotating(directory, read_keyring(directory, key)).close()
-
-
-def _open(path: Path, keyring: Keyring) -> tuple[bytes, Any]:
-    """The key that opens the file, and the connection; a change of keys may be under way."""
-    if keyring.is_changing:
-        try:
-            return keyring.keys.database, open_as_it_is(path, keyring.keys.database)
-        except KeyMismatch:
-            return keyring.next_database, open_as_it_is(path, keyring.next_database)
-    return keyring.keys.database, open_as_it_is(path, keyring.keys.database)
