@@ -1,6 +1,6 @@
 """A site whose notes were read, without Ray and without a model: words are found by a list."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from appliance.clinical.assertion.context import ContextEngine
@@ -8,7 +8,7 @@ from appliance.clinical.extraction.formats import OutputFormat
 from appliance.clinical.extraction.labelling import NoteLabelling
 from appliance.clinical.extraction.linking import Linker
 from appliance.clinical.extraction.parts import FindingsCard, Plan
-from appliance.clinical.extraction.run import extract
+from appliance.clinical.extraction.run import RunBlocks, extract
 from appliance.records.identifiers import Digest
 from appliance.records.notes import SourceNote
 from appliance.records.progress import Silent
@@ -61,7 +61,7 @@ def read_notes(
 
 
 def extract_by(
-    run: Callable[[Sequence[Sequence[str]]], Iterator[list[dict[str, object]]]],
+    run: RunBlocks,
     site: Site,
     name: str,
     output: OutputFormat = OutputFormat.PARQUET,
