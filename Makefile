@@ -44,7 +44,7 @@ bundle: install
 
 # On two cores, each with a loopback of its own; then those that start Ray, vLLM or a training.
 test: install
-	tests/loopback_only.sh $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not gpu"
+	OMP_NUM_THREADS=1 tests/loopback_only.sh $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not gpu"
 	OMP_NUM_THREADS=1 tests/loopback_only.sh $(BIN)/python -m pytest -n 2 --dist loadfile --durations=25 -m "slow and not gpu"
 
 check: install
@@ -52,7 +52,7 @@ check: install
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow and not gpu"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow and not gpu"
 
 # Every branch of the gate is walked by the quick tests; exit code 1 if one is not.
 coverage: install

@@ -23,6 +23,8 @@ from appliance.workflows.site import init, open_site
 from tests.lib.running_console import Browsing, running_console
 from tests.lib.tiny_corpora import write_tiny_corpus
 
+pytestmark = pytest.mark.slow
+
 LOOKS = [door.path for door in DOORS if not door.changes]
 CHANGES = [door.path for door in DOORS if door.changes]
 

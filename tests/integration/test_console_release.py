@@ -13,6 +13,8 @@ from tests.integration.test_release import let_pass
 from tests.lib.running_console import Browsing, running_console
 from tests.lib.tiny_corpora import make_card, make_examples
 
+pytestmark = pytest.mark.slow
+
 ADDRESS = "/release?" + urlencode({"kind": "corpus", "name": "first"})
 
 

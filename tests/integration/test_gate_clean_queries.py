@@ -16,6 +16,8 @@ from appliance.settings.policies import shipped_policies
 from tests.benchmarks.bench_gate import Keys
 from tests.lib.memory_vault import EventList
 
+pytestmark = pytest.mark.slow
+
 QUERIES = (Path(__file__).parents[1] / "lib" / "clean_queries.txt").read_text().splitlines()
 AT_MOST = 0.015
 

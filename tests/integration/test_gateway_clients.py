@@ -14,6 +14,8 @@ from appliance.workflows.site import init
 from tests.lib.provider_server import completion, make_certificate, running_provider
 from tests.lib.running_gateway import CANARY, KEY, MODEL, WordGate, make_site, running_gateway
 
+pytestmark = pytest.mark.slow
+
 HELLO = [{"role": "user", "content": "Write about a walk."}]
 SECRET = "Zyxwvutia"
 

@@ -33,6 +33,8 @@ from appliance.workflows.support import FACTS, bundle, check_clean, collect, lea
 from tests.lib.audited_site import narrow_gate
 from tests.lib.tiny_corpora import write_tiny_corpus
 
+pytestmark = pytest.mark.slow
+
 ENCODINGS = {
     "plain": lambda text: text,
     "upper": str.upper,
@@ -166,7 +168,6 @@ def test_of_two_hundred_planted_secrets_none_is_in_the_bundle(site, tmp_path):
     assert facts["events"]["gateway.opened"] == 200
 
 
-@pytest.mark.slow
 def test_the_sites_own_gate_lets_the_bundle_pass(site, tmp_path):
     """The real one, models and all, by the command: what the product says raises no alarm."""
     out = tmp_path / "b.zip"

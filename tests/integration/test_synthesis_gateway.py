@@ -41,6 +41,8 @@ from tests.lib.running_gateway import MODEL, WordGate, cloud_site, running_gatew
 from tests.lib.scripted_backend import ScriptedBackend
 from tests.lib.stamping_gate import StampingGate
 
+pytestmark = pytest.mark.slow
+
 SEED = bytes(range(32))
 
 
@@ -372,7 +374,6 @@ class Limited:
             return JSONResponse({"error": {}}, 429, {"retry-after": str(wait)})
 
 
-@pytest.mark.slow
 def test_a_provider_that_limits_is_used_and_not_stormed(tmp_path, provider):
     """At least 85 % of the allowed rate is used, though 16 ask at once; few are refused."""
     site = cloud_site(tmp_path / "s", provider.origin, usd_per_month=100.0)
@@ -406,7 +407,6 @@ def answered(path) -> set[str]:
         journal.close()
 
 
-@pytest.mark.slow
 def test_fifty_kills_lose_nothing_and_change_nothing(tmp_path, provider):
     """`kill -9` at 50 random moments of 300 completions: none lost, few repeated, same bytes."""
     kills, count, at_once = 50, 300, 2
