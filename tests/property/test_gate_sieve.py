@@ -105,3 +105,11 @@ def test_without_the_standard_librarys_parser_every_rule_is_searched_everywhere(
     assert shape == beginnings.read_shape(r"\p{L}", 0)
     assert shape.within == ()
     assert shape.digits == 0
+
+
+def test_a_condition_on_a_group_could_begin_with_anything():
+    """What is understood by the parser and not by us is searched everywhere."""
+    pattern = r"(a)?(?(1)b|c)1"
+    made = Rule("any", "UNIQUE_IDENTIFIER", 1.0, regex.compile(pattern))
+
+    assert list(RuleSet([made]).find("ab1 c1 b1")) == list(find_all([made], "ab1 c1 b1")) != []

@@ -4,10 +4,11 @@ import dataclasses
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from appliance.errors import ClearanceInvalid
 from appliance.gate.clearance import ClearanceChecker, Stamper
-from appliance.gate.opening import open_checker
+from appliance.gate.opening import open_checker, open_stamp_key
 from appliance.gate.spending import SpentInMemory
 from appliance.records.identifiers import Digest, DraftId
 from appliance.records.prompts import Draft, DraftKind, Route
@@ -164,3 +165,17 @@ def test_the_checker_of_a_site_needs_only_its_key(clock, cleared):
 def test_a_stamp_does_not_show_the_prompt(cleared):
     """The repr of a cleared prompt is safe in a log."""
     assert "Write of asthma" not in repr(cleared)
+
+
+def test_the_key_that_checks_stamps_on_record_makes_none():
+    """An audit holds the public half; a stamp of another key is told."""
+
+    class Keys:
+        def key(self, purpose):
+            assert purpose == "clearance"
+            return SEED
+
+    key = open_stamp_key(Keys())
+
+    assert key == Ed25519PrivateKey.from_private_bytes(SEED).public_key()
+    assert key != Ed25519PrivateKey.from_private_bytes(OTHER_SEED).public_key()

@@ -7,7 +7,7 @@ from appliance.errors import DetectorFailed, KeyMismatch
 from appliance.gate.hashed.hashing import Hasher
 from appliance.gate.hashed.table import HashTable
 from appliance.gate.normalisation import normalise
-from appliance.gate.patients import names
+from appliance.gate.patients import names, people
 from appliance.gate.patients.index import PatientIndex
 from appliance.gate.patients.writing import write_index
 from appliance.records.notes import PatientIdentifier
@@ -405,3 +405,12 @@ def test_a_plate_that_is_a_word_and_a_year_needs_more(tmp_path):
 
     assert index.detect(["by the 2015 guideline", "plate the 2015"])[0] == []
     assert index.detect(["by the 2015 guideline", "plate the 2015"])[1]
+
+
+def test_what_is_remembered_of_words_may_be_forgotten(index, monkeypatch):
+    """The memory of which words are names is bounded; what is found is the same."""
+    monkeypatch.setattr(people, "_REMEMBERED", 0)
+
+    for _ in range(3):
+        assert find(index, "seen: Zebulon Quackenbush") == ["Zebulon Quackenbush"]
+        assert find(index, "seen for asthma") == []

@@ -7,7 +7,7 @@ import pytest
 
 from appliance.errors import DetectorFailed
 from appliance.gate.hashed.table import distinct
-from appliance.gate.patients import hashing
+from appliance.gate.patients import hashing, writing
 from appliance.gate.patients.writing import Entries
 from appliance.records.notes import PatientIdentifier
 
@@ -117,3 +117,31 @@ def test_a_helper_keeps_what_it_gathers_from(monkeypatch):
     hashing._begin(Sizes, KEY)
 
     assert [hashing._hash([[("mrn", "1" * size)]])[1].tolist() for size in (3, 4)] == [[3], [4]]
+
+
+def test_what_a_helper_hands_back_of_a_mistake_is_its_kind(monkeypatch):
+    """The mistake itself, which quotes a patient, stays in the helper."""
+    monkeypatch.setattr(hashing, "_at_hand", [])
+    hashing._begin(Broken, KEY)
+
+    with pytest.raises(RuntimeError, match=r"^ValueError$") as caught:
+        hashing._hash([[("name", NAMES[0])]])
+
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+
+
+def test_hashes_are_the_same_however_seldom_they_are_computed(monkeypatch):
+    """By the million or one by one: memory is saved, nothing is lost."""
+
+    def gathered():
+        entries = Entries(KEY)
+        for identifiers in registry(12):
+            entries.add_patient([(one.kind, one.value) for one in identifiers])
+        return distinct(entries.finish())
+
+    at_once = gathered()
+    monkeypatch.setattr(writing, "_FORMS", 0)
+    monkeypatch.setattr(writing, "_NAMES", 0)
+
+    assert np.array_equal(gathered(), at_once)

@@ -11,6 +11,7 @@ from appliance.gate import presidio
 from appliance.gate.knowledge import find_lift
 from appliance.gate.recognizers import contacts, dates, names, numbers, places
 from appliance.gate.recognizers.rules import find_all
+from appliance.gate.recognizers.words import split_words
 from appliance.gate.vocabulary import Terms
 from appliance.records.verdicts import Hit
 
@@ -170,3 +171,8 @@ def test_a_recognizer_that_raises_takes_presidio_with_it():
 
     with pytest.raises(ZeroDivisionError):
         detector.detect(["asthma"])
+
+
+def test_a_word_tells_where_it_stands_and_not_what_it_says():
+    """Its repr may reach a log."""
+    assert repr(split_words("seen by Quackenbush")[2]) == "Word(8, 19)"

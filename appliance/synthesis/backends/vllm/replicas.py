@@ -1,6 +1,7 @@
 """Several engines behind one client: each request goes to the one with the least to do."""
 
 import logging
+import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -95,8 +96,11 @@ def _connect(endpoint: Endpoint, timeout_s: float, retries: int) -> openai.Async
         api_key=endpoint.api_key,
         max_retries=retries,
         timeout=timeout_s,
-        # A proxy named in the environment must never see a prompt.
-        http_client=openai.DefaultAsyncHttpxClient(trust_env=False, follow_redirects=False),
+        # A proxy named in the environment must never see a prompt; and this client trusts no
+        # authority, so it can speak to nobody but a port of this machine, in clear.
+        http_client=openai.DefaultAsyncHttpxClient(
+            trust_env=False, follow_redirects=False, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        ),
     )
 
 
