@@ -240,19 +240,27 @@ def test_the_clinical_user_reaches_the_hosts_of_its_cluster_and_asks_them_for_no
     assert sink()["heard"] == ["hello"]
 
 
-def test_the_doctor_sees_whether_the_rules_are_in_force(names):
-    """Where the gateway runs; before they are loaded, it says no."""
-    ask = "from appliance.workflows.checks.gateway import has_rules; print(has_rules())"
-    command = ["ip", "netns", "exec", names["egress"], sys.executable, "-c", ask]
+@pytest.mark.parametrize(
+    ("load", "held"),
+    [
+        (by_nftables, {APP: "True", MODEL: "True", SOMEBODY: "True"}),
+        (lambda names: for_users(names, THERE), {APP: "True", MODEL: "True", SOMEBODY: "False"}),
+    ],
+    ids=["egress.nft", "users.nft"],
+)
+def test_the_doctor_sees_whether_rules_hold_the_sites_user(names, load, held):
+    """Before they are loaded nobody is held; those for three users hold nobody else."""
 
-    def look():
+    def look(user):
+        ask = f"from appliance.workflows.checks.gateway import has_rules; print(has_rules({user}))"
+        command = ["ip", "netns", "exec", names["egress"], sys.executable, "-c", ask]
         done = subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, text=True)
         return done.stdout.strip()
 
-    before = look()
-    by_nftables(names)
+    assert look(APP) == "False"
+    load(names)
 
-    assert (before, look()) == ("False", "True")
+    assert {user: look(user) for user in held} == held
 
 
 def test_applications_have_loopback_and_the_socket(names, sink):

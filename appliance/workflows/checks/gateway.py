@@ -25,7 +25,8 @@ _OTHERS: Final = 0o077
 _MAY_WRITE: Final = 0o022
 _MAY_ENTER: Final = 0o001
 _NOT_IN_USE: Final = "gateway.toml lists no model, so nobody can be served."
-_TABLE: Final = ("list", "table", "inet", "appliance_egress")
+# deploy/egress: of a namespace of the gateway's own, and of three users on the host's network.
+_NAMESPACE, _USERS = "appliance_egress", "appliance_users"
 _NFT_TIMEOUT_S: Final = 10
 # proc(5): a route that is up; in IPv6 also one that only refuses.
 _UP: Final = 0x1
@@ -159,7 +160,13 @@ def _use(site: SiteView) -> Outcome:
 def _egress(site: SiteView) -> Outcome:
     if not _has_cloud(site):
         return _air_gapped()
-    return judge_way_out(Path("/proc"), has_rules=has_rules())
+    return judge_way_out(Path("/proc"), has_rules=has_rules(_owner(site)))
+
+
+def _owner(site: SiteView) -> int:
+    """Whose site it is: root may be the one who looks."""
+    found = _stat(site.paths.root)
+    return os.getuid() if found is None else found.st_uid
 
 
 GATEWAY_CHECKS: Final = (
@@ -193,18 +200,32 @@ def judge_way_out(proc: Path, *, has_rules: bool) -> Outcome:
     )
 
 
-def has_rules() -> bool:
-    """Whether the rules of deploy/egress are in force here, as far as this process can see."""
+def has_rules(user: int) -> bool:
+    """Whether rules of deploy/egress are in force here that hold this user.
+
+    Args:
+        user: Number of the user that the appliance runs as.
+
+    Returns:
+        False also where this process may not see them: only root may.
+    """
+    held = re.compile(rf"meta skuid {user} jump (?:clinical|model)\n")
+    return "policy drop" in _rules(_NAMESPACE) or held.search(_rules(_USERS)) is not None
+
+
+def _rules(table: str) -> str:
+    """As nft prints them, users by number; nothing where there are none to be seen."""
     program = shutil.which("nft", path="/usr/sbin:/sbin:/usr/bin:/bin")
     if program is None:
-        return False
+        return ""
+    command = [program, "--numeric", "list", "table", "inet", table]
     try:
         done = subprocess.run(
-            [program, *_TABLE], capture_output=True, check=False, timeout=_NFT_TIMEOUT_S
+            command, capture_output=True, check=False, timeout=_NFT_TIMEOUT_S, text=True
         )
     except (OSError, subprocess.TimeoutExpired):
-        return False
-    return done.returncode == 0 and b"policy drop" in done.stdout
+        return ""
+    return done.stdout if done.returncode == 0 else ""
 
 
 def _devices(proc: Path) -> Iterator[str]:
