@@ -7,9 +7,7 @@ recipient's public name can write one. That a backup is of a site is told by its
 import hashlib
 import hmac
 import json
-import os
 import re
-import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +16,7 @@ import bech32
 import pyrage
 
 from appliance.errors import BadInput, KeyMismatch
-from appliance.settings.credentials import find_secret
+from appliance.settings.credentials import find_secret, read_private
 
 _HRP: Final = "age-secret-key-"
 _LONGEST_FILE: Final = 65_536
@@ -56,19 +54,19 @@ def read_identities(path: Path) -> list[Identity]:
     """
     path, others = find_secret(path)
     try:
-        with path.open("rb") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            lines = file.read(_LONGEST_FILE).splitlines()
+        content, open_mode = read_private(path, _LONGEST_FILE, others)
     except OSError as error:
         raise BadInput(
             f"{path} can't be read: {error.strerror}.", "Name an identity file."
         ) from None
-    if mode & others:
+    if open_mode:
         raise KeyMismatch(
-            f"The identity {path.name} is readable by others (mode {mode:04o}).",
+            f"The identity {path.name} is readable by others (mode {open_mode}).",
             f"Run `chmod 600 {path}` and find out who could have read it.",
         )
-    kept = [line.strip() for line in lines if line.strip() and not line.startswith(b"#")]
+    kept = [
+        line.strip() for line in content.splitlines() if line.strip() and not line.startswith(b"#")
+    ]
     try:
         found = [pyrage.x25519.Identity.from_str(line.decode("ascii")) for line in kept]
     except (pyrage.IdentityError, UnicodeDecodeError):

@@ -5,6 +5,7 @@ LoadCredentialEncrypted=), so that no key has to lie on a disk in clear.
 """
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,8 +15,6 @@ _NOT_FOR_OTHERS: Final = 0o077
 # Where systemd gives the service's user the right to read by an access list, the file's group bits
 # show that list's mask; the group itself may not enter the directory.
 _NOT_IN_CREDENTIALS: Final = 0o037
-
-
 _DIRECTORY: Final = "CREDENTIALS_DIRECTORY"
 
 
@@ -29,6 +28,26 @@ def find_secret(path: Path) -> tuple[Path, int]:
     if directory and (Path(directory) / path.name).is_file():
         return Path(directory) / path.name, _NOT_IN_CREDENTIALS
     return path, _NOT_FOR_OTHERS
+
+
+def read_private(path: Path, longest: int, others: int = _NOT_FOR_OTHERS) -> tuple[bytes, str]:
+    """What a file holds that only its owner should be able to read.
+
+    Args:
+        path: The file.
+        longest: Bytes that are read of it, at most.
+        others: Mode bits that it must not have, as `find_secret` tells them.
+
+    Returns:
+        The content; and the mode in octal where others can read it, else nothing. Both are of the
+        file that was opened, whatever takes its place meanwhile.
+
+    Raises:
+        OSError: It can't be read.
+    """
+    with path.open("rb") as file:
+        mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+        return file.read(longest), f"{mode:04o}" if mode & others else ""
 
 
 def is_handed_over(path: Path) -> bool:

@@ -8,13 +8,12 @@ import hashlib
 import hmac
 import os
 import secrets
-import stat
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, Protocol
 
 from appliance.errors import KeyMismatch, SiteError
-from appliance.settings.credentials import find_secret
+from appliance.settings.credentials import find_secret, read_private
 
 KEY_BYTES: Final = 32
 
@@ -50,7 +49,8 @@ class FileKeys:
 
     def key(self, purpose: Purpose) -> bytes:
         """The 32 bytes in `PURPOSE.key`, or in the service's credential of that name."""
-        return _read(*find_secret(self._directory / f"{purpose}.key"), purpose)
+        path, others = find_secret(self._directory / f"{purpose}.key")
+        return _read(path, purpose, others)
 
     def make_next(self, purpose: Purpose) -> bytes:
         """The 32 bytes in `PURPOSE-next.key`, which is made where there is none."""
@@ -61,7 +61,7 @@ class FileKeys:
             _make(draft)
             draft.rename(path)
             _sync(self._directory)
-        return _read(path, 0o077, purpose)
+        return _read(path, purpose)
 
     def has_next(self, purpose: Purpose) -> bool:
         """Whether there is a key that is to take the place of the present one."""
@@ -82,22 +82,20 @@ def read_key_file(path: Path) -> bytes:
     Raises:
         SiteError, KeyMismatch: As `KeyProvider.key`.
     """
-    return _read(path, 0o077, path.stem)
+    return _read(path, path.stem)
 
 
-def _read(path: Path, others: int, purpose: str) -> bytes:
+def _read(path: Path, purpose: str, *others: int) -> bytes:
     try:
-        with path.open("rb") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            content = file.read(KEY_BYTES + 1)
+        content, open_mode = read_private(path, KEY_BYTES + 1, *others)
     except OSError as error:
         raise SiteError(
             f"The {purpose} key can't be read: {error.strerror}.",
             "Restore the site's keys directory from its backup.",
         ) from None
-    if mode & others:
+    if open_mode:
         raise KeyMismatch(
-            f"The {purpose} key is readable by others (mode {mode:04o}).",
+            f"The {purpose} key is readable by others (mode {open_mode}).",
             f"Run `chmod 600 {path}` and find out who could have read it.",
         )
     if len(content) != KEY_BYTES:

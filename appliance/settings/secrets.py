@@ -4,14 +4,12 @@ They come from files that only their owner can read, or from systemd's credentia
 from `site.toml`, a command line or the value of an environment variable.
 """
 
-import os
 import re
-import stat
 from pathlib import Path
 from typing import Final
 
 from appliance.errors import KeyMismatch, SiteError
-from appliance.settings.credentials import find_secret
+from appliance.settings.credentials import find_secret, read_private
 
 PROVIDER_KEY: Final = "provider-key"
 _SECRET: Final = re.compile(rb"[\x21-\x7e]{16,512}")
@@ -34,27 +32,26 @@ def read_caller_token(keys: Path, caller: str) -> str:
     Raises:
         SiteError, KeyMismatch: As `read_provider_key`.
     """
-    return _read_secret(keys / "callers" / caller, 0o077)
+    return _read_secret(keys / "callers" / caller)
 
 
-def _read_secret(path: Path, others: int) -> str:
+def _read_secret(path: Path, *others: int) -> str:
     try:
-        with path.open("rb") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            content = file.read(_LONGEST).strip()
+        content, open_mode = read_private(path, _LONGEST, *others)
     except OSError as error:
         raise SiteError(
             f"The secret {path.name} can't be read: {error.strerror}.",
             f"Put it there with `install -D -m 600 /dev/stdin {path}`.",
         ) from None
-    if mode & others:
+    if open_mode:
         raise KeyMismatch(
-            f"The secret {path.name} is readable by others (mode {mode:04o}).",
+            f"The secret {path.name} is readable by others (mode {open_mode}).",
             f"Have it replaced, then run `chmod 600 {path}`.",
         )
-    if not _SECRET.fullmatch(content):
+    word = content.strip()
+    if not _SECRET.fullmatch(word):
         raise KeyMismatch(
             f"The secret {path.name} is not one word of 16 to 512 printable characters.",
             "Put it there again.",
         )
-    return content.decode("ascii")
+    return word.decode("ascii")

@@ -1,7 +1,6 @@
 """Those who let something leave: their keys and signatures, made on machines of their own."""
 
 import json
-import os
 import secrets
 from pathlib import Path
 from typing import Final
@@ -9,10 +8,12 @@ from typing import Final
 from appliance.artifacts.writing import check_absent, check_writable, write_atomically
 from appliance.errors import BadInput, KeyMismatch
 from appliance.ledger.signing import Signer
+from appliance.settings.credentials import read_private
 
 HEADER: Final = "appliance-release/1"
 """First line of what is signed."""
 _SEED_BYTES: Final = 32
+_LONGEST: Final = 4096
 
 
 def make_key(name: str, out: Path, *, dry_run: bool = False) -> str:
@@ -65,9 +66,8 @@ def sign(file: Path, key: Path, *, dry_run: bool = False) -> str:
 
 def _read_key(path: Path) -> Signer:
     try:
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            raw = json.loads(file.read())
+        content, open_mode = read_private(path, _LONGEST)
+        raw = json.loads(content)
         signer = Signer(str(raw["name"]), bytes.fromhex(raw["seed"]))
     except OSError as error:
         raise BadInput(
@@ -75,8 +75,9 @@ def _read_key(path: Path) -> Signer:
         ) from None
     except (ValueError, KeyError, TypeError):
         raise KeyMismatch(f"{path} is no key.", "Name what `release key` wrote.") from None
-    if mode & 0o077:
+    if open_mode:
         raise KeyMismatch(
-            f"{path} is readable by others.", "Make another key, and have release.toml name it."
+            f"{path} is readable by others (mode {open_mode}).",
+            "Make another key, and have release.toml name it.",
         )
     return signer
