@@ -39,7 +39,7 @@ KINDS = {
     *NAMES,
     *DATES,
     *("mrn", "phone", "fax", "email", "ssn", "address", "street", "health-plan", "account"),
-    *("licence", "vehicle", "device", "url", "biometric", "photo", "other-id"),
+    *("licence", "vehicle", "device", "url", "ip", "biometric", "photo", "other-id"),
 }
 SENTENCES = (
     "Please write a sentence about {} and the fever.",

@@ -143,8 +143,15 @@ def _unleeted(written: str) -> str | None:
 
 
 def _joined(written: str) -> str | None:
-    """The commonest gap goes, what else stands between stays: "1.2 x 0.8 x 0.5" has none."""
+    """What is put between all characters goes, and what they were stays: "1 0 . 8" is "10.8".
+
+    Else the commonest gap goes, what else stands between stays: "1.2 x 0.8 x 0.5" has none.
+    """
     gaps = Counter(_GAP.findall(written))
+    least = min(gaps, key=len)
+    inner = {gap: gap[len(least) : -len(least)] for gap in gaps if gap != least}
+    if all(sign and gap == f"{least}{sign}{least}" for gap, sign in inner.items()):
+        return _GAP.sub(lambda match: inner.get(match.group(), ""), written)
     usual = min(gaps, key=lambda gap: (-gaps[gap], len(gap)))
     if gaps[usual] < _USUAL_SHARE * gaps.total():
         return None
