@@ -8,6 +8,8 @@ import pytest
 
 from appliance.cli.main import run
 from appliance.clinical.extraction.reading import open_findings, open_relations
+from appliance.clinical.extraction.run import extract as extract_ids
+from appliance.learning.adapters import read_adapter
 from appliance.learning.basemodels.store import ModelStore
 from appliance.learning.tuning.fit import fit
 from appliance.learning.tuning.worker import InProcessWorker
@@ -19,6 +21,7 @@ from appliance.settings.tasks import load_sheet_file
 from appliance.synthesis.curation.corpus import write_corpus
 from appliance.synthesis.curation.curator import Curator
 from appliance.synthesis.prompting.pairs import pair_lines
+from appliance.workflows import extract as workflow
 from appliance.workflows.ingest import import_stream, opened_vault
 from appliance.workflows.site import init, open_site
 from tests.lib.pair_task import write_pair_task
@@ -29,7 +32,7 @@ pytestmark = pytest.mark.slow
 SURNAME = "Quillfeather"
 TEXTS = (
     "Aspirin caused rash soon after it was begun.",
-    "warfarin was held; dry cough was old.",
+    "warfarin was no cause of dry cough soon after it was begun.",
     f"Mx {SURNAME}. Takes morphine. Had nausea in spring.",
     "codeine caused headache on the day that it was begun.",
 )
@@ -93,7 +96,9 @@ def relations_of(site, name):
     """What was related, in words, with how often."""
     directory = site.paths.findings / name
     with opened_vault(site) as vault:
-        notes = {note.note_id: note.text for note in vault.read_identified(vault.note_ids(), "x")}
+        notes = {
+            note.note_id: note.text for note in vault.read_identified(vault.note_ids(), "check")
+        }
     found = [one for _, group in open_relations(directory) for one in group]
     words = {
         tuple(notes[one.note_id][end.start : end.end] for end in (one.head, one.tail))
@@ -131,34 +136,47 @@ def test_a_real_adapter_relates_names_of_the_vocabulary(site, capfd):
     assert facts["relations"] == 24
 
 
-def test_one_actor_or_two_write_the_same_relations(site, capfd):
-    """As of findings, it is nobody's business who did it; asked again, it is done already."""
-    settings = site.paths.settings.read_text()
-    site.paths.settings.write_text(settings.replace("actors = 2", "actors = 1"))
-    before = settings != site.paths.settings.read_text()
-    extract(site, capfd, "--out", "alone")
-    site.paths.settings.write_text(settings)
+def extract_here(site, out, *entities):
+    """The same work in this process and not in Ray's workers; a white-box test."""
+    job = workflow._prepare(site, "judge", workflow._Wanted(out, entities=entities))
+    worker = job.make_worker()
+    return extract_ids(
+        lambda blocks: map(worker, blocks),
+        job.note_ids,
+        site.paths.findings / out,
+        job.plan,
+        recorder=site.ledger,
+        policy_digest="p",
+        made_at="2026-03-01T06:00:00+00:00",
+        progress=Silent(),
+    )
+
+
+def test_whoever_does_the_work_the_relations_are_the_same_bytes(site, capfd):
+    """Two of Ray's workers or this process; and asked again, it is done already."""
+    extract_here(site, "here")
     size = site.ledger.head().size
 
-    code, _ = extract(site, capfd, "--out", "alone")
+    code, _ = extract(site, capfd, "--out", "related")
 
-    assert (before, code) == (True, 0)
+    assert code == 0
     events = list(read_bodies(site.paths.ledger, site.ledger.head().size))[size:]
     assert "vault.read" not in {json.loads(one)["kind"] for one in events}
     files = [
         [path.read_bytes() for path in sorted((site.paths.findings / name).glob("*-0*.parquet"))]
-        for name in ("alone", "related")
+        for name in ("here", "related")
     ]
+    assert len(files[0]) == 2
     assert files[0] == files[1]
 
 
-def test_ends_may_be_found_by_an_adapter(site, capfd):
-    """And those of types that it does not know are looked up; the card names both."""
-    code, card = extract(site, capfd, "--entities", "reader", "--out", "read")
+def test_ends_may_be_found_by_an_adapter(site):
+    """The card names it, with its digest."""
+    card = extract_here(site, "read", "reader")
 
-    assert (code, list(card["found_by"])) == (0, ["reader"])
-    assert card["findings"] > 0
-    assert card["pairs"]["judged"] > 0
+    assert card.found_by == {"reader": read_adapter(site.paths.adapters / "reader")[1]}
+    assert card.findings > 0
+    assert card.pairs["judged"] > 0
 
 
 @pytest.mark.parametrize(

@@ -231,3 +231,12 @@ def test_a_broken_relation_of_brat_is_refused(tmp_path, line):
 def test_a_relation_of_brat_that_joins_other_types_is_refused(tmp_path):
     with pytest.raises(BadInput, match="none that joins its types"):
         read_pair_gold(brat(tmp_path, "R1\tCID Arg1:T3 Arg2:T4"), (INDUCES,), RENAMES)
+
+
+def test_unrelated_ends_that_nothing_could_join_are_no_pair(tmp_path):
+    """To say so of them would be right whatever an adapter has learned."""
+    gold = spans_gold(tmp_path, (0, 1, "none"), (0, 2, "none"))
+
+    [document] = read_pair_gold(gold, (INDUCES,), read_renames(["Species="]))
+
+    assert [(pair.head, pair.tail) for pair in document.relations] == [(0, 2), (1, 2)]

@@ -106,7 +106,8 @@ class RelationLabels:
         if not found:
             return LEFT_OUT
         fitting = {pair.label for pair in self.pairs if (pair.head, pair.tail) == (head, tail)}
-        fitting.add(UNRELATED)
+        if fitting:
+            fitting.add(UNRELATED)
         return next((label for label in found if label in fitting), None)
 
     def state(
@@ -118,12 +119,15 @@ class RelationLabels:
     ) -> None:
         """The pair has its label, in the direction in which it is one of the task's.
 
+        Unrelated ends that no relation of the task could join are no pair.
+
         Raises:
-            ValueError: It is none in either.
+            ValueError: The label is none of the task's in either direction.
         """
         for head, tail in (ends, ends[::-1]):
             label = self.joining(given, spans[head].label, spans[tail].label)
             if label is not None:
                 stated[head, tail] = label
                 return
-        raise ValueError
+        if self.possible(given) != (UNRELATED,):
+            raise ValueError
