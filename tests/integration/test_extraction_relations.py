@@ -75,7 +75,7 @@ def site(tmp_path_factory):
     pairs = [{"label": "causes", "head": "Drug", "tail": "BadEvent"}]
     for name, change in (
         ("judge", {"pairs": pairs, "epochs": 25}),
-        ("reader", {"epochs": 10}),
+        ("reader", {"epochs": 40}),
     ):
         out = str(site.paths.adapters / name)
         fit({**config, **change, "name": name, "out": out}, InProcessWorker())
