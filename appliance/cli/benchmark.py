@@ -26,6 +26,13 @@ def benchmark() -> None:
 @click.option("--re-gold", type=PathType(dir_okay=False), help="Gold pairs; see `evaluate`.")
 @click.option("--re-adapter", help="Name of an adapter of relations.")
 @click.option(
+    "--map",
+    "renames",
+    multiple=True,
+    metavar="GOLD=OURS",
+    help="What a label of the gold stands for; see `evaluate`. May be given again.",
+)
+@click.option(
     "--limit",
     type=click.IntRange(min=1),
     help="Texts of each file that are scored, drawn by the seed; all without it.",
@@ -46,6 +53,7 @@ def paper(
     ner_adapter: str | None,
     re_gold: Path | None,
     re_adapter: str | None,
+    renames: tuple[str, ...],
     limit: int | None,
     shots: int,
     seed: int,
@@ -65,8 +73,8 @@ def paper(
 
     table = workflow.paper(
         site,
-        entities=_arm(ner_gold, ner_adapter, "ner"),
-        relations=_arm(re_gold, re_adapter, "re"),
+        entities=_arm(ner_gold, ner_adapter, renames, "ner"),
+        relations=_arm(re_gold, re_adapter, renames, "re"),
         draw=workflow.Draw(limit, shots, seed),
         progress=render.Bars(),
     )
@@ -76,7 +84,9 @@ def paper(
     _show(table)
 
 
-def _arm(gold: Path | None, adapter: str | None, row: str) -> "Arm | None":
+def _arm(
+    gold: Path | None, adapter: str | None, renames: tuple[str, ...], row: str
+) -> "Arm | None":
     from appliance.workflows.benchmark import Arm
 
     if gold is None and adapter is None:
@@ -84,7 +94,7 @@ def _arm(gold: Path | None, adapter: str | None, row: str) -> "Arm | None":
     if gold is None or adapter is None:
         lacking = "gold" if gold is None else "adapter"
         raise BadInput(f"The row {row.upper()} lacks --{row}-{lacking}.", "Name both, or neither.")
-    return Arm(adapter, gold)
+    return Arm(adapter, gold, renames)
 
 
 def _show(table: "PaperTable") -> None:

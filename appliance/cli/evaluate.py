@@ -27,8 +27,17 @@ if TYPE_CHECKING:
     "--gold",
     required=True,
     type=PathType(),
-    help="Texts that people annotated: CoNLL/IOB2 (.tsv, .conll, .iob), JSONL, or a folder of "
-    "brat's; of relations JSONL, or a file with masked pairs (.json, .jsonl, .tsv).",
+    help="Texts that people annotated: CoNLL/IOB2 (.tsv, .conll, .iob), JSONL, PubTator "
+    "(.pubtator, .pubtator.txt), or a folder of brat's; of relations the same without CoNLL, or "
+    "a file with masked pairs (.json, .jsonl, .tsv).",
+)
+@click.option(
+    "--map",
+    "renames",
+    multiple=True,
+    metavar="GOLD=OURS",
+    help="What a label of the gold stands for, e.g. DRUG=Chemical; GOLD= leaves it out. May be "
+    "given again, for a relation also with several of ours: the one that joins the pair's types.",
 )
 @click.option(
     "--vocabulary",
@@ -49,6 +58,7 @@ def evaluate(
     gold: Path,
     vocabulary: Path | None,
     against: str | None,
+    renames: tuple[str, ...],
     report: Path | None,
     show_text: bool,
     dry_run: bool,
@@ -71,7 +81,7 @@ def evaluate(
     Example: appliance evaluate --adapter reader --gold hospital/gold.jsonl
     """  # noqa: D301 - click wants the character itself
     if dry_run:
-        _plan(site, adapter, gold, against, as_json=as_json)
+        _plan(site, adapter, gold, against, renames, as_json=as_json)
         return
     from appliance.records.scores import RelationScoreCard
     from appliance.workflows.evaluate_shown import Mistakes, evaluate_shown
@@ -83,6 +93,7 @@ def evaluate(
         gold=gold,
         vocabulary=vocabulary,
         against=against,
+        renames=renames,
         report=report,
         mistakes=mistakes,
         progress=render.Bars(),
@@ -106,10 +117,18 @@ def evaluate(
         _show_mistakes(mistakes.found)
 
 
-def _plan(site: Path, adapter: str, gold: Path, against: str | None, *, as_json: bool) -> None:
-    from appliance.workflows.evaluate import plan_evaluation
+def _plan(
+    site: Path,
+    adapter: str,
+    gold: Path,
+    against: str | None,
+    renames: tuple[str, ...],
+    *,
+    as_json: bool,
+) -> None:
+    from appliance.workflows.evaluate_shown import plan_shown
 
-    planned = plan_evaluation(site, adapter=adapter, gold=gold, against=against)
+    planned = plan_shown(site, adapter=adapter, gold=gold, against=against, renames=renames)
     if as_json:
         render.emit_json(planned)
         return

@@ -25,6 +25,17 @@ from appliance.cli.options import PathType, dry_run_option, json_option, site_op
     type=PathType(dir_okay=False),
     help="Table of concepts (concept, name, synonyms) that findings are linked to.",
 )
+@click.option(
+    "--entities",
+    multiple=True,
+    help="Of an adapter of relations: an adapter that finds ends of pairs; may be given again.",
+)
+@click.option(
+    "--names",
+    type=PathType(dir_okay=False),
+    help="Of the same: names (TSV) of the types that none of these finds; the task's own "
+    "vocabulary without it.",
+)
 @click.option("--cohort", default="", help="Only notes of that cohort (`notes search`).")
 @site_option
 @json_option
@@ -36,6 +47,8 @@ def extract(
     output_format: str,
     vocabulary: Path | None,
     cohort: str,
+    entities: tuple[str, ...],
+    names: Path | None,
     site: Path,
     as_json: bool,
     dry_run: bool,
@@ -47,8 +60,14 @@ def extract(
     that fails is in the quarantine, and counted. Run again after an interruption, it goes on where
     it was.
 
+    An adapter of relations says what joins two entities of a sentence ([extraction]
+    pair_sentences in site.toml: of a few). Their ends are findings too, of the adapters given with
+    --entities, and of names that are looked up.
+
+    \b
     Example: appliance extract --adapter reader --out all
-    """
+    Example: appliance extract --adapter pairs --entities reader --out related
+    """  # noqa: D301 - click wants the character itself
     from appliance.workflows import extract as workflow
 
     if dry_run:
@@ -60,11 +79,14 @@ def extract(
             output_format=output_format,
             vocabulary=vocabulary,
             cohort=cohort,
+            entities=entities,
+            names=names,
         )
         if as_json:
             render.emit_json(plan)
         else:
             rows = [("adapter", plan.adapter), ("notes", plan.notes), ("plan", plan.digest)]
+            rows += [("ends of pairs", found_by) for found_by in plan.found_by]
             render.emit_table("Would be extracted", ("", ""), rows)
         if plan.is_there:
             render.say(f"Findings {out} are there already, of these notes and this adapter.")
@@ -77,6 +99,8 @@ def extract(
         output_format=output_format,
         vocabulary=vocabulary,
         cohort=cohort,
+        entities=entities,
+        names=names,
         progress=render.Bars(),
     )
     if as_json:
@@ -85,6 +109,8 @@ def extract(
     rows = [("notes", card.notes), ("notes with findings", card.notes_with_findings)]
     rows += [(f"findings: {label}", count) for label, count in card.labels.items()]
     rows += [(kind, count) for kind, count in card.assertions.items()]
+    rows += [(f"relations: {label}", count) for label, count in card.relations.items()]
+    rows += [(f"pairs: {kind}", count) for kind, count in card.pairs.items()]
     rows += [(f"concept: {reason}", count) for reason, count in card.linked.items()]
     rows += [(f"quarantined: {kind}", count) for kind, count in card.quarantined.items()]
     render.emit_table(f"Findings {card.name}", ("", "count"), rows)

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from appliance.cli import render
-from appliance.cli.options import dry_run_option, json_option, site_option
+from appliance.cli.options import PathType, dry_run_option, json_option, site_option
 
 
 @click.command()
@@ -27,6 +27,12 @@ from appliance.cli.options import dry_run_option, json_option, site_option
     help="Most that the corpus may cost at a provider, over all its runs.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the stream of prompts.")
+@click.option(
+    "--mix-from",
+    type=PathType(dir_okay=False),
+    metavar="REPORT",
+    help="What `corpus report --reference FILE --json` printed: its mix in place of the sheet's.",
+)
 @dry_run_option
 @json_option
 def synthesize(
@@ -37,20 +43,22 @@ def synthesize(
     route: str,
     budget: float | None,
     seed: int,
+    mix_from: Path | None,
     dry_run: bool,
     as_json: bool,
 ) -> None:
     """Let a model invent COUNT labelled sentences for a task.
 
     Every prompt passes the gate before it is sent. Run the same command again after an
-    interruption: it goes on where it was.
+    interruption: it goes on where it was. Another round is another corpus: with --seed it has other
+    prompts, and with --mix-from the shares that a report on the last one asks for.
 
     Example: appliance synthesize --task disease --count 600 --out first
     """
     from appliance.workflows.orders import Order, plan
     from appliance.workflows.synthesize import synthesize as make
 
-    order = Order(task, count, out, route, seed, budget)
+    order = Order(task, count, out, route, seed, budget, mix_from)
     if dry_run:
         planned = plan(site, order)
         if as_json:

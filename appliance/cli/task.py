@@ -125,7 +125,9 @@ def show(sheet: str, site: Path | None, as_json: bool) -> None:
 @click.option(
     "--max-words", type=click.IntRange(min=1), default=6, show_default=True, help="Longest name."
 )
+@click.option("--lower", is_flag=True, help="No capital that only begins a word: Insulin, insulin.")
 @click.option("--out", required=True, type=PathType(dir_okay=False), help="The .tsv to write.")
+@click.option("--append", is_flag=True, help="Add to that .tsv, which is there: another type.")
 @dry_run_option
 @json_option
 def vocabulary(
@@ -135,7 +137,9 @@ def vocabulary(
     under: tuple[str, ...],
     without: tuple[str, ...],
     max_words: int,
+    lower: bool,
     out: Path,
+    append: bool,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -151,8 +155,8 @@ def vocabulary(
     from appliance.settings.vocabularies.selection import Selection
     from appliance.workflows import task as workflow
 
-    selection = Selection(label, under, without, max_words)
-    made = workflow.make_vocabulary(source, form, selection, out, dry_run=dry_run)
+    selection = Selection(label, under, without, max_words, lower)
+    made = workflow.make_vocabulary(source, form, selection, out, append=append, dry_run=dry_run)
     if as_json:
         render.emit_json(made)
         return

@@ -32,6 +32,7 @@ class CorpusCard:
         parent: Of a corpus made from another by people: that one's name, "@" and its digest.
         revision: What people did to it: examples "kept" as they were, "relabelled", "left_out".
         relations: Label to count of pairs, of all examples; empty for a task about entities.
+        mix: Shares of kinds of drafts that were asked for in place of the label sheet's.
     """
 
     name: str
@@ -55,6 +56,7 @@ class CorpusCard:
     parent: str = ""
     revision: dict[str, int] = field(default_factory=dict)
     relations: dict[str, int] = field(default_factory=dict)
+    mix: dict[str, float] = field(default_factory=dict)
 
 
 class HeadKind(StrEnum):

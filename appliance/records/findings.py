@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from appliance.records.assertions import Assertion, Cue
 from appliance.records.identifiers import NoteId
+from appliance.records.spans import Span
 
 _NOT_ABOUT_PATIENT = (Assertion.NEGATED, Assertion.FAMILY, Assertion.HYPOTHETICAL)
 
@@ -67,3 +68,22 @@ class Finding:
     def is_(self, kind: Assertion) -> bool:
         """Whether something says that of it."""
         return any(cue.kind is kind for cue in self.cues)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class RelationFinding:
+    """Two findings of one note that its text relates.
+
+    Attributes:
+        note_id: The note.
+        head: Where the first argument stands, with its entity type: the place of a `Finding`.
+        tail: The other one's.
+        label: Relation type.
+        score: Probability of the label among those that may join the two types, 0 to 1.
+    """
+
+    note_id: NoteId
+    head: Span
+    tail: Span
+    label: str
+    score: float

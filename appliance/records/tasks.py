@@ -16,6 +16,12 @@ INVENTED_SLOTS: Final = frozenset(
 the vocabulary."""
 
 
+OPENING_SLOTS: Final = ("first", "second", "third")
+"""Slots of a sheet's openings: the entities that were asked for, in order."""
+
+OPENING_CODES: Final = ("symbol", "variant")
+"""Others of them: an invented gene symbol and amino acid change, which are no entities."""
+
 _SHORT_FORM_LETTERS: Final = 10
 
 
@@ -158,6 +164,27 @@ class DraftMix:
     none: float
 
 
+@dataclass(frozen=True, slots=True)
+class Openings:
+    """First words of answers, by the kind of draft; the slots are {first}, {second} and {third}.
+
+    Those are the entities that were asked for; {First} is the first with a capital. The slots of
+    `OPENING_CODES` may stand in any. Where a sheet gives none for a kind, those of the product
+    serve, which suit diseases best.
+
+    Attributes:
+        single: For one entity.
+        several: For two, or with {third} for three.
+        abbreviation: For a name and its abbreviation, or without {second} for an abbreviation.
+        none: For no entity.
+    """
+
+    single: tuple[str, ...] = ()
+    several: tuple[str, ...] = ()
+    abbreviation: tuple[str, ...] = ()
+    none: tuple[str, ...] = ()
+
+
 class Sensitivity(StrEnum):
     """Whom the sheet, its vocabulary and what is made of them may be shown to."""
 
@@ -201,6 +228,7 @@ class LabelSheet:
         vocabulary: File name beside the sheet.
         digest: SHA-256 over sheet and vocabulary bytes.
         sensitivity: A sheet that does not say is the hospital's own business.
+        openings: Of answers.
     """
 
     name: str
@@ -215,6 +243,7 @@ class LabelSheet:
     vocabulary: str
     digest: Digest
     sensitivity: Sensitivity = Sensitivity.INTERNAL
+    openings: Openings = Openings()
 
     @property
     def taught(self) -> tuple[RelationType, ...]:

@@ -122,8 +122,9 @@ def _example_complaints(
     for number, example in enumerate(relation.example):
         if example.register_ not in registers:
             yield f"{at}.example.{number}: its register is not among the sheet's registers"
-        if example.head not in example.text or example.tail not in example.text:
-            yield f"{at}.example.{number}: head or tail is not in its text"
+        for end in (example.head, example.tail):
+            if end not in example.text:
+                yield f"{at}.example.{number}: {end!r} is not so written in its text"
 
 
 def _mix_complaints(relation: SheetRelation, at: str) -> Iterator[str]:

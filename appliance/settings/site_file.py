@@ -82,6 +82,7 @@ class _Extraction(_Strict):
     actors: int = Field(default=2, ge=1)
     notes_per_block: int = Field(default=16, ge=1)
     stride_tokens: int = Field(default=32, ge=0)
+    pair_sentences: int = Field(default=0, ge=0, le=8)
 
 
 class _Console(_Strict):
@@ -219,11 +220,16 @@ class LearningSettings:
 
 @dataclass(frozen=True, slots=True)
 class ExtractionSettings:
-    """How notes are read. `stride_tokens` is the overlap of neighbouring windows."""
+    """How notes are read.
+
+    `stride_tokens` is the overlap of neighbouring windows; `pair_sentences` how many sentences
+    after the first of a pair the other may stand, 0 for the same one.
+    """
 
     actors: int
     notes_per_block: int
     stride_tokens: int
+    pair_sentences: int = 0
 
 
 @dataclass(frozen=True, slots=True)

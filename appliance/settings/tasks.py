@@ -21,11 +21,14 @@ from appliance.errors import BadInput
 from appliance.records.identifiers import Digest
 from appliance.records.tasks import (
     INVENTED_SLOTS,
+    OPENING_CODES,
+    OPENING_SLOTS,
     Composition,
     Demonstration,
     DraftMix,
     EntityType,
     LabelSheet,
+    Openings,
     Sensitivity,
     Term,
     Vocabulary,
@@ -46,6 +49,8 @@ Text = Annotated[str, Field(min_length=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Words = Annotated[tuple[Text, ...], Field(min_length=1)]
 
+# How many entities an opening names.
+_OPENING_COUNTS: Final = {"single": (1,), "several": (2, 3), "abbreviation": (1, 2), "none": (0,)}
 _SLOT: Final = re.compile(r"\{([^{}]*)\}")
 _BRACES: Final = re.compile(r"[{}]")
 
@@ -76,6 +81,13 @@ class _Mix(_Strict):
     none: Share
 
 
+class _Openings(_Strict):
+    single: tuple[Text, ...] = ()
+    several: tuple[Text, ...] = ()
+    abbreviation: tuple[Text, ...] = ()
+    none: tuple[Text, ...] = ()
+
+
 class _Compose(_Strict):
     variants: Annotated[int, Field(ge=0, le=20)] = 0
     lines: Annotated[float, Field(ge=0, le=20)] = 0.0
@@ -91,6 +103,7 @@ class _Sheet(_Strict):
     registers: Annotated[tuple[Text, ...], Field(min_length=1)]
     topics: Annotated[tuple[Text, ...], Field(min_length=1)]
     mix: _Mix
+    openings: _Openings = _Openings()
     compose: _Compose = _Compose()
     entity: Annotated[tuple[_Entity, ...], Field(min_length=1)]
     relation: tuple[SheetRelation, ...] = ()
@@ -255,14 +268,32 @@ def _complaints(sheet: _Sheet) -> Iterator[str]:
         yield from relation_complaints(relation, names, sheet.registers, slots)
     if taken := sorted({HEAD, TAIL} & {*sheet.compose.slots, *names}):
         yield f"{', '.join(taken)}: a slot of pairs, no name for an entity type or another slot"
+    yield from _demonstration_complaints(sheet)
+    yield from _opening_complaints(sheet.openings)
+    yield from _frame_complaints(sheet.compose, names)
+
+
+def _demonstration_complaints(sheet: _Sheet) -> Iterator[str]:
     for number, demonstration in enumerate(sheet.demonstration):
         if demonstration.register_ not in sheet.registers:
             yield f"demonstration.{number}: its register is not among the sheet's registers"
-        if any(entity not in demonstration.text for entity in demonstration.entities):
-            yield f"demonstration.{number}: an entity is not in its text"
-    yield from _frame_complaints(sheet.compose, names)
-    if mix.none > 0 and all(demonstration.entities for demonstration in sheet.demonstration):
+        for entity in demonstration.entities:
+            if entity not in demonstration.text:
+                yield f"demonstration.{number}: {entity!r} is not so written in its text"
+    if sheet.mix.none > 0 and all(shown.entities for shown in sheet.demonstration):
         yield "demonstration: mix.none needs one with no entity"
+
+
+def _opening_complaints(openings: _Openings) -> Iterator[str]:
+    for kind, counts in _OPENING_COUNTS.items():
+        for number, opening in enumerate(getattr(openings, kind)):
+            slots = [slot for slot in _SLOT.findall(opening) if slot not in OPENING_CODES]
+            found = sorted(slot.replace("First", "first") for slot in slots)
+            if found not in [sorted(OPENING_SLOTS[:count]) for count in counts]:
+                allowed = [" ".join(OPENING_SLOTS[:count]) or "none" for count in counts]
+                yield f"openings.{kind}.{number}: its slots must be {' or '.join(allowed)}"
+            if _BRACES.search(_SLOT.sub("", opening)):
+                yield f"openings.{kind}.{number}: a brace without its partner"
 
 
 def _frame_complaints(compose: _Compose, entities: Sequence[str]) -> Iterator[str]:
@@ -316,4 +347,5 @@ def _to_sheet(name: str, parsed: _Sheet, digest: Digest) -> LabelSheet:
         vocabulary=parsed.vocabulary,
         digest=digest,
         sensitivity=Sensitivity(parsed.sensitivity),
+        openings=Openings(**parsed.openings.model_dump()),
     )

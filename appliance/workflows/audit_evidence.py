@@ -5,7 +5,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import islice, product
 from pathlib import Path
 from typing import Final
 
@@ -24,12 +24,13 @@ from appliance.records.notes import Note, PatientIdentifier, RegisteredPatient
 from appliance.settings.keys import FileKeys, Purpose, pseudonym
 from appliance.settings.secrets import PROVIDER_KEY
 from appliance.settings.site import SitePaths
-from appliance.settings.tasks import list_tasks, load_task
+from appliance.settings.tasks import list_tasks
 from appliance.synthesis.curation.corpus import KIND, read_as_it_lies
 from appliance.synthesis.journal.reading import JournalRows, read_journal
 from appliance.synthesis.prompting.stream import drafts
 from appliance.workflows.canaries import derive_canaries
 from appliance.workflows.ingest import opened_vault
+from appliance.workflows.rounds import sheets_of
 from appliance.workflows.site import Site
 
 REASON: Final = "audit"
@@ -159,10 +160,10 @@ def redraw(paths: SitePaths, events: Sequence[Event], seeds: Sequence[int]) -> d
     found: dict[str, str] = {}
     for task in list_tasks(paths.labels) if sent else ():
         try:
-            sheet, vocabulary = load_task(paths.labels, task)
+            sheets = sheets_of(paths, task)
         except ApplianceError:
             continue
-        for seed in seeds:
+        for (sheet, vocabulary), seed in product(sheets, seeds):
             stream = islice(drafts(sheet, vocabulary, seed), _DRAWN * len(sent) + _DRAWN_MORE)
             found |= {one.draft_id: one.prompt for one in stream if one.draft_id in sent}
     return found

@@ -14,6 +14,7 @@ from typing import Final
 from appliance.errors import BadInput
 from appliance.learning.adapters import read_adapter, require_kind
 from appliance.learning.evaluation.gold import read_gold
+from appliance.learning.evaluation.labels import read_renames
 from appliance.learning.evaluation.naming import find_names
 from appliance.learning.evaluation.score import score
 from appliance.learning.tokens.bio import entity_types
@@ -47,10 +48,17 @@ _MASK: Final = re.compile(r"@([A-Za-z][A-Za-z0-9_]*)\$")
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One row that is wanted: an adapter and the gold to score it on."""
+    """One row that is wanted.
+
+    Attributes:
+        adapter: Its name.
+        gold: To score it on.
+        renames: Labels of the gold as GOLD=OURS, see `read_renames`.
+    """
 
     adapter: str
     gold: Path
+    renames: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +142,7 @@ def _prepare_entities(site: Site, arm: Arm, draw: Draw) -> _Prepared:
     card, _ = read_adapter(directory)
     require_kind(card, HeadKind.ENTITIES)
     sheet, vocabulary = load_task(site.paths.labels, card.task)
-    whole = read_gold(arm.gold, entity_types(card.labels))
+    whole = read_gold(arm.gold, entity_types(card.labels), read_renames(arm.renames))
     documents = _draw(whole, draw.limit, draw.seed)
     ask = Questions(sheet, vocabulary, draw.shots, draw.seed)
     questions = tuple(
@@ -148,7 +156,7 @@ def _prepare_entities(site: Site, arm: Arm, draw: Draw) -> _Prepared:
 def _prepare_relations(site: Site, arm: Arm, draw: Draw) -> _Prepared:
     directory = find_adapter(site, arm.adapter)
     card, _ = read_adapter(directory)
-    whole = read_gold_of(card, arm.gold)
+    whole = read_gold_of(card, arm.gold, read_renames(arm.renames))
     sheet, vocabulary = load_task(site.paths.labels, card.task)
     documents = _draw(whole, draw.limit, draw.seed)
     ask = Questions(sheet, vocabulary, draw.shots, draw.seed)

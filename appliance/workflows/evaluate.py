@@ -12,6 +12,7 @@ from appliance.learning.basemodels.store import ModelStore
 from appliance.learning.evaluation.breakdown import break_down, list_mistakes
 from appliance.learning.evaluation.dictionary import DictionaryLabeller
 from appliance.learning.evaluation.gold import read_gold
+from appliance.learning.evaluation.labels import NO_RENAMES, Renames
 from appliance.learning.evaluation.score import score, score_labels
 from appliance.learning.inference.labeller import AdapterLabeller
 from appliance.learning.tokens.bio import entity_types
@@ -58,6 +59,7 @@ def evaluate(
     gold: Path,
     vocabulary: Path | None = None,
     against: str | None = None,
+    renames: Renames = NO_RENAMES,
     show: Callable[[Mistake], None] | None = None,
     progress: Progress,
 ) -> ScoreCard | RelationScoreCard:
@@ -70,6 +72,7 @@ def evaluate(
             `read_pair_gold`.
         vocabulary: Names for the dictionary baseline; None takes the task's own.
         against: Name of another adapter of the same labels, to be compared on the same gold.
+        renames: What labels of the gold stand for that are not the task's.
         show: Told of every mistake with its words; what it is told must not be kept.
         progress: Told of every batch of documents.
 
@@ -86,20 +89,26 @@ def evaluate(
                     f"{option} says nothing of relations.",
                     f"Leave {option} out for this adapter.",
                 )
-        return evaluate_relations(site, directory, gold, progress, against=against)
+        return evaluate_relations(site, directory, gold, progress, against=against, renames=renames)
     return evaluate_in(
         site,
         adapter=adapter,
         gold=gold,
         vocabulary=vocabulary,
         against=against,
+        renames=renames,
         show=show,
         progress=progress,
     )
 
 
 def plan_evaluation(
-    root: Path, *, adapter: str, gold: Path, against: str | None = None
+    root: Path,
+    *,
+    adapter: str,
+    gold: Path,
+    against: str | None = None,
+    renames: Renames = NO_RENAMES,
 ) -> EvaluationPlan:
     """What `evaluate` would score; no model is loaded, nothing is written.
 
@@ -109,10 +118,10 @@ def plan_evaluation(
     site = open_site(root)
     card, _ = read_adapter(find_adapter(site, adapter))
     if card.kind is HeadKind.RELATIONS:
-        documents = read_gold_of(card, gold)
+        documents = read_gold_of(card, gold, renames)
     else:
         types = entity_types(card.labels)
-        documents = read_gold(gold, types)
+        documents = read_gold(gold, types, renames)
         _check(documents, types)
     if against is not None:
         find_other(site, card, against)
@@ -126,13 +135,14 @@ def evaluate_in(
     gold: Path,
     vocabulary: Path | None = None,
     against: str | None = None,
+    renames: Renames = NO_RENAMES,
     show: Callable[[Mistake], None] | None = None,
     progress: Progress,
 ) -> ScoreCard:
     """The same, on an open site."""
     card, _ = read_adapter(find_adapter(site, adapter))
     require_kind(card, HeadKind.ENTITIES)
-    documents = read_gold(gold, entity_types(card.labels))
+    documents = read_gold(gold, entity_types(card.labels), renames)
     return evaluate_documents(
         site,
         adapter,

@@ -8,6 +8,7 @@ from typing import Final
 
 from appliance.learning.adapters import read_adapter, require_kind
 from appliance.learning.basemodels.store import ModelStore
+from appliance.learning.evaluation.labels import NO_RENAMES, Renames
 from appliance.learning.evaluation.pair_gold import read_pair_gold
 from appliance.learning.evaluation.pairs import (
     Cells,
@@ -42,6 +43,7 @@ def evaluate_relations(
     progress: Progress,
     *,
     against: str | None = None,
+    renames: Renames = NO_RENAMES,
 ) -> RelationScoreCard:
     """How well the adapter labels the pairs of `gold`.
 
@@ -51,13 +53,14 @@ def evaluate_relations(
         gold: See `read_pair_gold`.
         progress: Told of every batch of documents.
         against: Name of another adapter with the same labels, to be compared by macro-F1.
+        renames: What labels of the gold stand for that are not the task's.
 
     Raises:
         BadInput: The adapter is none of relations, or gold is malformed; names the line.
         ManifestMismatch: The adapter was never finished, or differs from what was written.
     """
     card, digest = read_adapter(directory)
-    documents = read_gold_of(card, gold)
+    documents = read_gold_of(card, gold, renames)
     other = find_other(site, card, against) if against is not None else None
     found = label_pairs(site, directory, documents, progress)
     result = RelationScoreCard(
@@ -104,14 +107,16 @@ def _compare(
     )
 
 
-def read_gold_of(card: AdapterCard, gold: Path) -> tuple[GoldDocument, ...]:
+def read_gold_of(
+    card: AdapterCard, gold: Path, renames: Renames = NO_RENAMES
+) -> tuple[GoldDocument, ...]:
     """The pairs that an adapter can be scored on.
 
     Raises:
         BadInput: The adapter is none of relations, or gold is malformed; names the line.
     """
     require_kind(card, HeadKind.RELATIONS)
-    return read_pair_gold(gold, card.pairs)
+    return read_pair_gold(gold, card.pairs, renames)
 
 
 def label_pairs(

@@ -1,18 +1,20 @@
 """Evaluate for people: a page of counts to hand on, mistakes with their words to look at here."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from appliance.artifacts.writing import check_absent, check_writable, write_atomically
 from appliance.errors import BadInput, Denied
 from appliance.learning.adapters import read_adapter
+from appliance.learning.evaluation.labels import read_renames
 from appliance.records.breakdown import Mistake
 from appliance.records.cards import HeadKind
 from appliance.records.progress import Progress
 from appliance.records.scores import RelationScoreCard, ScoreCard
 from appliance.settings.disclosure import load_disclosure
 from appliance.workflows.compare import find_adapter
-from appliance.workflows.evaluate import evaluate
+from appliance.workflows.evaluate import EvaluationPlan, evaluate, plan_evaluation
 from appliance.workflows.report.evaluation import render_evaluation
 from appliance.workflows.site import open_site
 
@@ -37,6 +39,7 @@ def evaluate_shown(
     gold: Path,
     vocabulary: Path | None = None,
     against: str | None = None,
+    renames: Sequence[str] = (),
     report: Path | None = None,
     mistakes: Mistakes | None = None,
     progress: Progress,
@@ -49,6 +52,7 @@ def evaluate_shown(
         gold: See `evaluate`.
         vocabulary: See `evaluate`.
         against: See `evaluate`.
+        renames: Labels of the gold as GOLD=OURS, see `read_renames`.
         report: A page with counts only, those hidden that `policies/disclosure.toml` calls small;
             of an adapter of entities.
         mistakes: Filled with every mistake; the ledger has that they were shown.
@@ -59,6 +63,7 @@ def evaluate_shown(
         Denied: The words are asked for, and they would not go to a terminal.
     """
     site = open_site(root)
+    labels = read_renames(renames)
     if mistakes is not None and not mistakes.is_terminal:
         raise Denied(
             "The words of a mistake are shown on a terminal and nowhere else.",
@@ -79,6 +84,7 @@ def evaluate_shown(
         gold=gold,
         vocabulary=vocabulary,
         against=against,
+        renames=labels,
         show=None if mistakes is None else mistakes.found.append,
         progress=progress,
     )
@@ -87,3 +93,15 @@ def evaluate_shown(
         page = render_evaluation(card, made_at=made_at, smallest=smallest)
         write_atomically(report, page.encode())
     return card
+
+
+def plan_shown(
+    root: Path, *, adapter: str, gold: Path, against: str | None, renames: Sequence[str]
+) -> EvaluationPlan:
+    """What `evaluate_shown` would score; no model is loaded, nothing is written.
+
+    Raises:
+        BadInput, ManifestMismatch: As `evaluate`.
+    """
+    labels = read_renames(renames)
+    return plan_evaluation(root, adapter=adapter, gold=gold, against=against, renames=labels)

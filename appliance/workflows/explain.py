@@ -16,9 +16,10 @@ from appliance.gate.denials import Denial, read_denial
 from appliance.ledger.entry import decode
 from appliance.ledger.proofs import read_bodies
 from appliance.records.events import Event
-from appliance.settings.tasks import list_tasks, load_task
+from appliance.settings.tasks import list_tasks
 from appliance.synthesis.prompting.stream import drafts
 from appliance.workflows.inputs import read_inputs
+from appliance.workflows.rounds import sheets_of
 from appliance.workflows.scan import text_id
 from appliance.workflows.scan_actors import content_id
 from appliance.workflows.site import Site, open_site
@@ -167,8 +168,9 @@ def _find_text(site: Site, text: str, event: Event, words: Words) -> str:
 
 def _drawn(site: Site, draft_id: str, words: Words) -> Iterator[str]:
     for task in list_tasks(site.paths.labels):
-        stream = drafts(*load_task(site.paths.labels, task), words.seed)
-        yield from (one.prompt for one in islice(stream, _DRAWN) if one.draft_id == draft_id)
+        for sheet, vocabulary in sheets_of(site.paths, task):
+            stream = drafts(sheet, vocabulary, words.seed)
+            yield from (one.prompt for one in islice(stream, _DRAWN) if one.draft_id == draft_id)
 
 
 def _scanned(site: Site, input_id: str, content: str, words: Words) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """An adapter over all notes in the vault, in Ray's workers, into findings."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,11 +17,8 @@ from appliance.clinical.vault.store import Vault
 from appliance.cluster.batches import map_blocks
 from appliance.cluster.connect import Cluster, connected
 from appliance.errors import ApplianceError, BadInput
-from appliance.learning.adapters import read_adapter, require_kind
-from appliance.learning.basemodels.store import ModelStore
-from appliance.learning.inference.labeller import AdapterLabeller
+from appliance.learning.adapters import read_adapter
 from appliance.records.access import Verb
-from appliance.records.cards import HeadKind
 from appliance.records.events import Fact
 from appliance.records.identifiers import Digest, NoteId
 from appliance.records.progress import Progress
@@ -32,6 +29,12 @@ from appliance.settings.site import SitePaths
 from appliance.settings.site_file import SiteSettings
 from appliance.workflows.access import allow
 from appliance.workflows.cohorts import read_cohort
+from appliance.workflows.extract_sources import (
+    Sources,
+    choose_sources,
+    open_labeller,
+    open_pairs,
+)
 from appliance.workflows.ingest import opened_vault
 from appliance.workflows.registry import choose_adapter, refuse_retired
 from appliance.workflows.site import Site, open_site
@@ -48,6 +51,7 @@ class ExtractionPlan:
         format: Of the findings.
         digest: Of all that decides what is found.
         is_there: Whether these very findings are finished already.
+        found_by: Of an adapter of relations, what would find the ends of pairs, with its digest.
     """
 
     out: str
@@ -56,6 +60,17 @@ class ExtractionPlan:
     format: str
     digest: Digest
     is_there: bool
+    found_by: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    out: str
+    output_format: str = "parquet"
+    vocabulary: Path | None = None
+    cohort: str = ""
+    entities: tuple[str, ...] = ()
+    names: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +89,8 @@ def extract(
     output_format: str = "parquet",
     vocabulary: Path | None = None,
     cohort: str = "",
+    entities: Sequence[str] = (),
+    names: Path | None = None,
     progress: Progress,
 ) -> FindingsCard:
     """Findings of every note in the vault are at `SITE/findings/OUT`.
@@ -86,6 +103,8 @@ def extract(
         output_format: "parquet" or "jsonl".
         vocabulary: A table of concepts and names that findings are linked to.
         cohort: Only of the notes of that cohort; "" for all.
+        entities: Of an adapter of relations: adapters that find the ends of pairs.
+        names: Of the same: names of the types that none of these finds; None takes the task's own.
         progress: Told of every block.
 
     Raises:
@@ -94,9 +113,10 @@ def extract(
         NoSpace: The disk is full; finished parts are kept.
     """
     site = open_site(root)
-    subject = json.dumps([adapter, task, out, output_format, str(vocabulary), cohort])
-    allow(site, Verb.EXTRACT, subject)
-    job = _prepare(site, _named(site, adapter, task), out, output_format, vocabulary, cohort)
+    asked = [adapter, task, out, output_format, str(vocabulary), cohort, *entities, str(names)]
+    allow(site, Verb.EXTRACT, json.dumps(asked))
+    wanted = _Wanted(out, output_format, vocabulary, cohort, tuple(entities), names)
+    job = _prepare(site, _named(site, adapter, task), wanted)
     # Before Ray is started: seconds for an answer that is known.
     done = find_finished(site.paths.findings / out, job.plan)
     if done is not None:
@@ -115,7 +135,7 @@ def extract_notes(
     progress: Progress,
 ) -> FindingsCard:
     """The same, on an open site and a connected cluster."""
-    return _run(site, cluster, _prepare(site, adapter, out, output_format), out, progress)
+    return _run(site, cluster, _prepare(site, adapter, _Wanted(out, output_format)), out, progress)
 
 
 def _run(site: Site, cluster: Cluster, job: _Job, out: str, progress: Progress) -> FindingsCard:
@@ -144,6 +164,7 @@ def _run(site: Site, cluster: Cluster, job: _Job, out: str, progress: Progress) 
             "plan_digest": plan.digest,
             "notes": result.notes,
             "findings": result.findings,
+            "relations": sum(result.relations.values()),
             "quarantined": sum(result.quarantined.values()),
         },
     )
@@ -159,6 +180,8 @@ def plan_extraction(
     output_format: str = "parquet",
     vocabulary: Path | None = None,
     cohort: str = "",
+    entities: Sequence[str] = (),
+    names: Path | None = None,
 ) -> ExtractionPlan:
     """What `extract` would do; nothing is read but ids, nothing is written.
 
@@ -167,11 +190,17 @@ def plan_extraction(
     """
     site = open_site(root)
     allow(site, Verb.EXTRACT, with_second=False)
-    name = _named(site, adapter, task)
-    plan = _prepare(site, name, out, output_format, vocabulary, cohort).plan
+    wanted = _Wanted(out, output_format, vocabulary, cohort, tuple(entities), names)
+    plan = _prepare(site, _named(site, adapter, task), wanted).plan
     done = check_free(site.paths.findings / out, plan)
     return ExtractionPlan(
-        out, plan.adapter, plan.notes, plan.output.value, plan.digest, done is not None
+        out,
+        plan.adapter,
+        plan.notes,
+        plan.output.value,
+        plan.digest,
+        done is not None,
+        dict(plan.found_by),
     )
 
 
@@ -183,39 +212,28 @@ def _named(site: Site, adapter: str | None, task: str | None) -> str:
     return adapter
 
 
-def _prepare(
-    site: Site,
-    adapter: str,
-    out: str,
-    output_format: str,
-    vocabulary: Path | None = None,
-    cohort: str = "",
-) -> _Job:
+def _prepare(site: Site, adapter: str, wanted: _Wanted) -> _Job:
     check_name(adapter, "an adapter", "--adapter")
-    check_name(out, "findings", "--out")
+    check_name(wanted.out, "findings", "--out")
     directory = site.paths.adapters / adapter
     card, digest = read_adapter(directory)
-    require_kind(card, HeadKind.ENTITIES)
     refuse_retired(site, adapter, digest)
-    base = ModelStore(site.paths.models).resolve(card.base)
-    with opened_vault(site) as vault:
-        note_ids, source_digest = vault.note_ids(), vault.digest()
-    if cohort:
-        chosen = read_cohort(site, cohort)
-        there = frozenset(note_ids)
-        note_ids = [note_id for note_id in chosen.note_ids if note_id in there]
-        source_digest = Digest(f"{source_digest}:{chosen.digest}")
+    sources = choose_sources(site, directory, card, wanted.entities, wanted.names)
+    note_ids, source_digest = _choose_notes(site, wanted.cohort)
+    vocabulary, reading = wanted.vocabulary, site.settings.extraction
     plan = Plan(
         adapter=adapter,
         adapter_digest=digest,
         limits=_describe_limits(site.settings, card.max_tokens),
         source_digest=source_digest,
         notes=len(note_ids),
-        notes_per_block=site.settings.extraction.notes_per_block,
+        notes_per_block=reading.notes_per_block,
         notes_per_part=NOTES_PER_PART,
-        output=OutputFormat(output_format),
+        output=OutputFormat(wanted.output_format),
         rules_digest=load_assertion(site.paths.policies).digest,
         vocabulary_digest="" if vocabulary is None else digest_vocabulary(vocabulary),
+        found_by=tuple(sources.found_by.items()),
+        pair_sentences=reading.pair_sentences,
     )
     if vocabulary is not None:
         # Here already: what is wrong with it is known before any worker starts.
@@ -223,41 +241,35 @@ def _prepare(
     make_worker = partial(
         make_labelling,
         site.paths.root,
-        directory,
-        base.path,
+        sources,
         site.settings,
-        card.max_tokens,
         None if vocabulary is None else vocabulary.absolute(),
     )
     return _Job(plan, note_ids, make_worker)
 
 
+def _choose_notes(site: Site, cohort: str) -> tuple[list[NoteId], Digest]:
+    """The notes to be read, and what tells whether they are the same another time."""
+    with opened_vault(site) as vault:
+        note_ids, source_digest = vault.note_ids(), vault.digest()
+    if not cohort:
+        return note_ids, source_digest
+    chosen = read_cohort(site, cohort)
+    there = frozenset(note_ids)
+    note_ids = [note_id for note_id in chosen.note_ids if note_id in there]
+    return note_ids, Digest(f"{source_digest}:{chosen.digest}")
+
+
 def make_labelling(
-    root: Path,
-    adapter: Path,
-    base: Path,
-    settings: SiteSettings,
-    max_tokens: int,
-    vocabulary: Path | None = None,
+    root: Path, sources: Sources, settings: SiteSettings, vocabulary: Path | None = None
 ) -> NoteLabelling:
-    """The vault and the adapter, opened in the worker that calls this."""
-    paths = SitePaths(root)
-    vault = open_worker_vault(root)
-    learning = settings.learning
-    labeller = AdapterLabeller.load(
-        adapter,
-        base,
-        device=learning.device,
-        max_tokens=max_tokens,
-        stride_tokens=settings.extraction.stride_tokens,
-        batch_tokens=learning.batch_tokens,
-        dtype=learning.dtype,
-    )
+    """The vault and what reads its notes, opened in the worker that calls this."""
     return NoteLabelling(
-        vault,
-        labeller,
-        ContextEngine(load_assertion(paths.policies)),
+        open_worker_vault(root),
+        open_labeller(sources, settings),
+        ContextEngine(load_assertion(SitePaths(root).policies)),
         None if vocabulary is None else read_vocabulary(vocabulary),
+        open_pairs(sources, settings),
     )
 
 

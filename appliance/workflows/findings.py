@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
@@ -14,13 +14,14 @@ from appliance.artifacts.writing import check_absent, folder_atomically, write_a
 from appliance.clinical.exports.known import EXPORTERS, HOLD_NOTES
 from appliance.clinical.exports.writing import NoteFindings, Source
 from appliance.clinical.extraction.parts import FindingsCard
-from appliance.clinical.extraction.reading import open_findings
+from appliance.clinical.extraction.reading import open_findings, open_relations
 from appliance.clinical.vault.store import Vault
 from appliance.errors import BadInput, ManifestMismatch
 from appliance.records.access import Verb
-from appliance.records.findings import Finding
+from appliance.records.findings import Finding, RelationFinding
 from appliance.records.identifiers import NoteId
 from appliance.records.progress import Progress
+from appliance.records.spans import Span
 from appliance.settings.disclosure import load_disclosure
 from appliance.settings.names import check_name
 from appliance.workflows.access import allow
@@ -30,6 +31,8 @@ from appliance.workflows.site import Site, open_site
 KIND: Final = "export"
 CARD: Final = "card.json"
 _NOTES_AT_ONCE: Final = 256
+
+_Found = tuple[NoteId, list[Finding], list[RelationFinding]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +71,11 @@ class FindingCount:
     """How many patients and findings there are of one kind.
 
     Attributes:
-        label: Entity type.
-        concept: Its concept, or "".
+        label: Entity type, or relation type.
+        concept: Its concept, or ""; of a relation those of its ends.
         patients: Patients of whom it is said and not negated, of the family, or only feared; None
-            where these are so few that the policy keeps the number back.
+            where these are so few that the policy keeps the number back. Of a relation, patients
+            of whom both its ends are said.
         findings: Such findings; None with `patients`.
     """
 
@@ -128,7 +132,12 @@ def export(
     destination = site.paths.exports / out
     check_absent(destination)
     source = Source(
-        found.adapter, found.adapter_digest, found.made_at, vocabulary, with_text=with_text
+        found.adapter,
+        found.adapter_digest,
+        found.made_at,
+        vocabulary,
+        with_text=with_text,
+        found_by=tuple(found.found_by.items()),
     )
     card = ExportCard(
         out,
@@ -137,7 +146,7 @@ def export(
         output_format,
         with_text,
         reason,
-        {"findings": found.findings},
+        {"findings": found.findings, **_relation_rows(found)},
         {},
         site.policy_digest,
         site.clock.now().isoformat(timespec="seconds"),
@@ -148,7 +157,8 @@ def export(
     site.paths.exports.mkdir(mode=0o700, exist_ok=True)
     progress.begin("Exporting", found.notes_with_findings)
     with opened_vault(site) as vault, folder_atomically(destination, 0o700) as folder:
-        entries = _with_notes(vault, notes, reason, progress)
+        relations = open_relations(site.paths.findings / name)
+        entries = _with_notes(vault, _joined(notes, relations), reason, progress)
         written = EXPORTERS[output_format](folder, entries, source)
         card = replace(
             card,
@@ -180,14 +190,14 @@ def count(root: Path, name: str, *, by_concept: bool = False) -> tuple[FindingCo
     counts: Counter[tuple[str, str]] = Counter()
     with opened_vault(site) as vault:
         owners = vault.owners()
-        for note_id, findings in notes:
+        relations = open_relations(site.paths.findings / name)
+        for note_id, findings, related in _joined(notes, relations):
             # All notes without a patient count as one patient's: they may be.
             owner = owners.get(note_id) or ""
-            for finding in findings:
-                if finding.is_about_patient:
-                    key = (finding.label, finding.link.concept if by_concept else "")
-                    patients.setdefault(key, set()).add(owner)
-                    counts[key] += 1
+            for label, concept in _said_of_patient(findings, related):
+                key = (label, concept if by_concept else "")
+                patients.setdefault(key, set()).add(owner)
+                counts[key] += 1
     kept_back = _kept_back(patients, smallest)
     rows = [
         FindingCount(*key, None, None)
@@ -234,21 +244,54 @@ def _kept_back(
     return hidden
 
 
+def _joined(
+    notes: Iterable[tuple[NoteId, list[Finding]]],
+    relations: Iterator[tuple[NoteId, list[RelationFinding]]],
+) -> Iterator[_Found]:
+    """Each note with its findings and the relations between them; both are sorted by note."""
+    nothing: tuple[NoteId | None, list[RelationFinding]] = (None, [])
+    at, waiting = next(relations, nothing)
+    for note_id, findings in notes:
+        if note_id == at:
+            yield note_id, findings, waiting
+            at, waiting = next(relations, nothing)
+        else:
+            yield note_id, findings, []
+
+
+def _said_of_patient(
+    findings: Sequence[Finding], relations: Sequence[RelationFinding]
+) -> Iterator[tuple[str, str]]:
+    """Label and concept of everything that the note says of its patient."""
+    concepts: dict[Span, str] = {}
+    for finding in findings:
+        if finding.is_about_patient:
+            concepts[Span(finding.start, finding.end, finding.label)] = finding.link.concept
+            yield finding.label, finding.link.concept
+    for one in relations:
+        if one.head in concepts and one.tail in concepts:
+            yield one.label, " > ".join(filter(None, (concepts[one.head], concepts[one.tail])))
+
+
+def _relation_rows(found: FindingsCard) -> dict[str, int]:
+    return {"relations": sum(found.relations.values())} if found.found_by else {}
+
+
 def _with_notes(
     vault: Vault,
-    found: Iterator[tuple[NoteId, list[Finding]]],
+    found: Iterator[_Found],
     reason: str,
     progress: Progress,
 ) -> Iterator[NoteFindings]:
     while chunk := list(islice(found, _NOTES_AT_ONCE)):
-        notes = vault.read_identified([note_id for note_id, _ in chunk], reason)
-        for note, (note_id, findings) in zip(notes, chunk, strict=True):
+        notes = vault.read_identified([note_id for note_id, *_ in chunk], reason)
+        for note, (note_id, findings, relations) in zip(notes, chunk, strict=True):
             if any(finding.end > len(note.text) for finding in findings):
                 raise ManifestMismatch(
                     f"{note_id} has changed since these findings were made.",
                     "Extract again under another name, and export that.",
                 )
-            yield NoteFindings(note, tuple(findings))
+            yield NoteFindings(note, tuple(findings), tuple(relations))
             progress.advance()
 
 

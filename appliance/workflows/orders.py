@@ -1,7 +1,7 @@
 """Orders: what is to be made, whether it may be, and what it would take."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -12,6 +12,7 @@ from appliance.records.cards import CorpusCard
 from appliance.records.prompts import Route
 from appliance.records.tasks import LabelSheet, Vocabulary
 from appliance.settings.gateway import GatewayPolicy, load_gateway_policy
+from appliance.settings.mixes import read_mix
 from appliance.settings.names import check_name
 from appliance.settings.tasks import load_task
 from appliance.spending.purse import MICRO
@@ -44,6 +45,7 @@ class Order:
         route: "auto", "vllm" or "chatgpt".
         seed: Of the stream of drafts.
         budget_usd: Most that the corpus may cost, over all its runs; None for the policy's cap.
+        mix_from: A report on an earlier corpus, whose `mix` takes the place of the sheet's.
     """
 
     task: str
@@ -52,6 +54,7 @@ class Order:
     route: str = "auto"
     seed: int = 0
     budget_usd: float | None = None
+    mix_from: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ class Prepared:
     """What an order needs, read and checked.
 
     Attributes:
-        sheet: The task.
+        sheet: The task, with the mix that was asked for.
         vocabulary: Its names.
         policy: Where prompts may go, narrowed to what was asked for.
         gateway: `gateway.toml`, where chatgpt is one of the routes.
@@ -143,6 +146,8 @@ def prepare(site: Site, order: Order) -> Prepared:
     if order.count < 1:
         raise BadInput("At least one example must be asked for.", "Give --count.")
     sheet, vocabulary = load_task(site.paths.labels, order.task)
+    if order.mix_from is not None:
+        sheet = _with_mix(sheet, order.mix_from)
     policy = load_routing(site.paths.policies / "routing.toml", site.settings.profile)
     narrowed = _keep_allowed(narrow(policy, order.route), sheet)
     gateway = None
@@ -175,12 +180,27 @@ def find_finished(site: Site, order: Order, prepared: Prepared) -> CorpusCard | 
             "Move it away, or name another corpus with --out.",
         )
     card = read_card(directory)
-    if (card.sheet_digest, card.accepted) != (prepared.sheet.digest, order.count):
+    wanted = (prepared.sheet.digest, order.count, mix_of(order, prepared.sheet))
+    if (card.sheet_digest, card.accepted, card.mix) != wanted:
         raise BadInput(
             f"There is another corpus {order.out} already, of {card.accepted} examples.",
             "Name another one with --out.",
         )
     return card
+
+
+def mix_of(order: Order, sheet: LabelSheet) -> dict[str, float]:
+    """The shares that an order asks for in place of its sheet's; empty where it asks for none."""
+    return {} if order.mix_from is None else asdict(sheet.mix)
+
+
+def _with_mix(sheet: LabelSheet, report: Path) -> LabelSheet:
+    if sheet.taught:
+        raise BadInput(
+            f"The sentences of {sheet.name} are about pairs: no report tells their mix.",
+            "Leave --mix-from out; [relation.mix] of the sheet says how many of each kind.",
+        )
+    return replace(sheet, mix=read_mix(report))
 
 
 def _keep_allowed(policy: RoutingPolicy, sheet: LabelSheet) -> RoutingPolicy:

@@ -35,7 +35,7 @@ from appliance.synthesis.routing.breaker import Breaker
 from appliance.synthesis.routing.budget import Budget
 from appliance.workflows.dispatch import CloudState, Dispatcher, Inspector, Traffic
 from appliance.workflows.generation import Generation, Rooms, Tally
-from appliance.workflows.orders import Order, Prepared, find_finished, prepare
+from appliance.workflows.orders import Order, Prepared, find_finished, mix_of, prepare
 from appliance.workflows.scan import open_site_gate
 from appliance.workflows.site import Site, find_entries, open_site
 from appliance.workflows.supply import STAMPS, EngineSupply, GatewaySupply, Supply
@@ -281,4 +281,5 @@ def _make_card(
         without_entity=sum(1 for example in examples if not example.spans),
         made_at=site.clock.now().isoformat(),
         relations=dict(Counter(pair.label for example in examples for pair in example.relations)),
+        mix=mix_of(order, prepared.sheet),
     )

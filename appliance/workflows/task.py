@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from appliance.artifacts.manifest import digest_file
+from appliance.artifacts.reading import read_utf8
 from appliance.artifacts.writing import check_absent, check_writable, write_atomically
 from appliance.errors import BadInput
 from appliance.records.identifiers import Digest
@@ -155,7 +156,13 @@ class VocabularyFile:
 
 
 def make_vocabulary(
-    source: Path, form: str, selection: Selection, out: Path, *, dry_run: bool = False
+    source: Path,
+    form: str,
+    selection: Selection,
+    out: Path,
+    *,
+    append: bool = False,
+    dry_run: bool = False,
 ) -> VocabularyFile:
     """The selected part of a terminology is at `out`, as a label sheet reads it.
 
@@ -164,17 +171,29 @@ def make_vocabulary(
         form: One of `FORMATS`.
         selection: What of it.
         out: A .tsv, not there yet.
+        append: Whether it is there, and this goes behind what it holds: of another entity type.
         dry_run: Count only.
 
     Raises:
         BadInput: `source` is not of that format, nothing is selected, or `out` can't be written.
     """
-    check_absent(out)
+    before = _read_vocabulary(out) if append else ""
+    if not append:
+        check_absent(out)
     check_writable(out)
     concepts = read_concepts(source, form)
     terms = select_terms(concepts, selection)
+    content = to_tsv(terms)
+    if append:
+        header, _, rows = content.partition("\n")
+        if before.partition("\n")[0] != header:
+            raise BadInput(
+                f"{out} has other columns than a vocabulary made here.",
+                f"Give it the header line {' '.join(header.split())}, split by TABs.",
+            )
+        content = before.rstrip("\n") + "\n" + rows
     if not dry_run:
-        write_atomically(out, to_tsv(terms).encode(), mode=0o644)
+        write_atomically(out, content.encode(), mode=0o644)
     return VocabularyFile(
         file=out,
         concepts=len(concepts),
@@ -183,6 +202,12 @@ def make_vocabulary(
         abbreviations=sum(len(term.abbreviations) for term in terms),
         digest=digest_file(source),
     )
+
+
+def _read_vocabulary(path: Path) -> str:
+    if not path.is_file():
+        raise BadInput(f"There is no {path} to add to.", "Leave --append out.")
+    return read_utf8(path)
 
 
 def _load(name_or_file: str, site: Path | None) -> tuple[LabelSheet, Vocabulary]:

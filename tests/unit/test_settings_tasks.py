@@ -92,7 +92,7 @@ def test_sheet_and_vocabulary_are_digested_together(labels):
         ('name = "Fruit"', 'name = "two words"', "entity.0.name"),
         ('examples = ["apple"]', "examples = []", "entity.0.examples"),
         ('register = "letter"', 'register = "poem"', "demonstration.0"),
-        ('text = "She ate an apple."', 'text = "She ate."', "not in its text"),
+        ('text = "She ate an apple."', 'text = "She ate."', "'apple' is not so written"),
         ("entities = []", 'entities = ["rain"]', "mix.none needs one"),
         ("fruit.tsv", "../fruit.tsv", "vocabulary"),
         (

@@ -1,7 +1,9 @@
 """The accept-loop: exactly as many examples as asked for, once, in order, whatever breaks."""
 
+import json
 import shutil
 from collections import Counter
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,8 @@ from appliance.synthesis.curation.corpus import read_corpus
 from appliance.synthesis.routing.policy import RoutingPolicy
 from appliance.workflows import orders
 from appliance.workflows import synthesize as workflow
+from appliance.workflows.profile import report_corpus
+from appliance.workflows.rounds import sheets_of
 from appliance.workflows.site import Site, init
 from tests.lib.frozen_clock import FrozenClock
 from tests.lib.scripted_backend import ScriptedBackend, tell
@@ -237,3 +241,79 @@ def test_a_plan_starts_and_writes_nothing(site):
     assert planned.drafts >= 600
     assert planned.route is Route.VLLM
     assert sorted(site.paths.root.rglob("*")) == before
+
+
+def run_round(site, gate, out, report):
+    order = workflow.Order("disease", 40, out, mix_from=report)
+    prepared = replace(workflow.prepare(site, order), policy=SCRIPTED)
+    supplies = {Route.SCRIPTED: Supply(gate)}
+    return workflow.synthesize_with(site, gate, supplies, order, prepared, Silent())
+
+
+def test_a_second_round_has_the_shares_that_a_report_asks_for(site, gate, tmp_path):
+    """From `corpus report`'s own answer, and the card says so."""
+    first = run(site, gate, Supply(gate), count=20)
+    reference = tmp_path / "public.txt"
+    reference.write_text("Asthma and gout were found.\n" * 90 + "It rained.\n" * 10)
+    report = tmp_path / "report.json"
+    asked = report_corpus(site.paths.root, "first", reference)
+    report.write_text(json.dumps(asdict(asked)))
+
+    done = run_round(site, gate, "second", report)
+
+    assert first.card.mix == {}
+    assert done.card.mix == asdict(asked.mix)
+    assert asked.mix.several > 0.7
+    shares = [
+        sum(len(one.spans) > 1 for one in written) / len(written)
+        for directory in (first.directory, done.directory)
+        if (written := [x for x in read_corpus(directory)[1] if x.origin is Origin.WRITTEN])
+    ]
+    assert shares[1] > shares[0] + 0.2
+
+
+def test_a_round_is_another_corpus_than_one_without_it(site, gate, tmp_path):
+    """Under one name there is one; and an auditor draws both kinds of prompts again."""
+    report = tmp_path / "report.json"
+    mix = {"single": 0.1, "several": 0.8, "abbreviation": 0.05, "none": 0.05}
+    report.write_text(json.dumps({"mix": mix}))
+    run_round(site, gate, "second", report)
+    order = workflow.Order("disease", 40, "second")
+
+    with pytest.raises(BadInput, match="another corpus"):
+        orders.find_finished(site, order, workflow.prepare(site, order))
+
+    assert [asdict(sheet.mix) == mix for sheet, _ in sheets_of(site.paths, "disease")] == [
+        False,
+        True,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("{", "no report on a corpus"),
+        ("[]", "no report on a corpus"),
+        ('{"mix": null}', "without a reference"),
+        ('{"mix": {"single": 1}}', "four shares"),
+        ('{"mix": {"single": 2, "several": -1, "abbreviation": 0, "none": 0}}', "four shares"),
+        ('{"mix": {"single": "1", "several": 0, "abbreviation": 0, "none": 0}}', "four shares"),
+        ('{"mix": {"single": 0.5, "several": 0, "abbreviation": 0, "none": 0}}', "four shares"),
+    ],
+)
+def test_what_is_no_report_steers_nothing(site, tmp_path, content, complaint):
+    """Before anything is asked of a model."""
+    report = tmp_path / "report.json"
+    report.write_text(content)
+
+    with pytest.raises(BadInput, match=complaint):
+        workflow.prepare(site, workflow.Order("disease", 5, "x", mix_from=report))
+
+
+def test_pairs_have_their_own_mix(site, tmp_path):
+    """A report counts mentions, and knows nothing of stated or denied."""
+    report = tmp_path / "report.json"
+    report.write_text("{}")
+
+    with pytest.raises(BadInput, match="about pairs"):
+        workflow.prepare(site, workflow.Order("gene-disease", 5, "x", mix_from=report))

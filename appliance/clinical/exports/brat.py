@@ -1,7 +1,8 @@
 """BRAT standoff: a text and an annotation file for each note, for people who annotate.
 
 Source: the format's description at brat.nlplab.org/standoff.html. Assertions and sections are
-attributes, a cue is an entity of its own, a concept a normalisation. The texts are notes.
+attributes, a cue is an entity of its own, a concept a normalisation, a relation joins two entities
+as Arg1 (its head) and Arg2. The texts are notes.
 """
 
 import re
@@ -11,6 +12,7 @@ from typing import Final
 
 from appliance.clinical.exports.writing import NoteFindings, Source, Written
 from appliance.records.assertions import Assertion
+from appliance.records.spans import Span
 
 _NOT_A_NAME: Final = re.compile(r"[^A-Za-z0-9_-]+")
 _SHARD: Final = 4
@@ -21,6 +23,7 @@ def write_brat(folder: Path, notes: Iterable[NoteFindings], source: Source) -> W
     """`XX/NOTE.txt` and `XX/NOTE.ann` for each note, and `annotation.conf`."""
     written = Written()
     labels: set[str] = set()
+    relations: set[tuple[str, str, str]] = set()
     for entry in notes:
         shard = folder / entry.note.note_id[:_SHARD]
         shard.mkdir(mode=0o700, exist_ok=True)
@@ -30,7 +33,10 @@ def write_brat(folder: Path, notes: Iterable[NoteFindings], source: Source) -> W
         labels.update(_name(finding.label) for finding in entry.findings)
         written.rows["notes"] += 1
         written.rows["findings"] += len(entry.findings)
-    _write(folder / "annotation.conf", _configuration(sorted(labels)))
+        for one in entry.relations:
+            relations.add((_name(one.label), _name(one.head.label), _name(one.tail.label)))
+            written.rows["relations"] += 1
+    _write(folder / "annotation.conf", _configuration(sorted(labels), sorted(relations)))
     return written
 
 
@@ -44,7 +50,7 @@ def _write(path: Path, content: str) -> None:
 def _annotations(entry: NoteFindings, source: Source) -> str:
     lines: list[str] = []
     text = entry.note.text
-    counts = {"T": 0, "A": 0, "N": 0}
+    counts = {"T": 0, "A": 0, "N": 0, "R": 0}
 
     def number(letter: str) -> str:
         counts[letter] += 1
@@ -56,8 +62,10 @@ def _annotations(entry: NoteFindings, source: Source) -> str:
         return name
 
     cues: set[tuple[Assertion, int, int]] = set()
+    names: dict[Span, str] = {}
     for finding in entry.findings:
         name = entity(_name(finding.label), finding.start, finding.end)
+        names[Span(finding.start, finding.end, finding.label)] = name
         for cue in finding.cues:
             lines.append(f"{number('A')}\t{cue.kind.value.capitalize()} {name}")
             cues.add((cue.kind, cue.start, cue.end))
@@ -66,6 +74,9 @@ def _annotations(entry: NoteFindings, source: Source) -> str:
             lines.append(f"{number('N')}\tReference {name} {where}:{finding.link.concept}\t")
     for kind, start, end in sorted(cues):
         entity(f"Cue-{kind.value}", start, end)
+    for one in entry.relations:
+        ends = f"Arg1:{names[one.head]} Arg2:{names[one.tail]}"
+        lines.append(f"{number('R')}\t{_name(one.label)} {ends}")
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -88,9 +99,14 @@ def _name(label: str) -> str:
     return _NOT_A_NAME.sub("-", label).strip("-")
 
 
-def _configuration(labels: list[str]) -> str:
+def _configuration(labels: list[str], relations: list[tuple[str, str, str]]) -> str:
     cues = [f"Cue-{kind.value}" for kind in Assertion]
     attributes = [f"{kind.value.capitalize()}\tArg:<ENTITY>" for kind in Assertion]
+    joined = [f"{label}\tArg1:{head}, Arg2:{tail}" for label, head, tail in relations]
     return "\n".join(
-        ["[entities]", *labels, *cues, "[relations]", "[events]", "[attributes]", *attributes, ""]
+        [
+            *("[entities]", *labels, *cues),
+            *("[relations]", *joined),
+            *("[events]", "[attributes]", *attributes, ""),
+        ]
     )

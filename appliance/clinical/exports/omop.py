@@ -3,9 +3,12 @@
 Ids in OMOP are integers and ours are not: `note_map.csv` says which is which. A concept is 0 ("no
 matching concept") unless the vocabulary is said to be OMOP's own: another system's code is a number
 too, and another concept's. The code and the reason for none are in `term_modifiers`.
+Relations stand in a table of their own: FACT_RELATIONSHIP asks for concepts of what a fact is and
+of what joins two, and our relation types have none.
 """
 
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +16,7 @@ from appliance.clinical.exports.writing import NoteFindings, Source, Written, ta
 from appliance.errors import ApplianceError
 from appliance.records.assertions import Assertion
 from appliance.records.findings import Finding
+from appliance.records.spans import Span
 
 COLUMNS: Final = (
     *("note_nlp_id", "note_id", "section_concept_id", "snippet", "offset", "lexical_variant"),
@@ -25,6 +29,7 @@ OMOP_SYSTEM: Final = "https://fhir-terminology.ohdsi.org"
 """URI of OMOP's standard concepts (HL7 Terminology, code system OMOP)."""
 
 _CUES: Final = ("note_nlp_id", "kind", "offset", "length")
+_RELATIONS: Final = ("note_id", "note_nlp_id_1", "note_nlp_id_2", "relation", "score")
 _MAP: Final = ("note_id", "site_note_id", "site_patient_id", "note_kind", "note_date")
 # 60 bits of the keyed hash: a signed 64-bit integer, and no two of a billion notes alike but by
 # a chance of one in two; that is checked, not trusted.
@@ -35,14 +40,20 @@ _LONGEST_MODIFIERS: Final = 2000
 
 
 def write_omop(folder: Path, notes: Iterable[NoteFindings], source: Source) -> Written:
-    """`note_nlp.csv`, `note_nlp_cue.csv` (where cues stand), `note_map.csv`."""
+    """`note_nlp.csv`, `note_nlp_cue.csv` (where cues stand), `note_map.csv`.
+
+    Where pairs were judged, also `note_nlp_relation.csv`: head and tail by their `note_nlp_id`.
+    """
     written = Written()
     seen: dict[int, str] = {}
     with (
         table(folder / "note_nlp.csv", COLUMNS) as main,
         table(folder / "note_nlp_cue.csv", _CUES) as cues,
         table(folder / "note_map.csv", _MAP) as mapping,
+        ExitStack() as stack,
     ):
+        if source.has_pairs:
+            related = stack.enter_context(table(folder / "note_nlp_relation.csv", _RELATIONS))
         for entry in notes:
             note = entry.note
             number = int(note.note_id.removeprefix("n-")[:_DIGITS], 16)
@@ -57,14 +68,20 @@ def write_omop(folder: Path, notes: Iterable[NoteFindings], source: Source) -> W
                     )
                 )
             )
+            ids: dict[Span, int] = {}
             for finding in entry.findings:
                 written.rows["note_nlp"] += 1
                 own = written.rows["note_nlp"]
+                ids[Span(finding.start, finding.end, finding.label)] = own
                 main.add(_row(own, number, entry, finding, source))
                 for cue in finding.cues:
                     written.rows["note_nlp_cue"] += 1
                     values = (own, cue.kind.value, cue.start, cue.end - cue.start)
                     cues.add(dict(zip(_CUES, values, strict=True)))
+            for one in entry.relations:
+                row = (number, ids[one.head], ids[one.tail], one.label, one.score)
+                related.add(dict(zip(_RELATIONS, row, strict=True)))
+                written.rows["note_nlp_relation"] += 1
             written.rows["note_map"] += 1
     return written
 
@@ -86,7 +103,9 @@ def _row(
         ],
         "note_nlp_concept_id": _concept_id(finding.link.concept, source),
         "note_nlp_source_concept_id": 0,
-        "nlp_system": f"appliance {source.adapter} {source.adapter_digest[:12]}",
+        "nlp_system": " ".join(
+            ("appliance", *(f"{name} {digest[:12]}" for name, digest in source.finders))
+        )[:_LONGEST_WORD],
         "nlp_date": source.made_at[:10],
         "nlp_datetime": source.made_at[:19],
         "term_exists": "N" if _is_not_there(finding) else "Y",

@@ -9,8 +9,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import IO, Final, Protocol
 
-from appliance.records.findings import Finding
+from appliance.records.findings import Finding, RelationFinding
 from appliance.records.notes import Note
+from appliance.records.spans import Span
 
 
 class LeftOut(StrEnum):
@@ -19,14 +20,21 @@ class LeftOut(StrEnum):
     NO_PATIENT = "no-patient"
     FAMILY = "about-family"
     HYPOTHETICAL = "hypothetical"
+    END_NOT_OF_PATIENT = "an-end-not-of-patient"
 
 
 @dataclass(frozen=True, slots=True)
 class NoteFindings:
-    """One note and what was found in it, sorted by offset."""
+    """One note and what was found in it, sorted by offset; relations join two of its findings."""
 
     note: Note
     findings: tuple[Finding, ...]
+    relations: tuple[RelationFinding, ...] = ()
+
+    def ends_of(self, relation: RelationFinding) -> tuple[Finding, Finding]:
+        """The findings that stand at its head and at its tail."""
+        at = {Span(one.start, one.end, one.label): one for one in self.findings}
+        return at[relation.head], at[relation.tail]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +47,7 @@ class Source:
         made_at: When they were extracted, ISO 8601, UTC.
         vocabulary: A URI that names the coding system of their concepts; "" for none.
         with_text: Whether the words that were found are written too.
+        found_by: Where the adapter judges pairs, what found their ends, each with its digest.
     """
 
     adapter: str
@@ -46,6 +55,17 @@ class Source:
     made_at: str
     vocabulary: str
     with_text: bool
+    found_by: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def has_pairs(self) -> bool:
+        """Whether pairs of findings were judged too."""
+        return bool(self.found_by)
+
+    @property
+    def finders(self) -> tuple[tuple[str, str], ...]:
+        """What found the entities, with digests; of several nobody knows which found which."""
+        return self.found_by or ((self.adapter, self.adapter_digest),)
 
 
 @dataclass(slots=True)
@@ -99,6 +119,6 @@ def _harmless(value: object) -> object:
     return value
 
 
-def words_of(entry: NoteFindings, finding: Finding) -> str:
+def words_of(entry: NoteFindings, finding: Finding | Span) -> str:
     """The words that were found, on one line."""
     return " ".join(entry.note.text[finding.start : finding.end].split())

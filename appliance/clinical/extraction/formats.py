@@ -2,14 +2,15 @@
 
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from enum import StrEnum
 from typing import Any
 
 from appliance.records.assertions import Assertion, Cue
-from appliance.records.findings import Finding, Link, LinkReason
+from appliance.records.findings import Finding, Link, LinkReason, RelationFinding
 from appliance.records.identifiers import NoteId
+from appliance.records.spans import Span
 
 
 class OutputFormat(StrEnum):
@@ -21,7 +22,12 @@ class OutputFormat(StrEnum):
 
 def encode(findings: Sequence[Finding], output: OutputFormat) -> bytes:
     """A part's bytes: one row a finding, with `row_of`'s columns."""
-    return _parquet(findings) if output is OutputFormat.PARQUET else _jsonl(findings)
+    return _to_bytes([row_of(finding) for finding in findings], parquet_schema, output)
+
+
+def encode_relations(relations: Sequence[RelationFinding], output: OutputFormat) -> bytes:
+    """The bytes of a part's relations: one row each, with `relation_row`'s columns."""
+    return _to_bytes([relation_row(one) for one in relations], relation_schema, output)
 
 
 def row_of(finding: Finding) -> dict[str, object]:
@@ -57,13 +63,42 @@ def finding_of(row: Mapping[str, Any]) -> Finding:
     )
 
 
+def relation_row(relation: RelationFinding) -> dict[str, object]:
+    """A relation in the columns of every table: note_id, label, score, and where its ends stand.
+
+    The columns of an end, e.g. head_start, head_end and head_label, are start, end and label of
+    its finding.
+    """
+    ends = {"head": relation.head, "tail": relation.tail}
+    return {
+        "note_id": relation.note_id,
+        "label": relation.label,
+        "score": relation.score,
+        **{
+            f"{name}_{key}": value
+            for name, span in ends.items()
+            for key, value in (("start", span.start), ("end", span.end), ("label", span.label))
+        },
+    }
+
+
+def relation_of(row: Mapping[str, Any]) -> RelationFinding:
+    """The relation of a row; the inverse of `relation_row`."""
+    head, tail = (
+        Span(row[f"{name}_start"], row[f"{name}_end"], row[f"{name}_label"])
+        for name in ("head", "tail")
+    )
+    return RelationFinding(NoteId(row["note_id"]), head, tail, row["label"], row["score"])
+
+
 def decode(content: bytes, output: OutputFormat) -> list[Finding]:
     """The findings of a part; the inverse of `encode`."""
-    if output is OutputFormat.JSONL:
-        return [finding_of(json.loads(line)) for line in content.splitlines()]
-    import pyarrow.parquet as pq
+    return [finding_of(row) for row in _from_bytes(content, output)]
 
-    return [finding_of(row) for row in pq.read_table(io.BytesIO(content)).to_pylist()]
+
+def decode_relations(content: bytes, output: OutputFormat) -> list[RelationFinding]:
+    """The relations of a part; the inverse of `encode_relations`."""
+    return [relation_of(row) for row in _from_bytes(content, output)]
 
 
 def rows_without(
@@ -108,16 +143,36 @@ def parquet_schema() -> Any:
     )
 
 
-def _parquet(findings: Sequence[Finding]) -> bytes:
+def relation_schema() -> Any:
+    """The pyarrow schema of `relation_row`'s columns."""
+    import pyarrow as pa
+
+    ends = [
+        (f"{name}_{key}", kind)
+        for name in ("head", "tail")
+        for key, kind in (("start", pa.int32()), ("end", pa.int32()), ("label", pa.string()))
+    ]
+    first = [("note_id", pa.string()), ("label", pa.string()), ("score", pa.float64())]
+    return pa.schema([*first, *ends])
+
+
+def _to_bytes(
+    rows: list[dict[str, object]], schema: Callable[[], Any], output: OutputFormat
+) -> bytes:
+    if output is OutputFormat.JSONL:
+        return "".join(json.dumps(row) + "\n" for row in rows).encode()
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema = parquet_schema()
     buffer = io.BytesIO()
-    rows = [row_of(finding) for finding in findings]
-    pq.write_table(pa.Table.from_pylist(rows, schema=schema), buffer, compression="zstd")
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema()), buffer, compression="zstd")
     return buffer.getvalue()
 
 
-def _jsonl(findings: Sequence[Finding]) -> bytes:
-    return "".join(json.dumps(row_of(finding)) + "\n" for finding in findings).encode()
+def _from_bytes(content: bytes, output: OutputFormat) -> list[dict[str, Any]]:
+    if output is OutputFormat.JSONL:
+        return [json.loads(line) for line in content.splitlines()]
+    import pyarrow.parquet as pq
+
+    rows: list[dict[str, Any]] = pq.read_table(io.BytesIO(content)).to_pylist()
+    return rows

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
+from appliance.clinical.extraction.pairing import Labeller, PairFinder, plain_relations
 from appliance.errors import ApplianceError, IntegrityError, KeyMismatch
 from appliance.records.assertions import Assertion, Cue, Interpretation
 from appliance.records.findings import Finding, Link, LinkReason
@@ -16,13 +17,6 @@ REASON: Final = "extraction"
 
 # Far below what a model's score means, far above what the order of additions does to it.
 _SCORE_DIGITS: Final = 4
-
-
-class Labeller(Protocol):
-    """What finds entities in texts."""
-
-    def label(self, texts: Sequence[str]) -> list[tuple[ScoredSpan, ...]]:
-        """Spans of every text, in order."""
 
 
 class NoteReader(Protocol):
@@ -54,6 +48,7 @@ class NoteLabelling:
         labeller: The adapter, loaded in this worker.
         interpreter: How findings are meant; None to leave it open.
         linker: Which concepts they name; None to leave it open.
+        pairs: Which of them the text relates; None to leave it open.
     """
 
     def __init__(
@@ -62,14 +57,18 @@ class NoteLabelling:
         labeller: Labeller,
         interpreter: Interpreter | None = None,
         linker: ConceptLinker | None = None,
+        pairs: PairFinder | None = None,
     ) -> None:
         self._reader = reader
         self._labeller = labeller
         self._interpreter = interpreter
         self._linker = linker
+        self._pairs = pairs
 
     def __call__(self, note_ids: Sequence[str]) -> list[dict[str, object]]:
         """One record per note: its id with `spans`, or with `poison`, the kind of its failure.
+
+        Where pairs are asked for, also `relations`, and in `pairs` how many were looked at.
 
         Raises:
             ApplianceError: What would fail for every note: a wrong key, a missing note.
@@ -82,11 +81,17 @@ class NoteLabelling:
 
     def _label(self, note_ids: Sequence[str]) -> list[dict[str, object]]:
         notes = self._reader.read_identified([NoteId(note_id) for note_id in note_ids], REASON)
-        found = self._labeller.label([note.text for note in notes])
-        return [
+        texts = [note.text for note in notes]
+        found = self._labeller.label(texts)
+        records: list[dict[str, object]] = [
             {"note": note.note_id, "spans": self._describe(note, spans)}
             for note, spans in zip(notes, found, strict=True)
         ]
+        if self._pairs is not None:
+            for record, pairs in zip(records, self._pairs.find(texts, found), strict=True):
+                record["relations"] = plain_relations(pairs, _SCORE_DIGITS)
+                record["pairs"] = {"judged": pairs.judged, "left-out": pairs.left_out}
+        return records
 
     def _describe(self, note: Note, spans: Sequence[ScoredSpan]) -> list[list[object]]:
         if any(scored.span.end > len(note.text) for scored in spans):

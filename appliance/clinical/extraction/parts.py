@@ -2,6 +2,7 @@
 
 SITE/findings/.NAME.partial/     while it is made; a part counts when its ticket is there
 SITE/findings/NAME/part-00000.parquet ... quarantine.jsonl, card.json, manifest.json
+Where pairs were judged, relations-00000.parquet lies beside each part.
 """
 
 import hashlib
@@ -17,9 +18,9 @@ from typing import Any, Final
 from appliance.artifacts.locks import held_alone
 from appliance.artifacts.manifest import digest_file, is_finished, read_manifest, write_manifest
 from appliance.artifacts.writing import disk_errors, sync_directory, write_atomically
-from appliance.clinical.extraction.formats import OutputFormat, encode
+from appliance.clinical.extraction.formats import OutputFormat, encode, encode_relations
 from appliance.errors import ManifestMismatch
-from appliance.records.findings import Finding
+from appliance.records.findings import Finding, RelationFinding
 from appliance.records.identifiers import Digest, NoteId
 
 KIND: Final = "findings"
@@ -46,6 +47,9 @@ class Plan:
         output: Format of the parts.
         rules_digest: Digest of the rules that say how findings are meant.
         vocabulary_digest: Of the vocabulary that findings are linked to; "" for none.
+        found_by: Where the adapter judges pairs, what finds their ends, each with its digest; the
+            more trusted first.
+        pair_sentences: How many sentences after the first end the other may stand.
     """
 
     adapter: str
@@ -58,11 +62,21 @@ class Plan:
     output: OutputFormat
     rules_digest: str = ""
     vocabulary_digest: str = ""
+    found_by: tuple[tuple[str, str], ...] = ()
+    pair_sentences: int = 0
+
+    @property
+    def has_pairs(self) -> bool:
+        """Whether pairs of findings are judged too."""
+        return bool(self.found_by)
 
     @property
     def digest(self) -> Digest:
         """SHA-256 over all of it."""
-        canonical = json.dumps(asdict(self), sort_keys=True)
+        # Without pairs as it was before there were any: what is finished stays finished.
+        left_out = () if self.has_pairs else ("found_by", "pair_sentences")
+        said = {key: value for key, value in asdict(self).items() if key not in left_out}
+        canonical = json.dumps(said, sort_keys=True)
         return Digest(hashlib.sha256(canonical.encode()).hexdigest())
 
 
@@ -86,6 +100,9 @@ class FindingsCard:
         linked: Why findings have a concept, or none, to count.
         quarantined: Kind of failure to count of notes without an answer.
         made_at: ISO 8601, UTC.
+        relations: Relation type to count of pairs that stand in it.
+        pairs: Of pairs of findings, those "judged" and those "left-out", where a note has too many.
+        found_by: What found the ends of pairs, with its digest; empty where none were judged.
     """
 
     name: str
@@ -103,6 +120,26 @@ class FindingsCard:
     assertions: dict[str, int] = field(default_factory=dict)
     sections: dict[str, int] = field(default_factory=dict)
     linked: dict[str, int] = field(default_factory=dict)
+    relations: dict[str, int] = field(default_factory=dict)
+    pairs: dict[str, int] = field(default_factory=dict)
+    found_by: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PartContent:
+    """What one part holds.
+
+    Attributes:
+        findings: Sorted.
+        quarantined: Notes that gave none because they failed, with the kind of failure.
+        relations: Sorted.
+        pairs: See `FindingsCard`.
+    """
+
+    findings: Sequence[Finding]
+    quarantined: Mapping[NoteId, str]
+    relations: Sequence[RelationFinding] = ()
+    pairs: Mapping[str, int] = field(default_factory=dict)
 
 
 def read_card(directory: Path) -> FindingsCard:
@@ -142,24 +179,31 @@ class Draft:
         """Whether the part was written whole, by this run or by one before it."""
         ticket = self._ticket(number)
         path = self._part(number)
-        return ticket is not None and path.is_file() and digest_file(path) == ticket["sha256"]
+        if ticket is None or not _is_as_written(path, ticket["sha256"]):
+            return False
+        wanted = ticket.get("relations_sha256")
+        return not self._plan.has_pairs or _is_as_written(self._relations(number), wanted)
 
-    def write_part(
-        self, number: int, findings: Sequence[Finding], quarantined: Mapping[NoteId, str]
-    ) -> None:
+    def write_part(self, number: int, part: PartContent) -> None:
         """The part is on disk and counts.
 
         Raises:
             NoSpace: The disk is full; the parts before it stay.
         """
-        content = encode(findings, self._plan.output)
+        content = encode(part.findings, self._plan.output)
         write_atomically(self._part(number), content)
         ticket = {
             "sha256": hashlib.sha256(content).hexdigest(),
-            **count_findings(findings),
-            "notes": len({finding.note_id for finding in findings}),
-            "quarantined": dict(quarantined),
+            **count_findings(part.findings),
+            "notes": len({finding.note_id for finding in part.findings}),
+            "quarantined": dict(part.quarantined),
         }
+        if self._plan.has_pairs:
+            content = encode_relations(part.relations, self._plan.output)
+            write_atomically(self._relations(number), content)
+            ticket["relations_sha256"] = hashlib.sha256(content).hexdigest()
+            ticket["relations"] = Counter(one.label for one in part.relations)
+            ticket["pairs"] = dict(part.pairs)
         write_atomically(self._ticket_path(number), json.dumps(ticket).encode())
 
     def finish(self, parts: int, policy_digest: str, made_at: str) -> FindingsCard:
@@ -179,14 +223,14 @@ class Draft:
     def _summarise(
         self, parts: int, policy_digest: str, made_at: str
     ) -> tuple[FindingsCard, dict[str, str]]:
-        counts = count_findings([])
+        counts = {**count_findings([]), "relations": Counter[str](), "pairs": Counter[str]()}
         quarantined: dict[str, str] = {}
         notes = 0
         for number in range(parts):
             ticket = self._ticket(number)
             assert ticket is not None, "every part has its ticket by now"
             for name, counter in counts.items():
-                counter.update(ticket[name])
+                counter.update(ticket.get(name, {}))
             quarantined.update(ticket["quarantined"])
             notes += ticket["notes"]
         card = FindingsCard(
@@ -202,11 +246,15 @@ class Draft:
             **{name: dict(sorted(counter.items())) for name, counter in counts.items()},
             quarantined=dict(sorted(Counter(quarantined.values()).items())),
             made_at=made_at,
+            found_by=dict(self._plan.found_by),
         )
         return card, quarantined
 
     def _part(self, number: int) -> Path:
         return self._directory / f"part-{number:05d}.{self._plan.output}"
+
+    def _relations(self, number: int) -> Path:
+        return self._directory / f"relations-{number:05d}.{self._plan.output}"
 
     def _ticket_path(self, number: int) -> Path:
         return self._directory / f".part-{number:05d}.ticket"
@@ -249,6 +297,10 @@ def publish(destination: Path) -> bool:
         directory.rename(destination)
         sync_directory(destination.parent)
     return True
+
+
+def _is_as_written(path: Path, sha256: str | None) -> bool:
+    return path.is_file() and digest_file(path) == sha256
 
 
 def _hidden(destination: Path) -> Path:

@@ -1,14 +1,17 @@
 """Findings off the disk again, part by part, every byte checked before the first is given."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
+from typing import TypeVar
 
-from appliance.clinical.extraction.formats import OutputFormat, decode
+from appliance.clinical.extraction.formats import OutputFormat, decode, decode_relations
 from appliance.clinical.extraction.parts import FindingsCard, read_card
 from appliance.errors import ManifestMismatch
-from appliance.records.findings import Finding
+from appliance.records.findings import Finding, RelationFinding
 from appliance.records.identifiers import NoteId
+
+_Found = TypeVar("_Found", Finding, RelationFinding)
 
 
 def open_findings(directory: Path) -> tuple[FindingsCard, Iterator[tuple[NoteId, list[Finding]]]]:
@@ -18,7 +21,20 @@ def open_findings(directory: Path) -> tuple[FindingsCard, Iterator[tuple[NoteId,
         ManifestMismatch: Not finished, or not what was written.
     """
     card = read_card(directory)
-    return card, _notes(directory, OutputFormat(card.format))
+    output = OutputFormat(card.format)
+    return card, _by_note(part_paths(directory, output), output, decode)
+
+
+def open_relations(directory: Path) -> Iterator[tuple[NoteId, list[RelationFinding]]]:
+    """Each note of which relations were found, with these, both sorted.
+
+    Their ends are findings of the same note.
+
+    Raises:
+        ManifestMismatch: Not finished, or not what was written.
+    """
+    output = OutputFormat(read_card(directory).format)
+    return _by_note(relation_paths(directory, output), output, decode_relations)
 
 
 def part_paths(directory: Path, output: OutputFormat) -> list[Path]:
@@ -26,14 +42,23 @@ def part_paths(directory: Path, output: OutputFormat) -> list[Path]:
     return sorted(directory.glob(f"part-*.{output}"))
 
 
-def _notes(directory: Path, output: OutputFormat) -> Iterator[tuple[NoteId, list[Finding]]]:
-    for path in part_paths(directory, output):
+def relation_paths(directory: Path, output: OutputFormat) -> list[Path]:
+    """Their relations, in order; none where no pairs were judged."""
+    return sorted(directory.glob(f"relations-*.{output}"))
+
+
+def _by_note(
+    paths: Sequence[Path],
+    output: OutputFormat,
+    read: Callable[[bytes, OutputFormat], list[_Found]],
+) -> Iterator[tuple[NoteId, list[_Found]]]:
+    for path in paths:
         try:
-            findings = decode(path.read_bytes(), output)
+            found = read(path.read_bytes(), output)
         except (KeyError, TypeError, ValueError):
             raise ManifestMismatch(
-                f"{directory.name}: {path.name} has other columns: an older version wrote it.",
+                f"{path.parent.name}: {path.name} has other columns: an older version wrote it.",
                 "Extract again under another name.",
             ) from None
-        for note_id, group in groupby(findings, key=lambda finding: finding.note_id):
+        for note_id, group in groupby(found, key=lambda one: one.note_id):
             yield note_id, list(group)

@@ -1,15 +1,18 @@
 """All notes through an adapter, in workers, into findings: restartable and always the same."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 from appliance.artifacts.manifest import is_finished
 from appliance.clinical.extraction.labelling import REASON, to_finding
+from appliance.clinical.extraction.pairing import to_relation
 from appliance.clinical.extraction.parts import (
     Draft,
     FindingsCard,
+    PartContent,
     Plan,
     opened_draft,
     publish,
@@ -17,7 +20,6 @@ from appliance.clinical.extraction.parts import (
 )
 from appliance.errors import ApplianceError, BadInput
 from appliance.records.events import Recorder
-from appliance.records.findings import Finding
 from appliance.records.identifiers import NoteId
 from appliance.records.progress import Progress
 
@@ -136,10 +138,10 @@ def _fill(
         records = list(_counted(islice(answers, len(part)), progress))
         if [record["note"] for record in records] != list(parts[number]):
             raise ApplianceError(f"A worker did not answer for every note of part {number}.")
-        findings, quarantined = _sort_out(records)
-        if len(quarantined) == len(parts[number]):
-            _refuse_all_failed(quarantined)
-        draft.write_part(number, findings, quarantined)
+        content = _sort_out(records)
+        if len(content.quarantined) == len(parts[number]):
+            _refuse_all_failed(content.quarantined)
+        draft.write_part(number, content)
 
 
 def _counted(answers: Iterable[list[Any]], progress: Progress) -> Iterator[dict[str, Any]]:
@@ -148,16 +150,22 @@ def _counted(answers: Iterable[list[Any]], progress: Progress) -> Iterator[dict[
         yield from records
 
 
-def _sort_out(records: Sequence[dict[str, Any]]) -> tuple[list[Finding], dict[NoteId, str]]:
-    """Findings in order, and the notes that gave none because they failed."""
-    quarantined = {record["note"]: record["poison"] for record in records if "poison" in record}
-    findings = sorted(
-        to_finding(record["note"], span) for record in records for span in record.get("spans", ())
+def _sort_out(records: Sequence[dict[str, Any]]) -> PartContent:
+    """What was found, in order, and the notes that gave nothing because they failed."""
+    pairs: Counter[str] = Counter()
+    for record in records:
+        pairs.update(record.get("pairs", {}))
+    return PartContent(
+        sorted(to_finding(one["note"], span) for one in records for span in one.get("spans", ())),
+        {record["note"]: record["poison"] for record in records if "poison" in record},
+        sorted(
+            to_relation(one["note"], plain) for one in records for plain in one.get("relations", ())
+        ),
+        pairs,
     )
-    return findings, quarantined
 
 
-def _refuse_all_failed(quarantined: dict[NoteId, str]) -> None:
+def _refuse_all_failed(quarantined: Mapping[NoteId, str]) -> None:
     # When nothing works it is not the notes: quarantining millions would look like success.
     kinds = ", ".join(sorted(set(quarantined.values())))
     raise ApplianceError(

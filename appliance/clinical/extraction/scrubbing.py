@@ -23,7 +23,7 @@ from appliance.clinical.extraction.parts import (
     count_findings,
     read_card,
 )
-from appliance.clinical.extraction.reading import part_paths
+from appliance.clinical.extraction.reading import part_paths, relation_paths
 from appliance.records.identifiers import NoteId
 
 _NEW: Final = ".{}.scrubbed"
@@ -41,6 +41,7 @@ def scrub(directory: Path, note_ids: AbstractSet[NoteId]) -> int:
     output = OutputFormat(card.format)
     kept = _quarantined(directory, note_ids)
     removed = 0
+    # Relations are between findings: where none of these goes, none of those does.
     for path in part_paths(directory, output):
         removed += rows_without(path.read_bytes(), output, note_ids)[2]
     if not removed and len(kept) == sum(card.quarantined.values()):
@@ -90,6 +91,11 @@ def _write(
         for name, counter in _count_rows(rows).items():
             counts[name].update(counter)
         notes += len({row["note_id"] for row in rows})
+    relations: Counter[str] = Counter()
+    for path in relation_paths(directory, output):
+        content, rows, _ = rows_without(path.read_bytes(), output, note_ids)
+        write_atomically(new / path.name, content)
+        relations.update(row["label"] for row in rows)
     lines = [json.dumps({"note_id": key, "reason": kept[key]}) + "\n" for key in sorted(kept)]
     write_atomically(new / QUARANTINE, "".join(lines).encode())
     reasons = sorted(set(kept.values()))
@@ -102,6 +108,7 @@ def _write(
         assertions=dict(sorted(counts["assertions"].items())),
         sections=dict(sorted(counts["sections"].items())),
         linked=dict(sorted(counts["linked"].items())),
+        relations=dict(sorted(relations.items())),
     )
     body = json.dumps(asdict(fresh), indent=1, sort_keys=True) + "\n"
     write_atomically(new / CARD, body.encode())

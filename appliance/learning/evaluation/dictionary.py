@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from appliance.records.spans import ScoredSpan, Span
-from appliance.records.tasks import Vocabulary
+from appliance.records.tasks import Vocabulary, is_short_form
 
 _WORD: Final = re.compile(r"\w+|[^\w\s]")
 _NOT_PLAIN: Final = re.compile(r"[^a-z0-9]+")
@@ -22,15 +22,24 @@ class DictionaryLabeller:
 
     Args:
         vocabulary: Names and their labels; of a name with two labels the first counts.
+        strict_short: Whether abbreviations are found as they are written only: "ALL", not "all".
     """
 
-    def __init__(self, vocabulary: Vocabulary) -> None:
+    def __init__(self, vocabulary: Vocabulary, *, strict_short: bool = False) -> None:
         self._labels: dict[str, str] = {}
+        # Of names that are nothing but abbreviations, how they are written.
+        self._written: dict[str, set[str]] = {}
         for term in vocabulary.terms:
             for surface in term.surfaces:
                 name = normalise(surface)
-                if len(name) >= _SHORTEST_NAME:
-                    self._labels.setdefault(name, term.label)
+                if len(name) < _SHORTEST_NAME:
+                    continue
+                is_new = name not in self._labels
+                self._labels.setdefault(name, term.label)
+                if not (strict_short and is_short_form(surface)):
+                    self._written.pop(name, None)
+                elif is_new or name in self._written:
+                    self._written.setdefault(name, set()).add(surface)
         self._heads = frozenset(name.split(" ", 1)[0] for name in self._labels)
 
     def label(self, texts: Sequence[str]) -> list[tuple[ScoredSpan, ...]]:
@@ -46,7 +55,9 @@ class DictionaryLabeller:
             end, label = self._longest(plain, position)
             if label:
                 span = Span(words[position][0], words[end - 1][1], label)
-                found.append(ScoredSpan(span, 1.0))
+                written = self._written.get(" ".join(filter(None, plain[position:end])))
+                if written is None or text[span.start : span.end] in written:
+                    found.append(ScoredSpan(span, 1.0))
             position = end
         return found
 

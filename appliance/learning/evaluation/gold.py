@@ -1,4 +1,4 @@
-"""Gold annotations from CoNLL/IOB2 and JSONL files, and from folders of brat's.
+"""Gold annotations from CoNLL/IOB2, JSONL and PubTator files, and from folders of brat's.
 
 The texts may be real notes: complaints name lines, never what stands in them.
 """
@@ -13,6 +13,8 @@ from typing import Any, Final
 from appliance.artifacts.reading import read_utf8
 from appliance.errors import BadInput
 from appliance.learning.evaluation.brat_gold import read_brat
+from appliance.learning.evaluation.labels import NO_RENAMES, Renames, Spelling
+from appliance.learning.evaluation.pubtator_gold import SUFFIXES, is_pubtator, read_pubtator
 from appliance.records.gold import GoldDocument
 from appliance.records.spans import Span
 
@@ -26,7 +28,9 @@ _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _MEND: Final = "Mend that line."
 
 
-def read_gold(path: Path, labels: Sequence[str]) -> tuple[GoldDocument, ...]:
+def read_gold(
+    path: Path, labels: Sequence[str], renames: Renames = NO_RENAMES
+) -> tuple[GoldDocument, ...]:
     """The documents of a gold file, in its order.
 
     CoNLL/IOB2: one token per line, the tag in the last column, columns split by TAB (or by
@@ -35,17 +39,18 @@ def read_gold(path: Path, labels: Sequence[str]) -> tuple[GoldDocument, ...]:
     JSONL: `{"id", "text", "spans": [{"start", "end", "label"}]}`, offsets in code points, end
     exclusive.
     brat: a folder of NAME.txt and NAME.ann, see `read_brat`.
+    PubTator: a file that is called so, see `read_pubtator`.
 
     Args:
         path: The file, whose suffix tells the format, or the folder.
         labels: Entity types of the task. The file's may differ in case, and come out as these.
+        renames: What the file's other labels stand for; spans of those for nothing are left out.
 
     Raises:
         BadInput: Unreadable, an unknown format, malformed, empty, or a label that is none of the
             task's; names the line.
     """
-    spelling = {label.casefold(): label for label in labels}
-    documents = tuple(_documents(path, spelling))
+    documents = tuple(_documents(path, Spelling(labels, renames)))
     if not documents:
         raise BadInput(f"{path.name} holds no document.", "Name a file with annotated texts.")
     ids = {document.document_id for document in documents}
@@ -57,19 +62,22 @@ def read_gold(path: Path, labels: Sequence[str]) -> tuple[GoldDocument, ...]:
     return documents
 
 
-def _documents(path: Path, spelling: dict[str, str]) -> Iterator[GoldDocument]:
+def _documents(path: Path, spelling: Spelling) -> Iterator[GoldDocument]:
     if path.is_dir():
-        return read_brat(path, spelling)
+        return (one.document for one in read_brat(path, spelling))
     text, suffix = read_utf8(path), path.suffix.lower()
+    if is_pubtator(path):
+        return (one.document for one in read_pubtator(path, text, spelling))
     if suffix not in _CONLL | _JSONL:
         raise BadInput(
             f"{path.name} has no suffix of a gold format.",
-            f"Name it {', '.join(sorted(_CONLL | _JSONL))}, or name a folder of brat's.",
+            f"Name it {', '.join(sorted({*_CONLL, *_JSONL, *SUFFIXES}))}, or name a folder of "
+            "brat's.",
         )
     return (_conll if suffix in _CONLL else _jsonl)(path, text, spelling)
 
 
-def _conll(path: Path, text: str, spelling: dict[str, str]) -> Iterator[GoldDocument]:
+def _conll(path: Path, text: str, spelling: Spelling) -> Iterator[GoldDocument]:
     tokens: list[str] = []
     tags: list[str] = []
     count = 0
@@ -96,16 +104,18 @@ def _columns(path: Path, number: int, row: str) -> tuple[str, str]:
     return token, tag
 
 
-def _tag(path: Path, number: int, tag: str, before: str, spelling: dict[str, str]) -> str:
+def _tag(path: Path, number: int, tag: str, before: str, spelling: Spelling) -> str:
     if not _TAG.fullmatch(tag):
         raise BadInput(
             f"{path.name}, line {number}: its last column is not O, B-LABEL or I-LABEL.", _MEND
         )
     if tag == "O":
         return tag
-    label = spelling.get(tag[2:].casefold())
+    label = spelling.get(tag[2:])
     if label is None:
         raise _unknown_label(path, number, spelling)
+    if not label:
+        return "O"
     if tag[0] == "I" and before[2:] != label:
         raise BadInput(
             f"{path.name}, line {number}: an I- tag continues no entity of its label.",
@@ -127,14 +137,15 @@ def _join(document_id: str, tokens: Sequence[str], tags: Sequence[str]) -> GoldD
     return GoldDocument(document_id, " ".join(tokens), tuple(spans))
 
 
-def _jsonl(path: Path, text: str, spelling: dict[str, str]) -> Iterator[GoldDocument]:
+def _jsonl(path: Path, text: str, spelling: Spelling) -> Iterator[GoldDocument]:
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
             row = json.loads(line)
             document_id, body = row["id"], row["text"]
-            spans = sorted(_span(path, number, item, spelling) for item in row["spans"])
+            given = [_span(path, number, item, spelling) for item in row["spans"]]
+            spans = sorted(span for span in given if span is not None)
         except (ValueError, KeyError, TypeError):
             raise BadInput(
                 f"{path.name}, line {number}: not an object with id, text and spans of start, "
@@ -160,20 +171,20 @@ def _jsonl(path: Path, text: str, spelling: dict[str, str]) -> Iterator[GoldDocu
         yield GoldDocument(document_id, body, tuple(spans))
 
 
-def _span(path: Path, number: int, item: dict[str, Any], spelling: dict[str, str]) -> Span:
-    label = spelling.get(str(item["label"]).casefold())
+def _span(path: Path, number: int, item: dict[str, Any], spelling: Spelling) -> Span | None:
+    label = spelling.get(str(item["label"]))
     if label is None:
         raise _unknown_label(path, number, spelling)
     start, end = item["start"], item["end"]
     if not isinstance(start, int) or not isinstance(end, int):
         raise TypeError
-    return Span(start, end, label)
+    return Span(start, end, label) if label else None
 
 
-def _unknown_label(path: Path, number: int, spelling: dict[str, str]) -> BadInput:
+def _unknown_label(path: Path, number: int, spelling: Spelling) -> BadInput:
     # The label itself is left out: with columns mixed up it would be a word of a note.
     return BadInput(
-        f"{path.name}, line {number}: its label is not one of the task's: "
-        f"{', '.join(sorted(spelling.values()))}.",
-        "Score an adapter of the gold's own task, or leave those spans out.",
+        f"{path.name}, line {number}: its label is not one of the task's: {spelling}.",
+        "Score an adapter of the gold's own task; or say what the gold's labels stand for with "
+        "--map GOLD=OURS, and with --map GOLD= which to leave out.",
     )

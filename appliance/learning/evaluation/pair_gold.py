@@ -1,4 +1,4 @@
-"""Gold pairs: from JSONL with spans and relations, and from files in which the pair is masked.
+"""Gold pairs: JSONL with spans and relations, PubTator, brat, and files with masked pairs.
 
 The texts may be real notes: complaints name lines, never what stands in them.
 """
@@ -14,7 +14,17 @@ from typing import Any, Final
 
 from appliance.artifacts.reading import read_utf8
 from appliance.errors import BadInput
+from appliance.learning.evaluation.brat_gold import read_brat
+from appliance.learning.evaluation.concept_gold import read_concept_pairs
 from appliance.learning.evaluation.gold import read_gold
+from appliance.learning.evaluation.labels import (
+    LEFT_OUT,
+    NO_RENAMES,
+    RelationLabels,
+    Renames,
+    Spelling,
+)
+from appliance.learning.evaluation.pubtator_gold import SUFFIXES, is_pubtator
 from appliance.records.cards import PairTypes
 from appliance.records.gold import GoldDocument
 from appliance.records.spans import UNRELATED, Relation, Span
@@ -24,18 +34,25 @@ _TABLE: Final = frozenset({".tsv", ".txt"})
 _TEXT: Final = ("text", "sentence")
 # How corpora mask a name: "@GENE$".
 _MASK: Final = re.compile(r"@([A-Za-z][A-Za-z0-9_]*)\$")
-_YES: Final = frozenset({"1", "true", "yes"})
-_NO: Final = frozenset({"0", "false", "no", UNRELATED})
 _MEND: Final = "Mend that line."
 _Row = tuple[int, Mapping[str, Any]]
 
 
-def read_pair_gold(path: Path, pairs: Sequence[PairTypes]) -> tuple[GoldDocument, ...]:
+def read_pair_gold(
+    path: Path, pairs: Sequence[PairTypes], renames: Renames = NO_RENAMES
+) -> tuple[GoldDocument, ...]:
     """The documents of a gold file, in its order, each with every pair that is to be judged.
 
     JSONL with spans: `{"id", "text", "spans": [{"start", "end", "label"}], "relations":
     [{"head", "tail", "label"}]}`, head and tail as indices into the spans as they stand there.
-    Pairs of the task's types that it does not name are in no relation.
+    Pairs of the task's types that it does not name are in no relation. Which end is the head may
+    be left to their types, where these tell.
+
+    brat: a folder, see `read_brat`; a relation's first argument is the head, and pairs without one
+    are in no relation.
+
+    PubTator: relations are of concepts in a document, and each pair of concepts is one decision,
+    shown where their mentions stand nearest to each other.
 
     Masked: one pair in each line, its ends masked as @TYPE$ with the names of the entity types,
     in any case; where both are of one type, the head is the first. JSON lines with `text` (or
@@ -45,24 +62,32 @@ def read_pair_gold(path: Path, pairs: Sequence[PairTypes]) -> tuple[GoldDocument
     Args:
         path: The file; its suffix and first line tell the format.
         pairs: Relation types of the task.
+        renames: What other labels of the file stand for, of entities and of relations; a pair that
+            bears one for nothing is not judged.
 
     Raises:
         BadInput: Unreadable, an unknown format, malformed, empty, or not of the task; names the
             line.
     """
+    labels = RelationLabels(pairs, renames)
+    if is_pubtator(path):
+        return read_concept_pairs(path, labels)
+    if path.is_dir():
+        return _of_brat(path, labels)
     suffix = path.suffix.lower()
     if suffix not in _JSON | _TABLE:
         raise BadInput(
             f"{path.name} has no suffix of a format of gold pairs.",
-            f"Name it {', '.join(sorted(_JSON | _TABLE))}.",
+            f"Name it {', '.join(sorted({*_JSON, *_TABLE, *SUFFIXES}))}, or name a folder of "
+            "brat's.",
         )
     text = read_utf8(path)
     rows = list(_table(path, text) if suffix in _TABLE else _objects(path, text))
     if not rows:
         raise BadInput(f"{path.name} holds no pair.", "Name a file with annotated pairs.")
     if "spans" in rows[0][1]:
-        return _with_spans(path, rows, pairs)
-    return tuple(_masked(path, number, row, pairs) for number, row in rows)
+        return _with_spans(path, rows, labels)
+    return tuple(_masked(path, number, row, labels) for number, row in rows)
 
 
 def _objects(path: Path, text: str) -> Iterator[_Row]:
@@ -91,22 +116,17 @@ def _table(path: Path, text: str) -> Iterator[_Row]:
 
 
 def _with_spans(
-    path: Path, rows: Sequence[_Row], pairs: Sequence[PairTypes]
+    path: Path, rows: Sequence[_Row], labels: RelationLabels
 ) -> tuple[GoldDocument, ...]:
-    types = sorted({end for pair in pairs for end in (pair.head, pair.tail)})
-    documents = read_gold(path, types)
+    documents = read_gold(path, labels.ends.labels, labels.ends.renames)
     return tuple(
-        replace(document, relations=_close(path, number, row, document, pairs))
+        replace(document, relations=_close(path, number, row, document, labels))
         for document, (number, row) in zip(documents, rows, strict=True)
     )
 
 
 def _close(
-    path: Path,
-    number: int,
-    row: Mapping[str, Any],
-    document: GoldDocument,
-    pairs: Sequence[PairTypes],
+    path: Path, number: int, row: Mapping[str, Any], document: GoldDocument, labels: RelationLabels
 ) -> tuple[Relation, ...]:
     """Every pair of the right types, with its label."""
     spans = document.spans
@@ -115,75 +135,97 @@ def _close(
         given = [(int(one["start"]), int(one["end"])) for one in row["spans"]]
         at = {(span.start, span.end): index for index, span in enumerate(spans)}
         for one in row.get("relations", ()):
-            head, tail = (at[given[one[end]]] for end in ("head", "tail"))
-            stated[head, tail] = _label(str(one["label"]), pairs)
+            head, tail = (at.get(given[one[end]]) for end in ("head", "tail"))
+            # Of an end that is left out nothing can be said.
+            if head is not None and tail is not None:
+                labels.state(stated, spans, (head, tail), str(one["label"]))
     except (KeyError, IndexError, TypeError, ValueError):
         raise BadInput(
             f"{path.name}, line {number}: a relation is not an object with head and tail, both "
-            "indices of spans, and a label of the task.",
-            _MEND,
+            f"indices of spans, and a label that joins their types: {labels}.",
+            "Mend that line; or say what the gold's labels stand for with --map GOLD=OURS.",
         ) from None
-    wanted = {(pair.head, pair.tail) for pair in pairs}
+    return _with_unrelated(spans, stated, labels)
+
+
+def _of_brat(folder: Path, labels: RelationLabels) -> tuple[GoldDocument, ...]:
+    documents = []
+    for one in read_brat(folder, labels.ends, with_relations=True):
+        spans = one.document.spans
+        stated: dict[tuple[int, int], str] = {}
+        for given, first, second in one.related:
+            if first is None or second is None:
+                continue
+            try:
+                labels.state(stated, spans, (spans.index(first), spans.index(second)), given)
+            except ValueError:
+                raise BadInput(
+                    f"{one.place}: a relation's label is none that joins its types: {labels}.",
+                    "Say what the gold's labels stand for with --map GOLD=OURS.",
+                ) from None
+        documents.append(replace(one.document, relations=_with_unrelated(spans, stated, labels)))
+    if not documents:
+        raise BadInput(f"{folder.name} holds no pair.", "Name a folder with annotated pairs.")
+    return tuple(documents)
+
+
+def _with_unrelated(
+    spans: Sequence[Span], stated: Mapping[tuple[int, int], str], labels: RelationLabels
+) -> tuple[Relation, ...]:
+    """What is stated, and the other pairs of the right types; what is left out is not judged."""
+    everything = dict(stated)
     named = {frozenset(ends) for ends in stated}
     for head, one in enumerate(spans):
         for tail, two in enumerate(spans):
-            is_pair = head != tail and (one.label, two.label) in wanted
+            is_pair = head != tail and (one.label, two.label) in labels.types
             # Of two mentions of one type, the first is the head where gold does not say.
             is_known = frozenset((head, tail)) in named
             if is_pair and not is_known and (one.label != two.label or head < tail):
-                stated[head, tail] = UNRELATED
-    return tuple(Relation(*ends, label) for ends, label in sorted(stated.items()))
+                everything[head, tail] = UNRELATED
+    return tuple(
+        Relation(*ends, label) for ends, label in sorted(everything.items()) if label != LEFT_OUT
+    )
 
 
 def _masked(
-    path: Path, number: int, row: Mapping[str, Any], pairs: Sequence[PairTypes]
+    path: Path, number: int, row: Mapping[str, Any], labels: RelationLabels
 ) -> GoldDocument:
     text = next((row[name] for name in _TEXT if isinstance(row.get(name), str)), None)
     if text is None or row.get("label") is None:
         raise BadInput(f"{path.name}, line {number}: no text, or no label.", _MEND)
-    try:
-        label = _label(str(row["label"]), pairs)
-    except ValueError:
+    possible = labels.possible(str(row["label"]))
+    if possible is None:
         raise BadInput(
-            f"{path.name}, line {number}: its label is not one of "
-            f"{', '.join((*(pair.label for pair in pairs), UNRELATED))}, nor 1 or 0 of one "
+            f"{path.name}, line {number}: its label is not one of {labels}, nor 1 or 0 of one "
             "relation.",
-            "Score an adapter of the gold's own task.",
-        ) from None
-    for pair in pairs:
-        ends = _find_ends(text, pair) if label in {pair.label, UNRELATED} else None
+            "Score an adapter of the gold's own task; or say what the gold's labels stand for "
+            "with --map GOLD=OURS.",
+        )
+    for pair in labels.pairs:
+        if possible and not {pair.label, UNRELATED} & set(possible):
+            continue
+        ends = _find_ends(text, pair, labels.ends)
         if ends is not None:
             head, tail = ends
             first, second = sorted(ends)
+            label = pair.label if pair.label in possible else UNRELATED
             relation = Relation((first, second).index(head), (first, second).index(tail), label)
-            return GoldDocument(f"{path.stem}:{number}", text, (first, second), (relation,))
-    masks = " and ".join(f"@{end}$" for end in (pairs[0].head, pairs[0].tail))
+            name = f"{path.stem}:{number}"
+            return GoldDocument(name, text, (first, second), (relation,) if possible else ())
+    masks = " and ".join(f"@{end}$" for end in (labels.pairs[0].head, labels.pairs[0].tail))
     raise BadInput(
         f"{path.name}, line {number}: the two ends of a pair are not masked in it.",
         f"Mask them with the names of the entity types, e.g. {masks}.",
     )
 
 
-def _find_ends(text: str, pair: PairTypes) -> tuple[Span, Span] | None:
+def _find_ends(text: str, pair: PairTypes, spelling: Spelling) -> tuple[Span, Span] | None:
     """The first mask of the head's type and, beside it, the first of the tail's."""
-    found = [(match.span(), match.group(1).casefold()) for match in _MASK.finditer(text)]
-    heads = [place for place, name in found if name == pair.head.casefold()]
+    found = [(match.span(), spelling.get(match.group(1))) for match in _MASK.finditer(text)]
+    heads = [place for place, name in found if name == pair.head]
     if not heads:
         return None
-    tails = [place for place, name in found if name == pair.tail.casefold() and place != heads[0]]
+    tails = [place for place, name in found if name == pair.tail and place != heads[0]]
     if not tails:
         return None
     return Span(*heads[0], pair.head), Span(*tails[0], pair.tail)
-
-
-def _label(given: str, pairs: Sequence[PairTypes]) -> str:
-    """The label as the task spells it; ValueError where it has none such."""
-    plain = given.strip().casefold()
-    for pair in pairs:
-        if plain == pair.label.casefold():
-            return pair.label
-    if plain in _NO:
-        return UNRELATED
-    if plain in _YES and len(pairs) == 1:
-        return pairs[0].label
-    raise ValueError

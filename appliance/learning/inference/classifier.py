@@ -13,8 +13,9 @@ from appliance.learning.inference.labeller import check_base
 from appliance.learning.tokens.batches import plan_batches
 from appliance.learning.tokens.collating import collate
 from appliance.learning.tokens.encoding import Encoder
-from appliance.learning.tokens.marking import MarkedText, focus
-from appliance.records.cards import HeadKind
+from appliance.learning.tokens.marking import MarkedText, focus, mark
+from appliance.records.cards import HeadKind, PairTypes
+from appliance.records.spans import UNRELATED, Span
 
 _CHUNK: Final = 512
 
@@ -22,10 +23,13 @@ _CHUNK: Final = 512
 class PairClassifier:
     """A sequence classifier that says what joins a pair.
 
+    Only relations between the pair's own entity types are said of it: what a head has learned of
+    drugs and diseases is no answer for two drugs.
+
     Args:
         model: Maps (rows, tokens) ids to (rows, labels) logits; already on its device.
         encoder: Its tokenizer.
-        labels: In the head's order.
+        pairs: Relation types in the order of the head's labels, of which `UNRELATED` is the first.
         max_tokens: Longest text, special tokens included; `focus` says what is left out.
         batch_tokens: Rows of a batch times its longest row.
         dtype: "float32" or "bfloat16".
@@ -35,14 +39,15 @@ class PairClassifier:
         self,
         model: Any,
         encoder: Encoder,
-        labels: tuple[str, ...],
+        pairs: Sequence[PairTypes],
         max_tokens: int,
         batch_tokens: int,
         dtype: str = "float32",
     ) -> None:
         self._model = model
         self._encoder = encoder
-        self._labels = labels
+        self._labels = (UNRELATED, *(pair.label for pair in pairs))
+        self._pairs = pairs
         self._size = max_tokens - encoder.specials
         self._batch_tokens = batch_tokens
         self._dtype = dtype
@@ -65,10 +70,10 @@ class PairClassifier:
 
         model = load_adapted(base, adapter, card.labels, card.kind).to(place).eval()
         encoder = Encoder.load(base)
-        return cls(model, encoder, card.labels, card.max_tokens, batch_tokens, dtype)
+        return cls(model, encoder, card.pairs, card.max_tokens, batch_tokens, dtype)
 
     def classify(self, texts: Sequence[MarkedText]) -> list[tuple[str, float]]:
-        """The label of every pair and its probability, 0 to 1, in order."""
+        """The label of every pair and its probability among those that fit it, 0 to 1, in order."""
         results: list[tuple[str, float]] = []
         for start in range(0, len(texts), _CHUNK):
             chunk = texts[start : start + _CHUNK]
@@ -76,7 +81,7 @@ class PairClassifier:
             rows = [
                 focus(text, marked, self._size) for text, marked in zip(encoded, chunk, strict=True)
             ]
-            probabilities = self._probabilities(rows)
+            probabilities = self._probabilities(rows, [marked.types for marked in chunk])
             best = probabilities.argmax(axis=1)
             results += [
                 (self._labels[label], float(probabilities[row, label]))
@@ -84,8 +89,14 @@ class PairClassifier:
             ]
         return results
 
-    def _probabilities(self, rows: Sequence[NDArray[np.int32]]) -> NDArray[np.float32]:
-        """Of every label: (rows, labels)."""
+    def classify_pairs(self, pairs: Sequence[tuple[str, Span, Span]]) -> list[tuple[str, float]]:
+        """The same of texts, each with the places of its head and of its tail."""
+        return self.classify([mark(text, head, tail) for text, head, tail in pairs])
+
+    def _probabilities(
+        self, rows: Sequence[NDArray[np.int32]], types: Sequence[tuple[str, str]]
+    ) -> NDArray[np.float32]:
+        """Of every label: (rows, labels); 0 where it joins other types."""
         import torch
 
         device = next(self._model.parameters()).device
@@ -98,5 +109,10 @@ class PairClassifier:
                     input_ids=torch.from_numpy(block.ids).to(device),
                     attention_mask=torch.from_numpy(block.mask).to(device),
                 ).logits
-            found[batch] = torch.softmax(logits.float(), dim=-1).cpu().numpy()
+            fits = torch.tensor([self._fitting(types[row]) for row in batch], device=device)
+            logits = logits.float().masked_fill(~fits, -torch.inf)
+            found[batch] = torch.softmax(logits, dim=-1).cpu().numpy()
         return found
+
+    def _fitting(self, types: tuple[str, str]) -> list[bool]:
+        return [True, *((pair.head, pair.tail) == types for pair in self._pairs)]

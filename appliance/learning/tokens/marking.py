@@ -30,11 +30,13 @@ class MarkedText:
         text: With a marker in the place of each end.
         first: The marker that comes first: start and end in code points.
         last: The other one.
+        types: Entity types of head and tail.
     """
 
     text: str = field(repr=False)
     first: tuple[int, int]
     last: tuple[int, int]
+    types: tuple[str, str]
 
 
 def mark(text: str, head: Span, tail: Span) -> MarkedText:
@@ -58,7 +60,8 @@ def mark(text: str, head: Span, tail: Span) -> MarkedText:
         marked += marker.format(type=_HUMP.sub(" ", span.label).lower())
         places.append((start, len(marked)))
         position = span.end
-    return MarkedText(marked + text[position:], places[0], places[1])
+    types = (head.label, tail.label)
+    return MarkedText(marked + text[position:], places[0], places[1], types)
 
 
 def focus(encoded: Encoded, marked: MarkedText, size: int) -> NDArray[np.int32]:

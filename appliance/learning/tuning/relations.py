@@ -68,7 +68,7 @@ def relation_objective(
         rows=make_pair_rows(examples, encoder, recipe.max_tokens),
         examples=len(examples),
         loss=text_loss,
-        score=_scorer(dev, encoder, labels, recipe),
+        score=_scorer(dev, encoder, pairs, recipe),
     )
 
 
@@ -131,8 +131,9 @@ def _pairs_of(number: int, row: dict[str, Any], labels: tuple[str, ...]) -> list
 
 
 def _scorer(
-    dev: Sequence[LabelledPair], encoder: Encoder, labels: tuple[str, ...], recipe: Recipe
+    dev: Sequence[LabelledPair], encoder: Encoder, pairs: tuple[PairTypes, ...], recipe: Recipe
 ) -> Callable[[Any], float]:
+    labels = relation_labels(pairs)
     gold = np.array([pair.target for pair in dev], dtype=np.int64)
     texts = [pair.marked for pair in dev]
 
@@ -141,7 +142,7 @@ def _scorer(
             return 0.0
         model.eval()
         classifier = PairClassifier(
-            model, encoder, labels, recipe.max_tokens, 4 * recipe.batch_tokens, recipe.dtype
+            model, encoder, pairs, recipe.max_tokens, 4 * recipe.batch_tokens, recipe.dtype
         )
         found = np.array([labels.index(label) for label, _ in classifier.classify(texts)])
         cells = np.bincount(gold * len(labels) + found, minlength=len(labels) ** 2)

@@ -18,6 +18,8 @@ _NO_NAME: Final = re.compile(
     r"|\bother specified\b|^other\b",
     re.IGNORECASE,
 )
+# "Ziv-Aflibercept" and "Vitamin", but neither "D-glucose" nor "Ca2+".
+_CAPITAL: Final = re.compile(r"\b[A-Z](?=[a-z]{2})")
 _MARKS: Final = re.compile(r"['\N{RIGHT SINGLE QUOTATION MARK}]")
 _MIN_LETTERS: Final = 3
 
@@ -31,12 +33,15 @@ class Selection:
         under: Places of which one must be above, or be, the concept; empty for all.
         without: Places of which none may.
         max_words: Longest name.
+        lower: Whether a capital that only begins a word becomes a small letter: "Insulin glargine"
+            stands so at the head of a sentence only. Not for names of people in it.
     """
 
     label: str
     under: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     max_words: int = 6
+    lower: bool = False
 
 
 def select_terms(concepts: Sequence[Concept], selection: Selection) -> list[Term]:
@@ -92,6 +97,8 @@ def _forms(concept: Concept, selection: Selection) -> list[str]:
     forms: dict[str, str] = {}
     for written in (concept.name, *concept.synonyms):
         form = _turned(" ".join(written.split()))
+        if selection.lower:
+            form = _CAPITAL.sub(lambda found: found[0].lower(), form)
         if _is_name(form, selection.max_words):
             forms.setdefault(_MARKS.sub("", form.casefold().replace("-", " ")), form)
     return [form for key, form in forms.items() if not _is_plural(key, forms)]

@@ -4,6 +4,8 @@ import random
 from collections.abc import Container
 from typing import Final
 
+from appliance.records.tasks import Vocabulary
+
 _CONSONANTS: Final = "BCDFGHKLMNPRSTVXZ"
 _LETTERS: Final = "ABCDEFGHIKLMNPRSTUVXZ"
 _RESIDUES: Final = "ACDEFGHIKLMNPQRSTVWY"
@@ -33,3 +35,22 @@ def invent_variant(rng: random.Random) -> str:
     """Like a change of one amino acid: R112H."""
     first, last = rng.sample(_RESIDUES, 2)
     return f"{first}{rng.randint(1, 99)}{rng.choice(_CLEAR_DIGITS)}{last}"
+
+
+class Codes:
+    """Invents what stands in the slots {symbol} and {variant}.
+
+    Args:
+        vocabulary: No symbol is one of its names.
+        rng: Decides.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, rng: random.Random) -> None:
+        self._taken = {surface.upper() for term in vocabulary.terms for surface in term.surfaces}
+        self._rng = rng
+
+    def make(self, slot: str) -> str:
+        """One of `OPENING_CODES`."""
+        if slot == "variant":
+            return invent_variant(self._rng)
+        return invent_symbol(self._rng, self._taken)

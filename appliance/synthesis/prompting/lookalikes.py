@@ -58,6 +58,9 @@ _FORMS: Final = {
 class LookAlikes:
     """Openings that hold invented codes, where the task calls such codes no entities.
 
+    They speak of genes and diseases: a kind of draft for which the sheet has openings of its own
+    has none of these.
+
     Args:
         sheet: Its counter-examples decide.
         vocabulary: No code is one of its names.
@@ -67,12 +70,15 @@ class LookAlikes:
     def __init__(self, sheet: LabelSheet, vocabulary: Vocabulary, rng: random.Random) -> None:
         counters = [word for entity in sheet.entities for word in entity.counter_examples]
         self._is_on = any(_is_code(word) for word in counters)
+        self._own = sheet.openings
         self._taken = {surface.upper() for term in vocabulary.terms for surface in term.surfaces}
         self._rng = rng
 
     def choose(self, kind: DraftKind, entities: tuple[str, ...]) -> str:
         """An opening with a code in it, or "" where there shall be none."""
-        if not self._is_on or self._rng.random() >= SHARES.get(kind, 0):
+        if not self._is_on or getattr(self._own, kind.value):
+            return ""
+        if self._rng.random() >= SHARES.get(kind, 0):
             return ""
         if len(entities) > 2:  # noqa: PLR2004 - the forms name two
             return ""

@@ -6,9 +6,12 @@ if every sentence began with its entity, position is what an encoder would learn
 """
 
 import random
+import re
 from typing import Final
 
 from appliance.records.prompts import DraftKind
+from appliance.records.tasks import OPENING_CODES, OPENING_SLOTS, Openings
+from appliance.synthesis.prompting.codes import Codes
 
 # Left alone, answers kept every requested name in 66 % of single drafts, but in 17 % of those
 # with several names and 22 % of abbreviations.
@@ -19,8 +22,9 @@ SHARES: Final = {
     DraftKind.NONE: 0.6,
 }
 TOPIC_SHARE: Final = 0.4
-# {0} and {1} are the entities, {0:C} the first one with a capital. No word here belongs to one
-# entity type: the same openings must serve diseases, drugs and genes.
+_SLOT: Final = re.compile(r"\{(\w+)\}")
+# {0} and {1} are the entities, {C} the first one with a capital. Some suit nothing but diseases: a
+# sheet of another kind gives its own.
 _OPENINGS: Final = {
     DraftKind.SINGLE: (
         "{C}",
@@ -119,15 +123,45 @@ _SHORT_ALONE: Final = (
 )
 
 
-def choose_opening(kind: DraftKind, entities: tuple[str, ...], rng: random.Random) -> str:
-    """The first words of the answer, or "" where the model shall begin by itself."""
+def choose_opening(
+    kind: DraftKind, entities: tuple[str, ...], own: Openings, codes: Codes, rng: random.Random
+) -> str:
+    """The first words of the answer, or "" where the model shall begin by itself.
+
+    Args:
+        kind: Of the draft.
+        entities: That were asked for.
+        own: Openings of the sheet, which take the place of the product's.
+        codes: Makes what stands in their slots {symbol} and {variant}.
+        rng: Decides.
+    """
     if rng.random() >= SHARES[kind]:
         return ""
+    if forms := getattr(own, kind.value):
+        return _fill(forms, entities, codes, rng)
     form = rng.choice(_forms(kind, len(entities)))
     if not entities:
         return form
     capital = entities[0][:1].upper() + entities[0][1:]
     return form.format(*entities, C=capital)
+
+
+def _fill(
+    forms: tuple[str, ...], entities: tuple[str, ...], codes: Codes, rng: random.Random
+) -> str:
+    """One of the sheet's openings that names just as many; "" where there is none such."""
+    names = dict(zip(OPENING_SLOTS, entities, strict=False))
+    # An opening has each slot of its kind once (`load_sheet_file`).
+    fitting = [form for form in forms if _entities_in(form) == len(names)]
+    if not fitting:
+        return ""
+    if entities:
+        names["First"] = entities[0][:1].upper() + entities[0][1:]
+    return _SLOT.sub(lambda found: names.get(found[1]) or codes.make(found[1]), rng.choice(fitting))
+
+
+def _entities_in(form: str) -> int:
+    return sum(slot not in OPENING_CODES for slot in _SLOT.findall(form))
 
 
 def choose_topic_opening(topic: str, rng: random.Random) -> str:

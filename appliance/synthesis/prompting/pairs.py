@@ -52,7 +52,9 @@ def pair_drafts(sheet: LabelSheet, vocabulary: Vocabulary, seed: int) -> Iterato
         head, tail = source.pair()
         register = registers.deal()
         opening = source.opening(kind, head, tail, slots)
-        request = render_pair_request(source.relation, kind, head, tail, register)
+        request = render_pair_request(
+            source.relation, kind, head, tail, register, is_one_of_several=len(sheet.taught) > 1
+        )
         prompt = source.shown[kind].next() + request + (f" {opening}" if opening else "")
         yield make_draft(
             sheet.name,
@@ -148,7 +150,10 @@ class _Shown:
         """The constant part for the next draft."""
         if self.used == ROTATION:
             self.text = render_task(self.sheet.title) + "".join(
-                render_pair_demonstration(self.relation, example) for example in self._choose()
+                render_pair_demonstration(
+                    self.relation, example, is_one_of_several=len(self.sheet.taught) > 1
+                )
+                for example in self._choose()
             )
             self.used = 0
         self.used += 1

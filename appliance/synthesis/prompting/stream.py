@@ -7,6 +7,7 @@ from typing import Final
 
 from appliance.records.prompts import ENTITY_KINDS, Draft, DraftKind
 from appliance.records.tasks import LabelSheet, Term, Vocabulary
+from appliance.synthesis.prompting.codes import Codes
 from appliance.synthesis.prompting.decks import Deck, kind_deck
 from appliance.synthesis.prompting.demonstrations import ConstantPart
 from appliance.synthesis.prompting.drafting import make_draft
@@ -43,6 +44,7 @@ def drafts(sheet: LabelSheet, vocabulary: Vocabulary, seed: int) -> Iterator[Dra
     rng = random.Random(seed)
     decks = _shuffle(sheet, vocabulary, rng)
     look_alikes = LookAlikes(sheet, vocabulary, rng)
+    codes = Codes(vocabulary, rng)
     constants = {kind: ConstantPart(sheet, kind, rng) for kind in ENTITY_KINDS}
     while True:
         kind = decks.kinds.deal()
@@ -55,7 +57,7 @@ def drafts(sheet: LabelSheet, vocabulary: Vocabulary, seed: int) -> Iterator[Dra
         opening = (
             look_alikes.choose(kind, entities)
             or choose_topic_opening(topic, rng)
-            or choose_opening(kind, entities, rng)
+            or choose_opening(kind, entities, sheet.openings, codes, rng)
         )
         prompt = constants[kind].next() + request + (f" {opening}" if opening else "")
         yield make_draft(sheet.name, kind, entities, register, prompt, opening, sheet.sensitivity)

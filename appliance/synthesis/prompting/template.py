@@ -33,14 +33,26 @@ def render_demonstration(shown: Demonstration) -> str:
 
 
 def render_pair_request(
-    relation: RelationType, kind: PairKind, head: str, tail: str, register: str
+    relation: RelationType,
+    kind: PairKind,
+    head: str,
+    tail: str,
+    register: str,
+    *,
+    is_one_of_several: bool,
 ) -> str:
-    """The lines before an answer about a pair."""
+    """The lines before an answer about a pair; of several relations they name the one."""
     names = f"{relation.head}: {head}\n{relation.tail}: {tail}\n"
-    return f"{names}Relation: {_SAID[kind]}\nRegister: {register}\n{ANSWER}"
+    named = f"{relation.name.replace('-', ' ')}, " if is_one_of_several else ""
+    return f"{names}Relation: {named}{_SAID[kind]}\nRegister: {register}\n{ANSWER}"
 
 
-def render_pair_demonstration(relation: RelationType, shown: PairExample) -> str:
+def render_pair_demonstration(
+    relation: RelationType, shown: PairExample, *, is_one_of_several: bool
+) -> str:
     """A request about a pair with its answer."""
-    request = render_pair_request(relation, shown.kind, shown.head, shown.tail, shown.register)
+    request = render_pair_request(
+        *(relation, shown.kind, shown.head, shown.tail, shown.register),
+        is_one_of_several=is_one_of_several,
+    )
     return f"{request} {shown.text}\n\n"
