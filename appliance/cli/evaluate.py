@@ -12,6 +12,7 @@ from appliance.cli.options import PathType, dry_run_option, json_option, site_op
 
 if TYPE_CHECKING:
     from appliance.records.breakdown import Breakdown, Figure, Mistake, Score
+    from appliance.records.reviews import ReviewedScore
     from appliance.records.scores import (
         Comparison,
         RelationComparison,
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     "--gold",
     required=True,
     type=PathType(),
-    help="Texts that people annotated: CoNLL/IOB2 (.tsv, .conll, .iob), JSONL, or a folder of "
-    "brat's; of relations JSONL, or a file with masked pairs (.json, .jsonl, .tsv).",
+    help="Texts that people annotated: CoNLL/IOB2 (.tsv, .conll, .iob), JSONL, a folder of brat's, "
+    "or SITE/reviews/NAME; of relations JSONL, or a file with masked pairs (.json, .jsonl, .tsv).",
 )
 @click.option(
     "--vocabulary",
@@ -102,14 +103,16 @@ def evaluate(
         _show_breakdown(card.breakdown)
     if card.comparison is not None:
         _show_comparison(card.adapter, card.comparison)
+    if card.reviewed is not None:
+        _show_reviewed(card.reviewed)
     if mistakes is not None:
         _show_mistakes(mistakes.found)
 
 
 def _plan(site: Path, adapter: str, gold: Path, against: str | None, *, as_json: bool) -> None:
-    from appliance.workflows.evaluate import plan_evaluation
+    from appliance.workflows.evaluate_shown import plan_shown
 
-    planned = plan_evaluation(site, adapter=adapter, gold=gold, against=against)
+    planned = plan_shown(site, adapter=adapter, gold=gold, against=against)
     if as_json:
         render.emit_json(planned)
         return
@@ -135,6 +138,21 @@ def _show_comparison(name: str, comparison: "Comparison | RelationComparison") -
         ("p, paired permutation", f"{comparison.p_value:.4f}"),
     ]
     render.emit_table(f"{name} less {comparison.against}", ("", ""), rows)
+
+
+def _show_reviewed(reviewed: "ReviewedScore") -> None:
+    rows = [
+        ("precision", _figure(reviewed.estimate.precision)),
+        ("recall", _figure(reviewed.estimate.recall)),
+        ("F1", _figure(reviewed.estimate.f1)),
+        ("hours of review", f"{reviewed.hours:.2f}"),
+    ]
+    if reviewed.gained is not None:
+        rows.append(("F1 gained, points", _figure(reviewed.gained)))
+    if reviewed.gained_per_hour is not None:
+        rows.append(("F1 gained per reviewed hour", _figure(reviewed.gained_per_hour)))
+    title = f"All notes that review {reviewed.review} was drawn from"
+    render.emit_table(title, ("", ""), rows)
 
 
 def _show_mistakes(mistakes: "Sequence[Mistake]") -> None:

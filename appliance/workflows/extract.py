@@ -62,6 +62,7 @@ class ExtractionPlan:
 class _Job:
     plan: Plan
     note_ids: list[NoteId]
+    stamps: bytes
     make_worker: Callable[[], NoteLabelling]
 
 
@@ -135,6 +136,7 @@ def _run(site: Site, cluster: Cluster, job: _Job, out: str, progress: Progress) 
         policy_digest=site.policy_digest,
         made_at=site.clock.now().isoformat(timespec="seconds"),
         progress=progress,
+        stamps=job.stamps,
     )
     site.ledger.record(
         "findings.extracted",
@@ -198,10 +200,12 @@ def _prepare(
     require_kind(card, HeadKind.ENTITIES)
     refuse_retired(site, adapter, digest)
     base = ModelStore(site.paths.models).resolve(card.base)
+    chosen = read_cohort(site, cohort) if cohort else None
     with opened_vault(site) as vault:
+        # First: a note that comes meanwhile must not look like one that was read.
+        stamps = vault.stamps(None if chosen is None else frozenset(chosen.note_ids))
         note_ids, source_digest = vault.note_ids(), vault.digest()
-    if cohort:
-        chosen = read_cohort(site, cohort)
+    if chosen is not None:
         there = frozenset(note_ids)
         note_ids = [note_id for note_id in chosen.note_ids if note_id in there]
         source_digest = Digest(f"{source_digest}:{chosen.digest}")
@@ -229,7 +233,7 @@ def _prepare(
         card.max_tokens,
         None if vocabulary is None else vocabulary.absolute(),
     )
-    return _Job(plan, note_ids, make_worker)
+    return _Job(plan, note_ids, stamps, make_worker)
 
 
 def make_labelling(
