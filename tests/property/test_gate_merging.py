@@ -36,7 +36,7 @@ def test_in_pieces_as_in_one(tmp_path_factory, before, added, run_rows, block):
     for rows in added:
         sorter.add(*columns(rows))
     real = merging.merge
-    merging.merge = lambda runs: real(runs, block)
+    merging.merge = lambda runs, _: real(runs, block)
     try:
         sorter.write(folder / "pieces", KEY, old)
     finally:
