@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -125,21 +126,18 @@ def take_decisions(root: Path, review: str, file: Path, *, dry_run: bool = False
         Forbidden: Whoever runs this may not review.
     """
     site, directory, queue = _opened(root, review)
-    content = _read(file)
+    content, who = _read(file), current_identity()
     with opened_vault(site) as vault:
         key = vault.secret(f"review {queue.digest}")
-    who = current_identity()
     now = site.clock.now().isoformat(timespec="seconds")
-    decisions, gone = open_decisions(content, queue, key, who.user or str(who.uid), now)
-    if dry_run:
+    with nullcontext() if dry_run else alone(directory):
+        # Again: an erasure may have passed here, and nothing of it may come back.
+        queue = read_queue(directory)
+        decisions, gone = open_decisions(content, queue, key, who.user or str(who.uid), now)
         before = read_decisions(directory)
         fresh = _fresh(before, decisions)
-    else:
-        with alone(directory):
-            before = read_decisions(directory)
-            fresh = _fresh(before, decisions)
-            if fresh:
-                write_decisions(directory, fresh.values())
+        if fresh and not dry_run:
+            write_decisions(directory, fresh.values())
     changed = len(fresh.keys() & before.keys())
     report = replace(
         _report(queue, {**before, **fresh}),
@@ -261,8 +259,8 @@ def score_reviewed(
 def _read_part(
     site: Site, path: Path
 ) -> tuple[Queue, dict[str, Decision], list[QueueItem], list[float]] | None:
-    directory = path.absolute()
-    if directory.parent != site.paths.reviews or not is_review(directory):
+    directory = path.resolve()
+    if directory.parent != site.paths.reviews.resolve() or not is_review(directory):
         return None
     allow(site, Verb.REVIEW_FINDINGS)
     queue, decisions = read_queue(directory), read_decisions(directory)

@@ -324,13 +324,15 @@ class Vault(People):
 
     def _check_pseudonym_key(self) -> None:
         expected = pseudonym(self._pseudonym_key, "check", "vault").encode()
+        query = "SELECT value FROM facts WHERE name = 'pseudonym-check'"
         with database_errors():
-            self._connection.execute(
-                "INSERT OR IGNORE INTO facts VALUES ('pseudonym-check', ?)", (expected,)
-            )
-            row = self._connection.execute(
-                "SELECT value FROM facts WHERE name = 'pseudonym-check'"
-            ).fetchone()
+            row = self._connection.execute(query).fetchone()
+            # Only where there is none: who opens a vault to read takes no lock of a writer.
+            if row is None:
+                self._connection.execute(
+                    "INSERT OR IGNORE INTO facts VALUES ('pseudonym-check', ?)", (expected,)
+                )
+                row = self._connection.execute(query).fetchone()
         if not hmac.compare_digest(bytes(row[0]), expected):
             raise KeyMismatch(
                 "The vault's ids were made with another pseudonym key.",
