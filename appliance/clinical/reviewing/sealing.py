@@ -15,7 +15,7 @@ from appliance.records.identifiers import Digest
 from appliance.records.reviews import Decision, Queue, QueueItem
 from appliance.records.spans import Span
 
-# NIST SP 800-38D, 8.2.2; JavaScript's side is in `notes_review.js`.
+# NIST SP 800-38D, 8.2.2; the other side is in `notes_page.js`.
 _NONCE_BYTES: Final = 12
 _PAGE: Final = "appliance review page v1"
 _DECISIONS: Final = "appliance review decisions v1"
