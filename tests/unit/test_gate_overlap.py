@@ -141,6 +141,7 @@ TEXTS = (
     "one two three four five six seven eight nine ten eleven twelve",
     OTHER,
     "Fi\u00e8vre et toux. " * 30,
+    "\u4e2d\u6587 \u8a18\u9304 " * 9,
     "!",
 )
 
