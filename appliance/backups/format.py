@@ -31,7 +31,7 @@ SUFFIX: Final = ".age"
 # Everything of a site that is kept; what services write while they run is not, nor are base models.
 DIRECTORIES: Final = (
     *("policies", "vault", "ledger", "journal", "corpora", "adapters", "findings", "exports"),
-    *("cohorts", "reports", "gateway"),
+    *("cohorts", "reviews", "reports", "gateway"),
 )
 # A door that shut itself stays shut in a site that was restored.
 LATCH: Final = "run/gateway.latch"

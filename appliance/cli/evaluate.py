@@ -12,6 +12,7 @@ from appliance.cli.options import PathType, dry_run_option, json_option, site_op
 
 if TYPE_CHECKING:
     from appliance.records.breakdown import Breakdown, Figure, Mistake, Score
+    from appliance.records.reviews import ReviewedScore
     from appliance.records.scores import (
         Comparison,
         RelationComparison,
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     required=True,
     type=PathType(),
     help="Texts that people annotated: CoNLL/IOB2 (.tsv, .conll, .iob), JSONL, PubTator "
-    "(.pubtator, .pubtator.txt), or a folder of brat's; of relations the same without CoNLL, or "
-    "a file with masked pairs (.json, .jsonl, .tsv).",
+    "(.pubtator, .pubtator.txt), a folder of brat's, or SITE/reviews/NAME; of relations the same "
+    "without CoNLL and reviews, or a file with masked pairs (.json, .jsonl, .tsv).",
 )
 @click.option(
     "--map",
@@ -113,6 +114,8 @@ def evaluate(
         _show_breakdown(card.breakdown)
     if card.comparison is not None:
         _show_comparison(card.adapter, card.comparison)
+    if card.reviewed is not None:
+        _show_reviewed(card.reviewed)
     if mistakes is not None:
         _show_mistakes(mistakes.found)
 
@@ -154,6 +157,21 @@ def _show_comparison(name: str, comparison: "Comparison | RelationComparison") -
         ("p, paired permutation", f"{comparison.p_value:.4f}"),
     ]
     render.emit_table(f"{name} less {comparison.against}", ("", ""), rows)
+
+
+def _show_reviewed(reviewed: "ReviewedScore") -> None:
+    rows = [
+        ("precision", _figure(reviewed.estimate.precision)),
+        ("recall", _figure(reviewed.estimate.recall)),
+        ("F1", _figure(reviewed.estimate.f1)),
+        ("hours of review", f"{reviewed.hours:.2f}"),
+    ]
+    if reviewed.gained is not None:
+        rows.append(("F1 gained, points", _figure(reviewed.gained)))
+    if reviewed.gained_per_hour is not None:
+        rows.append(("F1 gained per reviewed hour", _figure(reviewed.gained_per_hour)))
+    title = f"All notes that review {reviewed.review} was drawn from"
+    render.emit_table(title, ("", ""), rows)
 
 
 def _show_mistakes(mistakes: "Sequence[Mistake]") -> None:

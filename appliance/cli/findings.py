@@ -1,18 +1,23 @@
-"""`appliance findings`: export, count."""
+"""`appliance findings`: export, count, review, decide, reviewed."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from appliance.cli import render
-from appliance.cli.options import dry_run_option, json_option, site_option
+from appliance.cli.options import PathType, dry_run_option, json_option, site_option
+
+if TYPE_CHECKING:
+    from appliance.records.breakdown import Figure
+    from appliance.workflows.reviewed import ReviewReport
 
 _FORMATS = ("parquet", "jsonl", "brat", "omop", "fhir")
 
 
 @click.group()
 def findings() -> None:
-    """Export findings for other tools inside the site; count them for others."""
+    """Export findings for other tools inside the site; count them; let people check them."""
 
 
 @findings.command()
@@ -90,3 +95,149 @@ def count(name: str, by_concept: bool, site: Path, as_json: bool) -> None:
         for row in counts
     ]
     render.emit_table("Patients", ("label", "concept", "patients", "findings"), rows)
+
+
+@findings.command()
+@click.argument("name")
+@click.option("--out", required=True, help="Name of the review to make.")
+@click.option("--reason", required=True, help="Why: a word or a few, e.g. quality check.")
+@click.option(
+    "--random",
+    type=click.IntRange(0, 10_000),
+    default=50,
+    show_default=True,
+    help="Whole notes drawn by lot: what the estimates are made of.",
+)
+@click.option(
+    "--unsure",
+    type=click.IntRange(0, 10_000),
+    default=100,
+    show_default=True,
+    help="Passages that the adapter was least sure of, of other patients.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the lot.")
+@site_option
+@json_option
+@dry_run_option
+def review(
+    name: str,
+    out: str,
+    reason: str,
+    random: int,
+    unsure: int,
+    seed: int,
+    site: Path,
+    as_json: bool,
+    dry_run: bool,
+) -> None:
+    """Choose notes for a person to read, on a page at SITE/reviews/OUT/page.html.
+
+    The page stays on site. What is to be read is sealed in it, and opens in the browser with the
+    key that is printed here; run again, the command makes the same page and prints the key again.
+    The person takes marks away, adds what was missed, saves, and hands that in with `findings
+    decide`. The drawn notes are of the extraction's notes as they were read, with and without
+    findings; the passages are of other patients than these.
+
+    Example: appliance findings review all --out first --reason "quality check"
+    """
+    from appliance.workflows.review_queue import Wish, make_review
+
+    made = make_review(
+        site,
+        name,
+        out=out,
+        reason="-".join(reason.lower().split()),
+        wish=Wish(random, unsure, seed),
+        dry_run=dry_run,
+        progress=render.Bars(),
+    )
+    if as_json:
+        render.emit_json(made)
+        return
+    rows = [
+        ("whole notes by lot", made.random),
+        ("passages it was least sure of", made.unsure),
+        ("patients", made.patients),
+        *((f"notes, {stratum}", size) for stratum, size in made.strata.items()),
+    ]
+    if made.left_out:
+        rows.append(("left out, changed since", made.left_out))
+    render.emit_table("Would be read" if dry_run else f"Review {out}", ("", "count"), rows)
+    if not dry_run:
+        render.emit_table("", ("", ""), [("page", made.page), ("key", made.key)])
+
+
+@findings.command()
+@click.argument("review")
+@click.argument("decisions", type=PathType(dir_okay=False))
+@site_option
+@json_option
+@dry_run_option
+def decide(review: str, decisions: Path, site: Path, as_json: bool, dry_run: bool) -> None:
+    """Take back what a person decided on the page of REVIEW.
+
+    DECISIONS is the file that the page saved: taken whole or not at all, as often as you like;
+    what is not done on it stays open. Where it says other than before, the later file counts.
+    After it, SITE/reviews/REVIEW is gold for `appliance evaluate --gold`.
+
+    Example: appliance findings decide first first-decisions.json
+    """
+    from appliance.workflows.reviewed import take_decisions
+
+    report = take_decisions(site, review, decisions, dry_run=dry_run)
+    if as_json:
+        render.emit_json(report)
+        return
+    render.say(
+        f"{'Would be new' if dry_run else 'New'}: {report.new}; changed: {report.changed}; "
+        f"on notes that are gone: {report.gone}."
+    )
+    _show_report(report)
+
+
+@findings.command()
+@click.argument("review")
+@site_option
+@json_option
+def reviewed(review: str, site: Path, as_json: bool) -> None:
+    """Show what was decided in REVIEW so far, and what that says of all notes.
+
+    Precision, recall and F1 are of the notes that were drawn, each weighted by how many it stands
+    for, with 95 % intervals by patient. They come when something of each stratum is read.
+
+    Example: appliance findings reviewed first
+    """
+    from appliance.workflows.reviewed import report_review
+
+    report = report_review(site, review)
+    if as_json:
+        render.emit_json(report)
+        return
+    _show_report(report)
+
+
+def _show_report(report: "ReviewReport") -> None:
+    rows: list[tuple[str, object]] = [
+        ("read", f"{report.decided} of {report.items}"),
+        ("of these drawn by lot", f"{report.random_decided} of {report.random}"),
+        ("findings accepted", report.accepted),
+        ("corrected", report.corrected),
+        ("rejected", report.rejected),
+        ("added", report.added),
+        ("hours", f"{report.hours:.2f}"),
+        ("by", ", ".join(report.by)),
+    ]
+    if report.unsure_right is not None:
+        rows.append(("right where it was least sure", f"{100 * report.unsure_right:.1f}"))
+    if report.estimate is not None:
+        rows += [
+            ("precision, all notes", _figure(report.estimate.precision)),
+            ("recall, all notes", _figure(report.estimate.recall)),
+            ("F1, all notes", _figure(report.estimate.f1)),
+        ]
+    render.emit_table(f"Review {report.review}", ("", ""), rows)
+
+
+def _figure(figure: "Figure") -> str:
+    low, high = 100 * figure.ci_low, 100 * figure.ci_high
+    return f"{100 * figure.value:.1f} ({low:.1f} to {high:.1f})"

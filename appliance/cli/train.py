@@ -38,6 +38,12 @@ from appliance.cli.options import dry_run_option, json_option, site_option
     show_default=True,
     help="How sure teachers must be of a word for it to teach; with --teacher.",
 )
+@click.option(
+    "--reviewed",
+    default="",
+    metavar="REVIEW",
+    help="Learn from what people decided in that review too; its random part only measures.",
+)
 @site_option
 @dry_run_option
 @json_option
@@ -52,6 +58,7 @@ def train(
     teachers: tuple[str, ...],
     own_notes: int,
     least: float,
+    reviewed: str,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -60,12 +67,13 @@ def train(
     How (rank, learning rate, epochs, device) stands in site.toml under [learning]. With --dp the
     weights tell next to nothing of any one training example: epsilon says how little.
 
-    With --teacher the adapter learns from the site's own notes too. It holds traces of them then:
-    its card says site_only, and every way out of the site refuses it.
+    With --teacher or --reviewed the adapter learns from the site's own notes too. It holds traces
+    of them then: its card says site_only, and every way out of the site refuses it.
 
     \b
     Example: appliance train --task disease --corpus first --out reader
              appliance train --task disease --corpus first --out ours --teacher reader
+             appliance train --task disease --corpus first --out better --reviewed first
     """  # noqa: D301 - click wants the character itself
     from appliance.workflows import train as workflow
     from appliance.workflows.self_training import Teaching
@@ -73,7 +81,7 @@ def train(
     if dp is not (epsilon is not None):
         raise click.UsageError("--dp and --epsilon go together.")
     budget = epsilon or 0.0
-    teaching = Teaching(teachers, own_notes, least)
+    teaching = Teaching(teachers, own_notes, least, reviewed)
     if dry_run:
         planned = workflow.plan(
             site, task=task, corpus=corpus, base=base, out=out, epsilon=budget, teaching=teaching
@@ -87,7 +95,7 @@ def train(
             ("examples", planned.examples),
             ("epochs", planned.epochs),
             ("LoRA rank", planned.lora_rank),
-            ("notes of the vault", planned.own_notes),
+            ("notes of the vault, or passages", planned.own_notes),
             ("where", f"{planned.workers} worker(s), {planned.device}"),
         ]
         render.emit_table(f"Would train adapter {out}", ("what", "value"), rows)

@@ -58,7 +58,7 @@ def normalise(text: str) -> Reading:
     >>> normalise("\uff21\u0441e\u2011\uff11").text
     'Ace-1'
     """
-    if text.isascii() and "\t" not in text:
+    if _is_plain(text):
         span = range(len(text))
         return Reading(text, tuple(span), tuple(range(1, len(text) + 1)))
     characters: list[str] = []
@@ -84,11 +84,20 @@ def normalise(text: str) -> Reading:
     return Reading("".join(characters), tuple(starts), tuple(ends))
 
 
+def plain_text(text: str) -> str:
+    """The text of `normalise`, for those who need no way back."""
+    return text if _is_plain(text) else normalise(text).text
+
+
 def is_invisible(character: str) -> bool:
     """Whether the character shows nothing and is dropped before detection."""
     if character in _INVISIBLE or unicodedata.category(character) == "Cf":
         return True
     return any(ord(character) in block for block in _VARIATION)
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and "\t" not in text
 
 
 def _end_of_cluster(text: str, start: int) -> int:

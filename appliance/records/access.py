@@ -30,6 +30,7 @@ class Verb(StrEnum):
     EXPORT = "findings.export"
     EXPORT_TEXT = "findings.export-text"
     COUNT_FINDINGS = "findings.count"
+    REVIEW_FINDINGS = "findings.review"
     APPROVE = "access.approve"
     ROTATE = "keys.rotate"
     BACKUP = "site.backup"

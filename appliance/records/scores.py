@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from appliance.records.breakdown import Breakdown, Figure, Score
+from appliance.records.reviews import ReviewedScore
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class ScoreCard:
         baselines: Name of the baseline ("dictionary") and its score.
         breakdown: Where the adapter is right and wrong.
         comparison: Beside another adapter on the same gold, where one was named.
+        reviewed: Over all notes that were drawn from, where the gold is of a review.
     """
 
     adapter: str
@@ -47,6 +49,7 @@ class ScoreCard:
     baselines: dict[str, Score]
     breakdown: Breakdown | None = None
     comparison: Comparison | None = None
+    reviewed: ReviewedScore | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ A key provider hands out raw key bytes by purpose. The file provider is the defa
 credentials, TPM2 and a transit service fit behind the same two methods.
 """
 
-import hashlib
 import hmac
 import os
 import secrets
@@ -134,4 +133,4 @@ def pseudonym(key: bytes, kind: str, value: str) -> str:
     An unkeyed hash of an MRN can be inverted by trying all MRNs; HMAC-SHA-256 (RFC 2104) can't.
     """
     message = f"{kind}\x00{value}".encode()
-    return hmac.new(key, message, hashlib.sha256).hexdigest()[:24]
+    return hmac.digest(key, message, "sha256").hex()[:24]

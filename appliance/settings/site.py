@@ -78,6 +78,11 @@ class SitePaths:
         return self.root / "cohorts"
 
     @property
+    def reviews(self) -> Path:
+        """One directory per review of findings; there once there is one."""
+        return self.root / "reviews"
+
+    @property
     def keys(self) -> Path:
         """Key files, 0600."""
         return self.root / "keys"

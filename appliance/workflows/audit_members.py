@@ -1,6 +1,6 @@
 """Adapters under a membership attack: what they were trained on, and what they were not."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +20,11 @@ from appliance.records.notes import Note
 from appliance.settings.site import SitePaths
 from appliance.workflows.audit_evidence import REASON
 from appliance.workflows.ingest import opened_vault
+from appliance.workflows.reviewed_training import (
+    choose_passages,
+    digest_passages,
+    read_passages,
+)
 from appliance.workflows.self_training import find_teachers, load_teacher, share_out
 from appliance.workflows.site import Site
 
@@ -34,11 +39,32 @@ def make_trials(site: Site) -> list[Trial]:
             card, _ = read_adapter(directory)
         except ApplianceError:
             continue
-        score = partial(
-            _score_notes if "own_notes" in card.switches else _score_texts, site, directory, card
-        )
+        score = partial(_scorer(card), site, directory, card)
         trials.append(Trial(card.name, card.site_only, score, card.epsilon))
     return trials
+
+
+def _scorer(card: AdapterCard) -> Callable[[Site, Path, AdapterCard], tuple[Groups, Groups]]:
+    if "reviewed" in card.switches:
+        return _score_reviewed
+    return _score_notes if "own_notes" in card.switches else _score_texts
+
+
+def _score_reviewed(site: Site, adapter: Path, card: AdapterCard) -> tuple[Groups, Groups]:
+    """Scores of passages that taught the adapter, and of those that may teach none; by patient.
+
+    Raises:
+        ApplianceError: The review is gone, or went on since.
+    """
+    review = card.switches["reviewed"]
+    sides = [choose_passages(site.paths, review, teaching=one) for one in (True, False)]
+    if digest_passages(sides[0]) != card.switches["reviewed_decisions"]:
+        raise ApplianceError(f"Review {review} went on since adapter {card.name} learned from it.")
+    judge = _load_judge(site, adapter, card)
+    with opened_vault(site) as vault:
+        read = [read_passages(vault, passages, REASON) for passages in sides]
+    members, others = ([[one] for one in judge.score(texts)] for texts in read)
+    return members, others
 
 
 def _score_notes(site: Site, adapter: Path, card: AdapterCard) -> tuple[Groups, Groups]:

@@ -37,7 +37,7 @@ KINDS: Final = (
     ("exports", "export"),
 )
 # What has no manifest: whole files that are written once, or written anew as a whole.
-_PLAIN: Final = ("cohorts", "reports", "gateway", "journal")
+_PLAIN: Final = ("cohorts", "reviews", "reports", "gateway", "journal")
 _DATABASE: Final = ".db"
 # What belongs to a database that is copied, or only tells who is at work.
 _LEFT_OUT: Final = (".db-wal", ".db-shm", ".lock", ".sock")

@@ -21,6 +21,7 @@ from appliance.records.cards import AdapterCard, HeadKind
 from appliance.records.gold import GoldDocument
 from appliance.records.identifiers import Digest
 from appliance.records.progress import Progress
+from appliance.records.reviews import ReviewedScore
 from appliance.records.scores import RelationScoreCard, ScoreCard
 from appliance.records.spans import ScoredSpan, Span
 from appliance.records.tasks import Vocabulary
@@ -40,6 +41,10 @@ _CHUNK: Final = 256
 # A public list names a few per cent of any text's mentions with a small share of its terms.
 _MAX_IN_GOLD: Final = 0.5
 _FEW_MENTIONS: Final = 20
+
+Spans = Sequence[Sequence[Span]]
+Weigh = Callable[[Spans, Spans | None], ReviewedScore]
+"""What two adapters found in documents of a review, the second if there is one, as a score."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +170,9 @@ def evaluate_documents(
     vocabulary: Path | None = None,
     against: str | None = None,
     show: Callable[[Mistake], None] | None = None,
+    weigh: Weigh | None = None,
 ) -> ScoreCard:
-    """The same, on gold documents that are at hand.
+    """The same, on gold documents that are at hand; `weigh` where they are of a review.
 
     Raises:
         BadInput: No such adapter, no document, or a label that is none of the adapter's.
@@ -192,11 +198,14 @@ def evaluate_documents(
     )
     gold_digest = _digest(documents)
     _record(site, result, digest, gold_digest)
+    theirs = None
     if other is not None:
         theirs = _plain(_label(_load(site, *other), documents, progress))
         comparison = compare(documents, found, theirs, other[1].name)
         record_comparison(site, directory, other[0], gold_digest, comparison)
         result = replace(result, comparison=comparison)
+    if weigh is not None:
+        result = replace(result, reviewed=weigh(found, theirs))
     if show is not None:
         for mistake in list_mistakes(documents, found):
             show(mistake)

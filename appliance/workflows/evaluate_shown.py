@@ -2,20 +2,27 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from appliance.artifacts.writing import check_absent, check_writable, write_atomically
 from appliance.errors import BadInput, Denied
-from appliance.learning.adapters import read_adapter
+from appliance.learning.adapters import read_adapter, require_kind
 from appliance.learning.evaluation.labels import read_renames
 from appliance.records.breakdown import Mistake
 from appliance.records.cards import HeadKind
 from appliance.records.progress import Progress
 from appliance.records.scores import RelationScoreCard, ScoreCard
 from appliance.settings.disclosure import load_disclosure
-from appliance.workflows.compare import find_adapter
-from appliance.workflows.evaluate import EvaluationPlan, evaluate, plan_evaluation
+from appliance.workflows.compare import find_adapter, find_other
+from appliance.workflows.evaluate import (
+    EvaluationPlan,
+    evaluate,
+    evaluate_documents,
+    plan_evaluation,
+)
 from appliance.workflows.report.evaluation import render_evaluation
+from appliance.workflows.reviewed import count_reviewed, find_reviewed, score_reviewed
 from appliance.workflows.site import open_site
 
 
@@ -49,7 +56,7 @@ def evaluate_shown(
     Args:
         root: The site.
         adapter: Name of a finished adapter.
-        gold: See `evaluate`.
+        gold: See `evaluate`; or `SITE/reviews/NAME`, see `find_reviewed`.
         vocabulary: See `evaluate`.
         against: See `evaluate`.
         renames: Labels of the gold as GOLD=OURS, see `read_renames`.
@@ -78,16 +85,34 @@ def evaluate_shown(
     smallest = load_disclosure(site.paths.policies).smallest
     if mistakes is not None:
         site.ledger.record("mistakes.shown", {"adapter": adapter})
-    card = evaluate(
-        root,
-        adapter=adapter,
-        gold=gold,
-        vocabulary=vocabulary,
-        against=against,
-        renames=labels,
-        show=None if mistakes is None else mistakes.found.append,
-        progress=progress,
-    )
+    show = None if mistakes is None else mistakes.found.append
+    reviewed = find_reviewed(site, gold, with_text=show is not None)
+    card: ScoreCard | RelationScoreCard
+    if reviewed is None:
+        card = evaluate(
+            root,
+            adapter=adapter,
+            gold=gold,
+            vocabulary=vocabulary,
+            against=against,
+            renames=labels,
+            show=show,
+            progress=progress,
+        )
+    else:
+        _check_own_labels(renames)
+        require_kind(read_adapter(find_adapter(site, adapter))[0], HeadKind.ENTITIES)
+        card = evaluate_documents(
+            site,
+            adapter,
+            reviewed.documents,
+            gold.name,
+            progress,
+            vocabulary=vocabulary,
+            against=against,
+            show=show,
+            weigh=partial(score_reviewed, reviewed),
+        )
     if report is not None and isinstance(card, ScoreCard):
         made_at = site.clock.now().isoformat(timespec="seconds")
         page = render_evaluation(card, made_at=made_at, smallest=smallest)
@@ -98,10 +123,23 @@ def evaluate_shown(
 def plan_shown(
     root: Path, *, adapter: str, gold: Path, against: str | None, renames: Sequence[str]
 ) -> EvaluationPlan:
-    """What `evaluate_shown` would score; no model is loaded, nothing is written.
+    """What `evaluate_shown` would score; no model is loaded, no note is read.
 
     Raises:
-        BadInput, ManifestMismatch: As `evaluate`.
+        BadInput, ManifestMismatch: As `evaluate_shown`.
     """
-    labels = read_renames(renames)
-    return plan_evaluation(root, adapter=adapter, gold=gold, against=against, renames=labels)
+    site, labels = open_site(root), read_renames(renames)
+    count = count_reviewed(site, gold)
+    if count is None:
+        return plan_evaluation(root, adapter=adapter, gold=gold, against=against, renames=labels)
+    _check_own_labels(renames)
+    card, _ = read_adapter(find_adapter(site, adapter))
+    require_kind(card, HeadKind.ENTITIES)
+    if against is not None:
+        find_other(site, card, against)
+    return EvaluationPlan(adapter, gold.name, count, against or "")
+
+
+def _check_own_labels(renames: Sequence[str]) -> None:
+    if renames:
+        raise BadInput("A review has the task's own labels.", "Leave out --map.")

@@ -77,6 +77,7 @@ class _Wanted:
 class _Job:
     plan: Plan
     note_ids: list[NoteId]
+    stamps: bytes
     make_worker: Callable[[], NoteLabelling]
 
 
@@ -155,6 +156,7 @@ def _run(site: Site, cluster: Cluster, job: _Job, out: str, progress: Progress) 
         policy_digest=site.policy_digest,
         made_at=site.clock.now().isoformat(timespec="seconds"),
         progress=progress,
+        stamps=job.stamps,
     )
     site.ledger.record(
         "findings.extracted",
@@ -219,7 +221,7 @@ def _prepare(site: Site, adapter: str, wanted: _Wanted) -> _Job:
     card, digest = read_adapter(directory)
     refuse_retired(site, adapter, digest)
     sources = choose_sources(site, directory, card, wanted.entities, wanted.names)
-    note_ids, source_digest = _choose_notes(site, wanted.cohort)
+    note_ids, stamps, source_digest = _choose_notes(site, wanted.cohort)
     vocabulary, reading = wanted.vocabulary, site.settings.extraction
     plan = Plan(
         adapter=adapter,
@@ -245,19 +247,21 @@ def _prepare(site: Site, adapter: str, wanted: _Wanted) -> _Job:
         site.settings,
         None if vocabulary is None else vocabulary.absolute(),
     )
-    return _Job(plan, note_ids, make_worker)
+    return _Job(plan, note_ids, stamps, make_worker)
 
 
-def _choose_notes(site: Site, cohort: str) -> tuple[list[NoteId], Digest]:
-    """The notes to be read, and what tells whether they are the same another time."""
+def _choose_notes(site: Site, cohort: str) -> tuple[list[NoteId], bytes, Digest]:
+    """The notes to be read, their versions, and what tells whether they are the same again."""
+    chosen = read_cohort(site, cohort) if cohort else None
     with opened_vault(site) as vault:
+        # First: a note that comes meanwhile must not look like one that was read.
+        stamps = vault.stamps(None if chosen is None else frozenset(chosen.note_ids))
         note_ids, source_digest = vault.note_ids(), vault.digest()
-    if not cohort:
-        return note_ids, source_digest
-    chosen = read_cohort(site, cohort)
+    if chosen is None:
+        return note_ids, stamps, source_digest
     there = frozenset(note_ids)
     note_ids = [note_id for note_id in chosen.note_ids if note_id in there]
-    return note_ids, Digest(f"{source_digest}:{chosen.digest}")
+    return note_ids, stamps, Digest(f"{source_digest}:{chosen.digest}")
 
 
 def make_labelling(

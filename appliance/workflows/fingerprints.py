@@ -12,6 +12,7 @@ from appliance.workflows.site import Site
 
 _REASON: Final = "note-fingerprints"
 _BATCH: Final = 256
+_CHARACTERS: Final = 1 << 20
 
 
 def fingerprints_of(site: Site) -> Fingerprints:
@@ -62,18 +63,36 @@ def forget_patient(site: Site, vault: Vault, patient_id: str) -> None:
 
 
 def _seen(vault: Vault, prints: Fingerprints, notes: Iterable[SourceNote]) -> Iterator[SourceNote]:
-    for note in notes:
-        patient = note.patient_source_id
-        # Before the note is sealed: what is in the vault is known to the gate in any case.
-        prints.add(
-            vault.note_id_of(note.source_id) if patient is None else vault.patient_id_of(patient),
-            note.text,
-        )
-        yield note
+    # Before a note is sealed: what is in the vault is known to the gate in any case.
+    for some in _batched(notes):
+        prints.add([(_owner(vault, note), note.text) for note in some])
+        yield from some
+
+
+def _batched(notes: Iterable[SourceNote]) -> Iterator[list[SourceNote]]:
+    """Some at a time, also before what breaks the stream; few where they are long."""
+    some: list[SourceNote] = []
+    characters = 0
+    try:
+        for note in notes:
+            some.append(note)
+            characters += len(note.text)
+            if len(some) >= _BATCH or characters >= _CHARACTERS:
+                yield some
+                some, characters = [], 0
+    except Exception:
+        yield some
+        raise
+    yield some
+
+
+def _owner(vault: Vault, note: SourceNote) -> str:
+    patient = note.patient_source_id
+    return vault.note_id_of(note.source_id) if patient is None else vault.patient_id_of(patient)
 
 
 def _add_all(vault: Vault, prints: Fingerprints) -> None:
     ids = vault.note_ids()
     for start in range(0, len(ids), _BATCH):
-        for note in vault.read_identified(ids[start : start + _BATCH], _REASON):
-            prints.add(note.patient_id or note.note_id, note.text)
+        notes = vault.read_identified(ids[start : start + _BATCH], _REASON)
+        prints.add([(note.patient_id or note.note_id, note.text) for note in notes])

@@ -24,6 +24,7 @@ from appliance.workflows.cohorts import forget_notes
 from appliance.workflows.fingerprints import forget_patient
 from appliance.workflows.ingest import opened_vault
 from appliance.workflows.patients import INDEX
+from appliance.workflows.reviewed import forget_reviewed
 from appliance.workflows.self_training import forget_learned
 from appliance.workflows.site import Site, open_site
 from appliance.workflows.snapshots import drop_snapshots
@@ -208,6 +209,7 @@ def _scrub_traces(
     """Counts of findings, exports and adapters that were made of these notes and are gone."""
     findings, exports = _scrub_findings(site, note_ids)
     forget_notes(site, note_ids)
+    forget_reviewed(site, note_ids)
     return findings, exports, forget_learned(site, patient_id) if note_ids else 0
 
 

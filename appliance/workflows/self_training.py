@@ -47,11 +47,13 @@ class Teaching:
         teachers: Names of adapters; none where nothing is learned from notes.
         notes: How many notes, at most.
         least: Probability from which a word teaches, 0 to 1.
+        reviewed: Name of a review whose decisions teach; "" for none.
     """
 
     teachers: tuple[str, ...] = ()
     notes: int = 2000
     least: float = 0.8
+    reviewed: str = ""
 
 
 ALONE: Final = Teaching()
@@ -76,11 +78,12 @@ def share_out(vault: Vault) -> Shares:
     kept_back: list[NoteId] = []
     # Ids are keyed hashes: in their order the notes stand as if drawn by lot.
     for note, patient in sorted(vault.owners().items()):
-        (teaching if _may_teach(patient or note) else kept_back).append(note)
+        (teaching if may_teach(patient or note) else kept_back).append(note)
     return Shares(tuple(teaching), tuple(kept_back))
 
 
-def _may_teach(owner: str) -> bool:
+def may_teach(owner: str) -> bool:
+    """Whether notes of this patient, or this note of nobody, may teach: of four in five."""
     return hashlib.sha256(owner.encode()).digest()[0] % _PATIENTS != 0
 
 
@@ -89,7 +92,7 @@ def forget_learned(site: Site, patient: PatientId) -> int:
 
     One that is half trained too. Whose notes teach nobody is remembered by none.
     """
-    if not _may_teach(patient):
+    if not may_teach(patient):
         return 0
     for pattern in ("train-*.safetensors", ".train-*.part"):
         for path in site.paths.run.glob(pattern):

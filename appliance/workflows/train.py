@@ -4,7 +4,7 @@ import dataclasses
 import json
 import math
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +17,9 @@ from appliance.errors import BadInput
 from appliance.learning.adapters import read_adapter
 from appliance.learning.basemodels.store import BaseModel, ModelStore
 from appliance.learning.tuning.fit import fit
-from appliance.learning.tuning.own import Lesson
+from appliance.learning.tuning.own import Checked, Lesson
 from appliance.learning.tuning.recipe import Recipe
+from appliance.learning.tuning.worker import TrainingWorker
 from appliance.records.cards import AdapterCard, CorpusCard, PairTypes
 from appliance.records.identifiers import Digest
 from appliance.records.progress import Progress
@@ -26,6 +27,7 @@ from appliance.settings.names import check_name, is_name
 from appliance.settings.tasks import load_task
 from appliance.synthesis.curation.corpus import KIND, read_card
 from appliance.workflows.registry import is_recorded
+from appliance.workflows.reviewed_training import begin_checked, fit_on_review, prepare_checked
 from appliance.workflows.self_training import (
     ALONE,
     Teaching,
@@ -52,7 +54,7 @@ class TrainingPlan:
         lora_rank: Rank r.
         device: "cpu" or "cuda".
         workers: Of Ray Train.
-        own_notes: Notes of the vault to learn from besides.
+        own_notes: Notes of the vault, or passages of a review, to learn from besides.
         is_there: Whether this very adapter is finished already.
     """
 
@@ -81,7 +83,7 @@ class _Job:
     types: tuple[str, ...]
     pairs: tuple[PairTypes, ...]
     epsilon: float
-    lesson: Lesson | None
+    lesson: Lesson | Checked | None
 
 
 def train(
@@ -104,7 +106,7 @@ def train(
         base: Name of a base model; None takes `learning.base` of site.toml.
         out: Name of the adapter. One made of the same parts is returned as it is.
         epsilon: Of differential privacy towards each training example; 0 trains without.
-        teaching: Adapters that label notes of the vault to learn from besides.
+        teaching: Adapters that label notes of the vault to learn from besides, or a review.
         progress: Told every epoch.
 
     Raises:
@@ -209,7 +211,9 @@ def _prepare(
         types=types,
         pairs=tuple(PairTypes(one.name, one.head, one.tail) for one in sheet.taught),
         epsilon=epsilon,
-        lesson=prepare_lesson(site, sheet.name, types, teaching, epsilon, dry_run=dry_run),
+        lesson=prepare_checked(site, types, teaching, epsilon, dry_run=dry_run)
+        if teaching.reviewed
+        else prepare_lesson(site, sheet.name, types, teaching, epsilon, dry_run=dry_run),
     )
 
 
@@ -267,13 +271,16 @@ def _run(site: Site, cluster: Cluster, job: _Job, progress: Progress) -> Adapter
     metrics = site.paths.run / f"train-{job.out.name}.jsonl"
     metrics.unlink(missing_ok=True)
     config = _config(site, cluster, job, base, metrics)
-    if job.lesson:
-        config = {**config, **begin_lesson(site, job.lesson)}
+    run: Callable[[Mapping[str, object], TrainingWorker], Mapping[str, float]] = fit
+    if isinstance(job.lesson, Checked):
+        config, run = {**config, **begin_checked(site, job.lesson)}, fit_on_review
+    elif job.lesson:
+        config, run = {**config, **begin_lesson(site, job.lesson)}, fit_on_notes
     progress.begin("train", learning.epochs)
     with _followed(metrics, progress):
         figures = train_on_cluster(
             cluster,
-            fit_on_notes if job.lesson else fit,
+            run,
             config,
             workers=learning.workers,
             gpu=learning.device == "cuda",

@@ -59,8 +59,7 @@ def load_hospital(directory: Path) -> None:
     key = Keys().key(Purpose.PATIENT_INDEX)
     write_index(directory / "patients.index", [one.identifiers for one in hospital().patients], key)
     prints = Fingerprints(directory / FILE, key)
-    for number, note in enumerate(hospital().notes):
-        prints.add(f"n-{number:016x}", note.text)
+    prints.add([(f"n-{number:016x}", note.text) for number, note in enumerate(hospital().notes)])
     prints.finish()
 
 

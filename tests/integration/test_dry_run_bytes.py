@@ -20,9 +20,11 @@ from appliance.workflows.access import allow
 from appliance.workflows.approvers import make_key, sign
 from appliance.workflows.release import POLICY, ask
 from appliance.workflows.review import write_review
+from appliance.workflows.review_queue import make_review
 from appliance.workflows.site import open_site
 from tests.integration.test_release import let_pass
 from tests.lib.read_site import make_site, read_notes
+from tests.lib.reviewing import decide_all, save
 from tests.lib.tiny_corpora import make_examples, write_tiny_corpus
 from tests.unit.test_cli_tree import CHANGES
 from tests.unit.test_dry_runs import card_of, make_model
@@ -96,6 +98,8 @@ def _prepare_review(site, root):
     digest = (root / "page.html").read_text().split('"digest": "')[1][:64]
     decisions = {make_examples()[0].example_id: "reject"}
     (root / "decisions.json").write_text(json.dumps({"digest": digest, "decisions": decisions}))
+    made = make_review(site.paths.root, "found", out="read", reason="study", progress=Silent())
+    (root / "saved.json").write_bytes(save(site, made, decide_all(made)))
     run(
         [
             "corpus",
@@ -127,6 +131,8 @@ COMMANDS = {
     "evaluate": ["--adapter", "reader", "--gold", "{root}/gold.tsv"],
     "extract": ["--adapter", "reader", "--out", "new"],
     "findings export": ["found", "--format", "jsonl", "--out", "study", "--reason", "study"],
+    "findings review": ["found", "--out", "again", "--reason", "study"],
+    "findings decide": ["read", "{root}/saved.json"],
     "keys rotate": [],
     "adapter promote": ["reader"],
     "adapter retire": ["reader"],

@@ -96,7 +96,7 @@ def extract_by(
 ) -> FindingsCard:
     """The same, by whatever runs the blocks of ids."""
     with opened_vault(site) as vault:
-        note_ids, digest = vault.note_ids(), vault.digest()
+        note_ids, digest, stamps = vault.note_ids(), vault.digest(), vault.stamps()
     plan = Plan(
         *("reader", Digest("d" * 64), "128", digest, len(note_ids), 4, notes_per_part, output),
         found_by=found_by,
@@ -110,4 +110,5 @@ def extract_by(
         policy_digest=site.policy_digest,
         made_at="2026-03-01T06:00:00+00:00",
         progress=Silent(),
+        stamps=stamps,
     )

@@ -36,7 +36,7 @@ def test_in_pieces_as_in_one(tmp_path_factory, before, added, run_rows, block):
     for rows in added:
         sorter.add(*columns(rows))
     real = merging.merge
-    merging.merge = lambda runs: real(runs, block)
+    merging.merge = lambda runs, _: real(runs, block)
     try:
         sorter.write(folder / "pieces", KEY, old)
     finally:
@@ -70,3 +70,18 @@ def test_a_table_that_could_not_be_written_leaves_the_old_one(tmp_path, monkeypa
 
     assert path.read_bytes() == b"old"
     assert [one.name for one in tmp_path.iterdir()] == ["table"]
+
+
+def test_many_runs_become_longer_ones(tmp_path):
+    """Of each 64 the next hold twice as many rows; every row is in the table, once."""
+    sorter = Sorter(tmp_path, 1)
+    rows = [(number * 7919 % 500, number % 3) for number in range(300)]
+    for row in rows:
+        sorter.add(*columns([row]))
+    runs = len(sorter._runs)
+    hashes, owners = columns([])
+    sorter.write(tmp_path / "table", KEY, HashTable(hashes, [owners]))
+
+    # 64 of one row, 64 of two, the rest of four.
+    assert runs == 64 + 64 + (300 - 64 - 128) // 4
+    assert len(read_table(tmp_path / "table", KEY, "table", "", 2)) == len(set(rows))

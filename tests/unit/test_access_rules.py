@@ -38,6 +38,7 @@ GRANTED = {
     Duty.RESEARCHER: {
         *("notes.count", "notes.show", "notes.show-text", "notes.search", "findings.extract"),
         *("findings.export", "findings.export-text", "findings.count", "notes.learn"),
+        "findings.review",
         *("console.open", "corpus.review"),
     },
     Duty.AUDITOR: {

@@ -3,10 +3,17 @@
 import pytest
 
 from appliance.errors import BadInput, DetectorFailed, KeyMismatch
-from appliance.gate.normalisation import normalise
+from appliance.gate.hashed.hashing import Hasher
+from appliance.gate.normalisation import normalise, plain_text
 from appliance.gate.overlap.detector import NoteOverlap, read_public_texts
 from appliance.gate.overlap.fingerprints import FILE, Fingerprints, check_whole
-from appliance.gate.overlap.shingles import GUARANTEED, SHINGLE
+from appliance.gate.overlap.shingles import (
+    GUARANTEED,
+    SHINGLE,
+    USE,
+    fingerprint_all,
+    shingles,
+)
 
 KEY = b"k" * 32
 NOTE = (
@@ -25,8 +32,8 @@ ANN, BOB = "p-a00000000000000000000000", "n-b00000000000000000000000"
 def prints(tmp_path):
     made = Fingerprints(tmp_path / FILE, KEY)
     made.begin()
-    made.add(ANN, NOTE)
-    made.add(BOB, OTHER)
+    made.add([(ANN, NOTE)])
+    made.add([(BOB, OTHER)])
     made.finish()
     return made
 
@@ -81,7 +88,7 @@ def test_the_file_holds_no_word(tmp_path, prints):
     """Hashes and owners only; under another key nothing is the same."""
     content = (tmp_path / FILE).read_bytes()
     other = Fingerprints(tmp_path / "other", b"o" * 32)
-    other.add(ANN, NOTE)
+    other.add([(ANN, NOTE)])
     other.finish()
 
     assert prints.is_whole
@@ -92,7 +99,7 @@ def test_the_file_holds_no_word(tmp_path, prints):
 def test_what_was_erased_is_forgotten_and_nothing_else(tmp_path, prints):
     """One patient's notes go; a text that somebody else's note has too stays known."""
     prints.begin()
-    prints.add(BOB, NOTE[120:])
+    prints.add([(BOB, NOTE[120:])])
     prints.finish()
     prints.forget([ANN])
 
@@ -108,7 +115,7 @@ def test_adding_goes_on_and_beginning_anew_forgets(tmp_path, prints):
     assert find(tmp_path, NOTE)
 
     prints.begin()
-    prints.add(BOB, OTHER)
+    prints.add([(BOB, OTHER)])
     prints.finish(anew=True)
     assert find(tmp_path, NOTE) == []
     assert find(tmp_path, OTHER)
@@ -117,12 +124,48 @@ def test_adding_goes_on_and_beginning_anew_forgets(tmp_path, prints):
 def test_a_note_of_few_words_has_no_fingerprint(tmp_path):
     """Less than a shingle is a phrase of the trade; a little more is all kept."""
     made = Fingerprints(tmp_path / FILE, KEY)
-    made.add(ANN, "Seen, well, home.")
-    made.add(BOB, "The red fox and the grey owl met again")
+    made.add([(ANN, "Seen, well, home.")])
+    made.add([(BOB, "The red fox and the grey owl met again")])
     made.finish()
 
     assert len(NoteOverlap.load(tmp_path / FILE, KEY)) == 2
     assert find(tmp_path, "the red fox and the grey owl met")
+
+
+TEXTS = (
+    "",
+    "Seen, well, home.",
+    "The red fox and the grey owl met again",
+    NOTE,
+    "one two three four five six seven eight nine ten eleven",
+    "one two three four five six seven eight nine ten eleven twelve",
+    OTHER,
+    "Fi\u00e8vre et toux. " * 30,
+    "\u4e2d\u6587 \u8a18\u9304 " * 9,
+    "!",
+)
+
+
+@pytest.mark.parametrize("together", [1, 2, 4, len(TEXTS)])
+def test_notes_together_have_the_fingerprints_that_each_has_alone(together):
+    """The least of each four neighbours of a note, all where there are fewer; none across two."""
+    hasher = Hasher(KEY, USE)
+    expected = set()
+    for owner, text in enumerate(map(plain_text, TEXTS)):
+        runs = [int(one) for one in shingles(hasher, text)[0]]
+        windows = [[one] for one in runs]
+        if len(runs) > 4:
+            windows = [runs[at : at + 4] for at in range(len(runs) - 3)]
+        expected |= {(min(window), owner) for window in windows}
+
+    found = set()
+    for start in range(0, len(TEXTS), together):
+        some = [plain_text(text) for text in TEXTS[start : start + together]]
+        owners = list(range(start, start + len(some)))
+        hashes, whose = fingerprint_all(hasher, some, owners)
+        found |= set(zip(hashes.tolist(), whose.tolist(), strict=True))
+
+    assert found == expected
 
 
 def test_an_import_that_was_cut_off_shuts_the_gate(tmp_path, prints):

@@ -1,7 +1,7 @@
 """An extraction on disk: parts as they are finished, then card and manifest, then its name.
 
 SITE/findings/.NAME.partial/     while it is made; a part counts when its ticket is there
-SITE/findings/NAME/part-00000.parquet ... quarantine.jsonl, card.json, manifest.json
+SITE/findings/NAME/part-00000.parquet ... quarantine.jsonl, notes.stamps, card.json, manifest.json
 Where pairs were judged, relations-00000.parquet lies beside each part.
 """
 
@@ -26,6 +26,8 @@ from appliance.records.identifiers import Digest, NoteId
 KIND: Final = "findings"
 CARD: Final = "card.json"
 QUARANTINE: Final = "quarantine.jsonl"
+STAMPS: Final = "notes.stamps"
+"""Which notes were read, and which version of each: see `Vault.stamps`."""
 _PLAN: Final = ".plan"
 _LOCK: Final = ".lock"
 # How many parts there will be, for whoever looks on.
@@ -206,7 +208,9 @@ class Draft:
             ticket["pairs"] = dict(part.pairs)
         write_atomically(self._ticket_path(number), json.dumps(ticket).encode())
 
-    def finish(self, parts: int, policy_digest: str, made_at: str) -> FindingsCard:
+    def finish(
+        self, parts: int, policy_digest: str, made_at: str, stamps: bytes = b""
+    ) -> FindingsCard:
         """The extraction stands under its name, whole."""
         card, quarantined = self._summarise(parts, policy_digest, made_at)
         lines = [
@@ -214,6 +218,7 @@ class Draft:
             for note_id, reason in sorted(quarantined.items())
         ]
         write_atomically(self._directory / QUARANTINE, "".join(lines).encode())
+        write_atomically(self._directory / STAMPS, stamps)
         body = json.dumps(asdict(card), indent=1, sort_keys=True) + "\n"
         write_atomically(self._directory / CARD, body.encode())
         write_manifest(self._directory, KIND)

@@ -1,13 +1,14 @@
 """Findings off the disk again, part by part, every byte checked before the first is given."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
 
 from appliance.clinical.extraction.formats import OutputFormat, decode, decode_relations
-from appliance.clinical.extraction.parts import FindingsCard, read_card
-from appliance.errors import ManifestMismatch
+from appliance.clinical.extraction.parts import QUARANTINE, STAMPS, FindingsCard, read_card
+from appliance.errors import BadInput, ManifestMismatch
 from appliance.records.findings import Finding, RelationFinding
 from appliance.records.identifiers import NoteId
 
@@ -35,6 +36,28 @@ def open_relations(directory: Path) -> Iterator[tuple[NoteId, list[RelationFindi
     """
     output = OutputFormat(read_card(directory).format)
     return _by_note(relation_paths(directory, output), output, decode_relations)
+
+
+def read_quarantined(directory: Path) -> frozenset[NoteId]:
+    """The notes that gave no answer."""
+    lines = (directory / QUARANTINE).read_text(encoding="ascii").splitlines()
+    return frozenset(NoteId(json.loads(line)["note_id"]) for line in lines)
+
+
+def read_stamps(directory: Path) -> bytes:
+    """Which notes were read, and which version of each: see `Vault.stamps`.
+
+    Raises:
+        BadInput: An older version wrote the findings, and does not say.
+    """
+    path = directory / STAMPS
+    stamps = path.read_bytes() if path.is_file() else b""
+    if not stamps:
+        raise BadInput(
+            f"The findings {directory.name} do not say which notes they were made of.",
+            "Extract again under another name.",
+        )
+    return stamps
 
 
 def part_paths(directory: Path, output: OutputFormat) -> list[Path]:

@@ -42,6 +42,7 @@ def extract(
     policy_digest: str,
     made_at: str,
     progress: Progress,
+    stamps: bytes = b"",
 ) -> FindingsCard:
     """Findings of every note are at `destination`, or the note is in its quarantine.
 
@@ -57,6 +58,8 @@ def extract(
         policy_digest: For the card.
         made_at: For the card.
         progress: Told of every block.
+        stamps: Of these notes as they are now (`Vault.stamps`); findings without them can't be
+            reviewed.
 
     Raises:
         BadInput: There are no notes, or other findings under that name.
@@ -75,7 +78,7 @@ def extract(
             count = sum(len(parts[number]) for number in left)
             recorder.record("vault.read", {"count": count, "reason": REASON})
             _fill(run_blocks, {number: parts[number] for number in left}, draft, plan, progress)
-        card = draft.finish(len(parts), policy_digest, made_at)
+        card = draft.finish(len(parts), policy_digest, made_at, stamps)
     progress.end(f"{card.findings} findings in {card.notes_with_findings} of {card.notes} notes")
     return card
 

@@ -19,6 +19,7 @@ from appliance.clinical.extraction.parts import (
     CARD,
     KIND,
     QUARANTINE,
+    STAMPS,
     FindingsCard,
     count_findings,
     read_card,
@@ -98,6 +99,9 @@ def _write(
         relations.update(row["label"] for row in rows)
     lines = [json.dumps({"note_id": key, "reason": kept[key]}) + "\n" for key in sorted(kept)]
     write_atomically(new / QUARANTINE, "".join(lines).encode())
+    if (directory / STAMPS).is_file():
+        # A stamp of a note that is gone stands for nothing.
+        write_atomically(new / STAMPS, (directory / STAMPS).read_bytes())
     reasons = sorted(set(kept.values()))
     fresh = replace(
         card,

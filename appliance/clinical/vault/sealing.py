@@ -4,7 +4,6 @@ From the site's vault key, HKDF (RFC 5869) makes three keys that are never used 
 one encrypts the database, one wraps data keys, one marks texts so that a change is seen.
 """
 
-import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass, field
@@ -100,7 +99,7 @@ def mark(marking: bytes, *parts: str) -> bytes:
     message = b"".join(
         len(encoded).to_bytes(8, "big") + encoded for encoded in (part.encode() for part in parts)
     )
-    return hmac.new(marking, message, hashlib.sha256).digest()
+    return hmac.digest(marking, message, "sha256")
 
 
 def _derive(key: bytes, purpose: bytes) -> bytes:

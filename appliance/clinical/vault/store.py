@@ -2,7 +2,9 @@
 
 import hashlib
 import hmac
-from collections.abc import Callable, Iterable, Sequence
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -23,8 +25,9 @@ from appliance.records.notes import (
     Note,
     SourceNote,
 )
-from appliance.settings.keys import pseudonym
+from appliance.settings.keys import KEY_BYTES, pseudonym
 
+STAMP_BYTES: Final = 8
 NOTES_PER_TRANSACTION: Final = 256
 
 
@@ -128,6 +131,51 @@ class Vault(People):
             for note_id, version in rows:
                 hasher.update(f"{note_id}:{version}\n".encode())
         return Digest(hasher.hexdigest())
+
+    def stamps(self, only: AbstractSet[NoteId] | None = None) -> bytes:
+        """`STAMP_BYTES` for every note as it is now, by id: another version has another stamp.
+
+        Args:
+            only: Of these notes alone; None for all.
+        """
+        with database_errors():
+            rows = self._connection.execute("SELECT note_id, version FROM notes ORDER BY note_id")
+            return b"".join(_stamp(*row) for row in rows if only is None or row[0] in only)
+
+    def stamps_of(self, note_ids: Sequence[NoteId]) -> dict[NoteId, bytes]:
+        """The same, of some notes by their ids."""
+        with database_errors():
+            rows = self._rows("note_id", "notes", note_ids)
+            return {NoteId(row[0]): _stamp(row[0], int(row[5])) for row in rows}
+
+    def unchanged(self, stamped: Mapping[NoteId, bytes]) -> frozenset[NoteId]:
+        """Of these notes those that are there as they were when they were stamped."""
+        now = self.stamps_of(list(stamped))
+        return frozenset(note for note, stamp in stamped.items() if now.get(note) == stamp)
+
+    def owners_as_stamped(self, stamps: bytes) -> dict[NoteId, PatientId | None]:
+        """The patient of every note that is there as it was when it was stamped."""
+        size = STAMP_BYTES
+        known = {stamps[start : start + size] for start in range(0, len(stamps), size)}
+        with database_errors():
+            rows = self._connection.execute("SELECT note_id, version, patient_id FROM notes")
+            return {
+                NoteId(note_id): None if patient is None else PatientId(patient)
+                for note_id, version, patient in rows
+                if _stamp(note_id, version) in known
+            }
+
+    def secret(self, name: str) -> bytes:
+        """32 random bytes that lie in the vault under that name; made when first asked for."""
+        with database_errors():
+            self._connection.execute(
+                "INSERT OR IGNORE INTO facts VALUES (?, ?)",
+                (f"secret:{name}", secrets.token_bytes(KEY_BYTES)),
+            )
+            row = self._connection.execute(
+                "SELECT value FROM facts WHERE name = ?", (f"secret:{name}",)
+            ).fetchone()
+            return bytes(row[0])
 
     def count(self) -> dict[str, int]:
         """Count of notes by kind, in the kinds' order."""
@@ -276,15 +324,21 @@ class Vault(People):
 
     def _check_pseudonym_key(self) -> None:
         expected = pseudonym(self._pseudonym_key, "check", "vault").encode()
+        query = "SELECT value FROM facts WHERE name = 'pseudonym-check'"
         with database_errors():
-            self._connection.execute(
-                "INSERT OR IGNORE INTO facts VALUES ('pseudonym-check', ?)", (expected,)
-            )
-            row = self._connection.execute(
-                "SELECT value FROM facts WHERE name = 'pseudonym-check'"
-            ).fetchone()
+            row = self._connection.execute(query).fetchone()
+            # Only where there is none: who opens a vault to read takes no lock of a writer.
+            if row is None:
+                self._connection.execute(
+                    "INSERT OR IGNORE INTO facts VALUES ('pseudonym-check', ?)", (expected,)
+                )
+                row = self._connection.execute(query).fetchone()
         if not hmac.compare_digest(bytes(row[0]), expected):
             raise KeyMismatch(
                 "The vault's ids were made with another pseudonym key.",
                 "Restore the vault and the keys from one and the same backup.",
             )
+
+
+def _stamp(note_id: str, version: int) -> bytes:
+    return hashlib.sha256(f"{note_id}:{version}".encode()).digest()[:STAMP_BYTES]

@@ -26,14 +26,15 @@ class Hasher:
     Args:
         key: 32 bytes.
         use: What they are for; hashes for different uses have nothing to do with each other.
+        remembered: How many words are remembered; each takes some 200 bytes.
     """
 
-    def __init__(self, key: bytes, use: bytes) -> None:
+    def __init__(self, key: bytes, use: bytes, remembered: int = _REMEMBERED) -> None:
         words = hashlib.blake2b(b"words", digest_size=32, key=key, person=use).digest()
         pairs = hashlib.blake2b(b"pairs", digest_size=16, key=key, person=use).digest()
         self._base = hashlib.blake2b(digest_size=8, key=words)
         self._pair_key = (int.from_bytes(pairs[:8], "big"), int.from_bytes(pairs[8:], "big"))
-        self.word = lru_cache(_REMEMBERED)(self.once)
+        self.word = lru_cache(remembered)(self.once)
 
     def once(self, tagged: str) -> int:
         """The hash of a word that seldom comes again, such as a number."""

@@ -17,10 +17,13 @@ from appliance.artifacts.writing import disk_errors
 from appliance.gate.hashed.hashing import Hashes
 from appliance.gate.hashed.table import HashTable, TableWriter
 
-RUN_ROWS: Final = 1 << 20
-"""Rows that are sorted in memory at a time."""
+RUN_ROWS: Final = 1 << 17
+"""Rows that are sorted in memory at a time, to begin with."""
 
 _BLOCK_ROWS: Final = 1 << 20
+# Of so many runs the next are twice as long, up to a block: thousands of short ones would be read
+# in crumbs when they are merged.
+_SHORT_RUNS: Final = 64
 _ITEM: Final = np.dtype("<u8")
 
 Pair = tuple[Hashes, Hashes]
@@ -55,7 +58,7 @@ class Sorter:
 
     Args:
         directory: Where the runs lie meanwhile, without a name: they are gone with the process.
-        run_rows: Rows sorted in memory at a time.
+        run_rows: Rows sorted in memory at a time, to begin with.
     """
 
     def __init__(self, directory: Path, run_rows: int = RUN_ROWS) -> None:
@@ -88,7 +91,7 @@ class Sorter:
                 end = start + self._run_rows
                 self.add(before.hashes[start:end], before.others[0][start:end])
             self._spill()
-            for hashes, others in merge(self._runs):
+            for hashes, others in merge(self._runs, self._run_rows):
                 writer.add(hashes, others)
         self.close()
 
@@ -115,6 +118,8 @@ class Sorter:
             self._file.flush()
         self._runs.append(_Run(self._file, offset, len(hashes)))
         self._held, self._held_rows = [], 0
+        if len(self._runs) % _SHORT_RUNS == 0:
+            self._run_rows = max(self._run_rows, min(2 * self._run_rows, _BLOCK_ROWS))
 
 
 def ordered(hashes: Hashes, others: Hashes) -> Pair:

@@ -4,7 +4,7 @@ While notes are being imported a marker stands beside the file. Where it was lef
 be in the vault that the gate does not know, and the gate refuses to open.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -17,11 +17,13 @@ from appliance.errors import DetectorFailed
 from appliance.gate.hashed.hashing import Hasher, Hashes
 from appliance.gate.hashed.merging import Sorter
 from appliance.gate.hashed.table import HashTable, read_table, write_table
-from appliance.gate.normalisation import normalise
-from appliance.gate.overlap.shingles import USE, fingerprint
+from appliance.gate.normalisation import plain_text
+from appliance.gate.overlap.shingles import USE, fingerprint_all
 
 FILE: Final = "notes.fingerprints"
 _COLUMNS: Final = 2
+# Of a small import as of a large one: memory is not to grow with the count of notes.
+_REMEMBERED: Final = 1 << 15
 _MENDING: Final = "Run `appliance notes import PATH` again; it fingerprints every note anew."
 
 
@@ -36,7 +38,7 @@ class Fingerprints:
     def __init__(self, path: Path, key: bytes) -> None:
         self._path = path
         self._key = key
-        self._hasher = Hasher(key, USE)
+        self._hasher = Hasher(key, USE, remembered=_REMEMBERED)
         self._sorter = Sorter(path.parent)
 
     @property
@@ -60,16 +62,17 @@ class Fingerprints:
         """From now to `finish` the gate does not open."""
         write_atomically(_marker(self._path), b"")
 
-    def add(self, owner: str, text: str) -> None:
-        """One note's fingerprint is held until `finish`: in memory, or beside the file.
+    def add(self, notes: Sequence[tuple[str, str]]) -> None:
+        """The fingerprints of some notes are held until `finish`: in memory, or beside the file.
 
         Args:
-            owner: The site's id of the patient, or of the note where it has none.
-            text: The note.
+            notes: Of each the site's id of the patient, or of the note where it has none; and its
+                text.
         """
-        hashes = fingerprint(self._hasher, normalise(text).text)
+        texts = [plain_text(text) for _, text in notes]
+        owners = [_number(owner) for owner, _ in notes]
         with disk_errors(self._path):
-            self._sorter.add(hashes, np.full(len(hashes), _number(owner), np.uint64))
+            self._sorter.add(*fingerprint_all(self._hasher, texts, owners))
 
     def finish(self, *, anew: bool = False) -> None:
         """What was added is in the file, durably; then the gate opens again.

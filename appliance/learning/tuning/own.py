@@ -50,6 +50,25 @@ class Lesson:
 
 
 @dataclass(frozen=True, slots=True)
+class Checked:
+    """What people decided in a review, to learn from.
+
+    Attributes:
+        review: Its name.
+        decisions: Digest of those that teach.
+        notes: How many passages these are, each of another note.
+    """
+
+    review: str
+    decisions: Digest
+    notes: int
+
+    def switches(self) -> dict[str, str]:
+        """For the card: all that decides what is learned."""
+        return {"reviewed": self.review, "reviewed_decisions": self.decisions}
+
+
+@dataclass(frozen=True, slots=True)
 class Own:
     """The site's own texts, labelled.
 
@@ -58,7 +77,7 @@ class Own:
         texts: They live in the memory of a training worker, and nowhere else.
     """
 
-    lesson: Lesson
+    lesson: Lesson | Checked
     texts: Sequence[LabelledText] = field(repr=False)
 
     def switches(self) -> dict[str, str]:

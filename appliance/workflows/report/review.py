@@ -24,22 +24,22 @@ def render_review(card: CorpusCard, digest: Digest, examples: Sequence[Example])
     """
     from jinja2 import Environment, StrictUndefined
 
-    script, style = _part("review.js"), _part("review.css")
+    script, style = read_part("review.js"), read_part("review.css")
     document = {
         "corpus": card.name,
         "digest": digest,
         "examples": [_fields(example) for example in examples],
     }
     environment = Environment(autoescape=True, undefined=StrictUndefined)
-    return environment.from_string(_part("review.html.j2")).render(
+    return environment.from_string(read_part("review.html.j2")).render(
         card=card,
         count=len(examples),
         # "<" can't end the element that holds the data.
         data=json.dumps(document).replace("<", "\\u003c"),
         script=script,
         style=style,
-        script_hash=_hash(script),
-        style_hash=_hash(style),
+        script_hash=hash_inline(script),
+        style_hash=hash_inline(style),
     )
 
 
@@ -55,10 +55,11 @@ def _fields(example: Example) -> dict[str, Any]:
     }
 
 
-def _part(name: str) -> str:
+def read_part(name: str) -> str:
+    """A file of this room: a template, a script or a style."""
     return resources.files("appliance.workflows.report").joinpath(name).read_text("utf-8")
 
 
-def _hash(text: str) -> str:
+def hash_inline(text: str) -> str:
     """As a content security policy names an inline script (CSP level 3, 6.7.3)."""
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -1,0 +1,137 @@
+"""`train --reviewed`: what people decided teaches, and what was drawn by lot measures it."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from appliance.cli.main import cli
+from appliance.errors import BadInput, Denied
+from appliance.learning.adapters import read_adapter, refuse_site_only
+from appliance.learning.basemodels.store import ModelStore
+from appliance.learning.tuning.fit import fit
+from appliance.learning.tuning.worker import InProcessWorker
+from appliance.records.notes import SourceNote
+from appliance.records.progress import Silent
+from appliance.records.reviews import Part
+from appliance.workflows.audit_members import make_trials
+from appliance.workflows.review_queue import Wish, make_review
+from appliance.workflows.reviewed_training import choose_passages
+from appliance.workflows.site import open_site
+from tests.lib.read_site import make_site, read_notes
+from tests.lib.reviewing import decide_all, save
+from tests.lib.tiny_corpora import write_tiny_corpus
+from tests.lib.tiny_models import make_tiny_encoder
+
+pytestmark = pytest.mark.slow
+SURNAME = "Quackenbush"
+NAMES = ("asthma", "gout", "fever")
+
+
+def run(site, *arguments):
+    return CliRunner().invoke(cli, [*arguments, "--site", str(site.paths.root), "--json"])
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """A site with a tiny adapter, and a review of it that was read to the end."""
+    root = tmp_path_factory.mktemp("s")
+    notes = [
+        SourceNote(f"n-{n}", f"p-{n}", "letter", "", f"Seen by {SURNAME}. {NAMES[n % 3]} is known.")
+        for n in range(60)
+    ]
+    site = make_site(root / "site", notes)
+    path = site.paths.settings
+    path.write_text(path.read_text().replace("epochs = 5", "epochs = 1"))
+    site = open_site(site.paths.root)
+    read_notes(site, "found")
+    base = ModelStore(site.paths.models).import_directory(make_tiny_encoder(root / "tiny"), "tiny")
+    write_tiny_corpus(site.paths.corpora / "first")
+    config = {
+        "corpus": str(site.paths.corpora / "first"),
+        "base": str(base.path),
+        "out": str(site.paths.adapters / "reader"),
+        "name": "reader",
+        "task": "disease",
+        "corpus_name": "first",
+        "base_name": "tiny",
+        "base_digest": base.digest,
+        "types": ["Disease"],
+        "made_at": "2026-03-01T06:00:00+00:00",
+        "metrics": "",
+        "lora_rank": 8,
+        "lora_alpha": 16,
+        "learning_rate": 3e-3,
+        "epochs": 1,
+        "batch_tokens": 512,
+        "max_tokens": 64,
+        "base_dropout": False,
+    }
+    fit(config, InProcessWorker())
+    made = make_review(
+        site.paths.root, "found", out="first", reason="check", wish=Wish(10, 40), progress=Silent()
+    )
+    (root / "saved.json").write_bytes(save(site, made, decide_all(made)))
+    outcome = run(site, "findings", "decide", "first", str(root / "saved.json"))
+    assert json.loads(outcome.stdout)["decided"] == 50
+    return site
+
+
+def train(site, *more):
+    words = ("train", "--task", "disease", "--corpus", "first", "--base", "tiny", "--out", "better")
+    return run(site, *words, "--reviewed", "first", *more)
+
+
+def test_an_adapter_learns_from_a_review_and_is_measured_by_it(site):
+    """By other patients; its card says what taught it, and it stays here; no word is written."""
+    outcome = train(site)
+
+    assert outcome.exit_code == 0, outcome.output
+    card, _ = read_adapter(site.paths.adapters / "better")
+    taught = choose_passages(site.paths, "first", teaching=True)
+    assert {item.part for item, _ in taught} == {Part.UNSURE}
+    before, _ = read_adapter(site.paths.adapters / "reader")
+    assert card.examples == before.examples + len(taught)
+    assert card.switches["reviewed"] == "first"
+    with pytest.raises(Denied):
+        refuse_site_only(card)
+    for path in site.paths.root.rglob("*"):
+        if path.is_file() and "policies" not in path.parts:
+            assert SURNAME.encode() not in path.read_bytes(), path
+
+    words = ("evaluate", "--adapter", "better", "--against", "reader")
+    scored = run(site, *words, "--gold", str(site.paths.reviews / "first"))
+
+    assert scored.exit_code == 0, scored.output
+    told = json.loads(scored.stdout)
+    assert told["documents"] == 10
+    reviewed = told["reviewed"]
+    assert reviewed["hours"] == pytest.approx(50 * 30 / 3600)
+    gained, per_hour = (reviewed[one]["value"] for one in ("gained", "gained_per_hour"))
+    assert per_hour == pytest.approx(gained / reviewed["hours"])
+    assert SURNAME not in scored.output
+
+
+def test_the_audit_can_attack_it(site):
+    """Passages that taught beside those of the fifth of the patients that never teaches."""
+    assert train(site).exit_code == 0
+
+    [trial] = [one for one in make_trials(site) if one.name == "better"]
+    members, others = trial.score()
+
+    assert len(members) == len(choose_passages(site.paths, "first", teaching=True))
+    assert len(others) == len(choose_passages(site.paths, "first", teaching=False)) > 0
+
+
+@pytest.mark.parametrize("more", [("--teacher", "reader"), ("--dp", "--epsilon", "8")])
+def test_a_review_teaches_alone(site, more):
+    refusal = train(site, *more, "--dry-run").exception
+
+    assert isinstance(refusal, BadInput)
+    assert "teaches alone" in str(refusal)
+
+
+def test_a_dry_run_says_how_many_passages(site):
+    planned = json.loads(train(site, "--dry-run").stdout)
+
+    assert planned["own_notes"] == len(choose_passages(site.paths, "first", teaching=True))
