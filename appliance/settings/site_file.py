@@ -72,16 +72,25 @@ class _Learning(_Strict):
     gce_after: float = Field(default=0.5, ge=0, le=1)
     row_weights: bool = True
     vocabulary_weight: float = Field(default=1.0, ge=0, le=1)
+    cross_fit: int = Field(default=0, ge=0, le=20)
+    ensemble: int = Field(default=0, ge=0, le=20)
     accumulate: int = Field(default=1, ge=1)
     gradient_checkpointing: bool = False
     patience: int = Field(default=0, ge=0)
     private_batch: int = Field(default=64, ge=1)
+
+    @model_validator(mode="after")
+    def _one_is_none(self) -> Self:
+        if 1 in (self.cross_fit, self.ensemble):
+            raise ValueError("cross_fit and ensemble are 0, or 2 and more")
+        return self
 
 
 class _Extraction(_Strict):
     actors: int = Field(default=2, ge=1)
     notes_per_block: int = Field(default=16, ge=1)
     stride_tokens: int = Field(default=32, ge=0)
+    dtype: Literal["", "float32", "bfloat16"] = ""
 
 
 class _Console(_Strict):
@@ -211,6 +220,8 @@ class LearningSettings:
     gce_after: float = 0.5
     row_weights: bool = True
     vocabulary_weight: float = 1.0
+    cross_fit: int = 0
+    ensemble: int = 0
     accumulate: int = 1
     gradient_checkpointing: bool = False
     patience: int = 0
@@ -219,11 +230,16 @@ class LearningSettings:
 
 @dataclass(frozen=True, slots=True)
 class ExtractionSettings:
-    """How notes are read. `stride_tokens` is the overlap of neighbouring windows."""
+    """How notes are read.
+
+    `stride_tokens` is the overlap of neighbouring windows, `dtype` what is computed in: "" for
+    `learning.dtype`, in which adapters are evaluated.
+    """
 
     actors: int
     notes_per_block: int
     stride_tokens: int
+    dtype: str = ""
 
 
 @dataclass(frozen=True, slots=True)

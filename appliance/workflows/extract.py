@@ -33,6 +33,7 @@ from appliance.settings.site_file import SiteSettings
 from appliance.workflows.access import allow
 from appliance.workflows.cohorts import read_cohort
 from appliance.workflows.ingest import opened_vault
+from appliance.workflows.precision import Compared, check_precision
 from appliance.workflows.registry import choose_adapter, refuse_retired
 from appliance.workflows.site import Site, open_site
 
@@ -63,6 +64,7 @@ class _Job:
     plan: Plan
     note_ids: list[NoteId]
     make_worker: Callable[[], NoteLabelling]
+    make_compared: Callable[[], Compared]
 
 
 def extract(
@@ -89,8 +91,8 @@ def extract(
         progress: Told of every block.
 
     Raises:
-        BadInput: No such adapter, or it is retired, no notes, a broken vocabulary or policy, or
-            other findings under that name.
+        BadInput: No such adapter, or it is retired, no notes, a broken vocabulary or policy,
+            other findings under that name, or `extraction.dtype` changes too many labels.
         NoSpace: The disk is full; finished parts are kept.
     """
     site = open_site(root)
@@ -120,6 +122,16 @@ def extract_notes(
 
 def _run(site: Site, cluster: Cluster, job: _Job, out: str, progress: Progress) -> FindingsCard:
     plan, settings = job.plan, site.settings
+    if _dtype(settings) != settings.learning.dtype:
+        check_precision(
+            site,
+            cluster,
+            job.note_ids,
+            plan.adapter_digest,
+            job.make_compared,
+            gpus_per_actor=_gpus_per_actor(settings),
+            progress=progress,
+        )
     result = extract_ids(
         partial(
             map_blocks,
@@ -229,7 +241,10 @@ def _prepare(
         card.max_tokens,
         None if vocabulary is None else vocabulary.absolute(),
     )
-    return _Job(plan, note_ids, make_worker)
+    make_compared = partial(
+        _make_compared, site.paths.root, directory, base.path, site.settings, card.max_tokens
+    )
+    return _Job(plan, note_ids, make_worker, make_compared)
 
 
 def make_labelling(
@@ -243,22 +258,42 @@ def make_labelling(
     """The vault and the adapter, opened in the worker that calls this."""
     paths = SitePaths(root)
     vault = open_worker_vault(root)
+    return NoteLabelling(
+        vault,
+        _load(adapter, base, settings, max_tokens, _dtype(settings)),
+        ContextEngine(load_assertion(paths.policies)),
+        None if vocabulary is None else read_vocabulary(vocabulary),
+    )
+
+
+def _make_compared(
+    root: Path, adapter: Path, base: Path, settings: SiteSettings, max_tokens: int
+) -> Compared:
+    return Compared(
+        open_worker_vault(root),
+        _load(adapter, base, settings, max_tokens, settings.learning.dtype),
+        _load(adapter, base, settings, max_tokens, _dtype(settings)),
+    )
+
+
+def _load(
+    adapter: Path, base: Path, settings: SiteSettings, max_tokens: int, dtype: str
+) -> AdapterLabeller:
     learning = settings.learning
-    labeller = AdapterLabeller.load(
+    return AdapterLabeller.load(
         adapter,
         base,
         device=learning.device,
         max_tokens=max_tokens,
         stride_tokens=settings.extraction.stride_tokens,
         batch_tokens=learning.batch_tokens,
-        dtype=learning.dtype,
+        dtype=dtype,
     )
-    return NoteLabelling(
-        vault,
-        labeller,
-        ContextEngine(load_assertion(paths.policies)),
-        None if vocabulary is None else read_vocabulary(vocabulary),
-    )
+
+
+def _dtype(settings: SiteSettings) -> str:
+    """What notes are read in."""
+    return settings.extraction.dtype or settings.learning.dtype
 
 
 def open_worker_vault(root: Path) -> Vault:
@@ -288,7 +323,8 @@ def _describe_limits(settings: SiteSettings, max_tokens: int) -> str:
     """All that changes what an adapter finds, besides itself."""
     learning = settings.learning
     stride = settings.extraction.stride_tokens
-    return f"{max_tokens}-{stride}-{learning.batch_tokens}-{learning.dtype}-{learning.device}"
+    dtype = _dtype(settings)
+    return f"{max_tokens}-{stride}-{learning.batch_tokens}-{dtype}-{learning.device}"
 
 
 def _gpus_per_actor(settings: SiteSettings) -> float:
