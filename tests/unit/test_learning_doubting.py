@@ -126,6 +126,15 @@ def test_who_is_of_one_mind_with_the_labels_finds_no_error(data):
     assert not wrong.any()
 
 
+def test_what_is_likelier_than_usual_and_still_unlikely_is_no_error():
+    """The rare label is at its usual 0.3 here; the one given is more than twice as likely."""
+    weights = np.array([[0.65, 0.35, 0.0], [0.7, 0.3, 0.0], [0.99, 0.01, 0.0]], np.float32)
+
+    [wrong] = find_errors([weights], [np.array([0, 1, 0])])
+
+    assert wrong.tolist() == [False, False, False]
+
+
 def test_a_label_that_nothing_bears_is_nowhere_the_right_one():
     """What was never given has no usual likelihood to be held against."""
     weights = np.array([[0.1, 0.1, 0.8], [0.9, 0.05, 0.05]], np.float32)

@@ -162,7 +162,8 @@ def find_errors(
     """Which words have another label than the one that is surely theirs.
 
     A label is surely a word's where it is at least as likely as it is on average among the words
-    that are given it, and likelier than any other of which that can be said.
+    that are given it, and likelier than any other of which that can be said, and than the one that
+    is given: of rare labels the average alone says little.
 
     Args:
         weights: Of every text (words, labels), by who never saw its labels.
@@ -181,7 +182,8 @@ def find_errors(
 
     def judge(of_words: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.bool_]:
         sure = np.where(of_words >= usual, of_words, 0.0)
-        wrong: NDArray[np.bool_] = (sure.max(axis=1) > 0) & (sure.argmax(axis=1) != labels)
+        own = of_words[np.arange(len(labels)), labels]
+        wrong: NDArray[np.bool_] = (sure.argmax(axis=1) != labels) & (sure.max(axis=1) > own)
         return wrong
 
     return [judge(*one) for one in zip(weights, tags, strict=True)]
