@@ -72,10 +72,18 @@ class _Learning(_Strict):
     gce_after: float = Field(default=0.5, ge=0, le=1)
     row_weights: bool = True
     vocabulary_weight: float = Field(default=1.0, ge=0, le=1)
+    cross_fit: int = Field(default=0, ge=0, le=20)
+    ensemble: int = Field(default=0, ge=0, le=20)
     accumulate: int = Field(default=1, ge=1)
     gradient_checkpointing: bool = False
     patience: int = Field(default=0, ge=0)
     private_batch: int = Field(default=64, ge=1)
+
+    @model_validator(mode="after")
+    def _one_is_none(self) -> Self:
+        if 1 in (self.cross_fit, self.ensemble):
+            raise ValueError("cross_fit and ensemble are 0, or 2 and more")
+        return self
 
 
 class _Extraction(_Strict):
@@ -83,6 +91,7 @@ class _Extraction(_Strict):
     notes_per_block: int = Field(default=16, ge=1)
     stride_tokens: int = Field(default=32, ge=0)
     pair_sentences: int = Field(default=0, ge=0, le=8)
+    dtype: Literal["", "float32", "bfloat16"] = ""
 
 
 class _Console(_Strict):
@@ -212,6 +221,8 @@ class LearningSettings:
     gce_after: float = 0.5
     row_weights: bool = True
     vocabulary_weight: float = 1.0
+    cross_fit: int = 0
+    ensemble: int = 0
     accumulate: int = 1
     gradient_checkpointing: bool = False
     patience: int = 0
@@ -223,13 +234,15 @@ class ExtractionSettings:
     """How notes are read.
 
     `stride_tokens` is the overlap of neighbouring windows; `pair_sentences` how many sentences
-    after the first of a pair the other may stand, 0 for the same one.
+    after the first of a pair the other may stand, 0 for the same one; `dtype` what entities are
+    found in: "" for `learning.dtype`, in which adapters are evaluated, and pairs always judged.
     """
 
     actors: int
     notes_per_block: int
     stride_tokens: int
     pair_sentences: int = 0
+    dtype: str = ""
 
 
 @dataclass(frozen=True, slots=True)

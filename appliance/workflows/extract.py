@@ -34,8 +34,10 @@ from appliance.workflows.extract_sources import (
     choose_sources,
     open_labeller,
     open_pairs,
+    open_reader,
 )
 from appliance.workflows.ingest import opened_vault
+from appliance.workflows.precision import Compared, check_precision
 from appliance.workflows.registry import choose_adapter, refuse_retired
 from appliance.workflows.site import Site, open_site
 
@@ -79,6 +81,8 @@ class _Job:
     note_ids: list[NoteId]
     stamps: bytes
     make_worker: Callable[[], NoteLabelling]
+    make_compared: Callable[[], Compared]
+    dtype: str
 
 
 def extract(
@@ -109,8 +113,8 @@ def extract(
         progress: Told of every block.
 
     Raises:
-        BadInput: No such adapter, or it is retired, no notes, a broken vocabulary or policy, or
-            other findings under that name.
+        BadInput: No such adapter, or it is retired, no notes, a broken vocabulary or policy,
+            other findings under that name, or `extraction.dtype` changes too many labels.
         NoSpace: The disk is full; finished parts are kept.
     """
     site = open_site(root)
@@ -141,6 +145,16 @@ def extract_notes(
 
 def _run(site: Site, cluster: Cluster, job: _Job, out: str, progress: Progress) -> FindingsCard:
     plan, settings = job.plan, site.settings
+    if job.dtype != settings.learning.dtype:
+        check_precision(
+            site,
+            cluster,
+            job.note_ids,
+            plan.adapter_digest,
+            job.make_compared,
+            gpus_per_actor=_gpus_per_actor(settings),
+            progress=progress,
+        )
     result = extract_ids(
         partial(
             map_blocks,
@@ -226,7 +240,7 @@ def _prepare(site: Site, adapter: str, wanted: _Wanted) -> _Job:
     plan = Plan(
         adapter=adapter,
         adapter_digest=digest,
-        limits=_describe_limits(site.settings, card.max_tokens),
+        limits=_describe_limits(site.settings, sources, card.max_tokens),
         source_digest=source_digest,
         notes=len(note_ids),
         notes_per_block=reading.notes_per_block,
@@ -247,7 +261,8 @@ def _prepare(site: Site, adapter: str, wanted: _Wanted) -> _Job:
         site.settings,
         None if vocabulary is None else vocabulary.absolute(),
     )
-    return _Job(plan, note_ids, stamps, make_worker)
+    make_compared = partial(_make_compared, site.paths.root, sources, site.settings)
+    return _Job(plan, note_ids, stamps, make_worker, make_compared, _dtype(site.settings, sources))
 
 
 def _choose_notes(site: Site, cohort: str) -> tuple[list[NoteId], bytes, Digest]:
@@ -270,11 +285,25 @@ def make_labelling(
     """The vault and what reads its notes, opened in the worker that calls this."""
     return NoteLabelling(
         open_worker_vault(root),
-        open_labeller(sources, settings),
+        open_labeller(sources, settings, _dtype(settings, sources)),
         ContextEngine(load_assertion(SitePaths(root).policies)),
         None if vocabulary is None else read_vocabulary(vocabulary),
         open_pairs(sources, settings),
     )
+
+
+def _make_compared(root: Path, sources: Sources, settings: SiteSettings) -> Compared:
+    return Compared(
+        open_worker_vault(root),
+        open_reader(sources.readers[0], settings, settings.learning.dtype),
+        open_reader(sources.readers[0], settings, settings.extraction.dtype),
+    )
+
+
+def _dtype(settings: SiteSettings, sources: Sources) -> str:
+    """What entities are found in; beside pairs, in what these are judged in."""
+    cheaper = "" if sources.judge is not None else settings.extraction.dtype
+    return cheaper or settings.learning.dtype
 
 
 def open_worker_vault(root: Path) -> Vault:
@@ -300,11 +329,12 @@ class _RecordedByDriver:
         return 0
 
 
-def _describe_limits(settings: SiteSettings, max_tokens: int) -> str:
+def _describe_limits(settings: SiteSettings, sources: Sources, max_tokens: int) -> str:
     """All that changes what an adapter finds, besides itself."""
     learning = settings.learning
     stride = settings.extraction.stride_tokens
-    return f"{max_tokens}-{stride}-{learning.batch_tokens}-{learning.dtype}-{learning.device}"
+    dtype = _dtype(settings, sources)
+    return f"{max_tokens}-{stride}-{learning.batch_tokens}-{dtype}-{learning.device}"
 
 
 def _gpus_per_actor(settings: SiteSettings) -> float:

@@ -117,24 +117,25 @@ def choose_sources(
     return Sources(tuple(readers), listed, own, found_by)
 
 
-def open_labeller(sources: Sources, settings: SiteSettings) -> Labeller:
-    """What finds entities, loaded in the worker that calls this."""
-    learning = settings.learning
-    labellers: list[Labeller] = [
-        AdapterLabeller.load(
-            reader.adapter,
-            reader.base,
-            device=learning.device,
-            max_tokens=reader.max_tokens,
-            stride_tokens=settings.extraction.stride_tokens,
-            batch_tokens=learning.batch_tokens,
-            dtype=learning.dtype,
-        )
-        for reader in sources.readers
-    ]
+def open_labeller(sources: Sources, settings: SiteSettings, dtype: str) -> Labeller:
+    """What finds entities, computing in `dtype`, loaded in the worker that calls this."""
+    labellers: list[Labeller] = [open_reader(reader, settings, dtype) for reader in sources.readers]
     if sources.names is not None:
         labellers.append(DictionaryLabeller(sources.names.read(), strict_short=True))
     return labellers[0] if len(labellers) == 1 else CombinedLabeller(labellers)
+
+
+def open_reader(reader: Reader, settings: SiteSettings, dtype: str) -> AdapterLabeller:
+    """One adapter of entities, loaded in the worker that calls this."""
+    return AdapterLabeller.load(
+        reader.adapter,
+        reader.base,
+        device=settings.learning.device,
+        max_tokens=reader.max_tokens,
+        stride_tokens=settings.extraction.stride_tokens,
+        batch_tokens=settings.learning.batch_tokens,
+        dtype=dtype,
+    )
 
 
 def open_pairs(sources: Sources, settings: SiteSettings) -> PairFinder | None:

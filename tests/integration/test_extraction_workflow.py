@@ -2,12 +2,19 @@
 
 import json
 import subprocess
+from dataclasses import replace
 
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 from appliance.cli.main import run
+from appliance.clinical.extraction.reading import open_findings
+from appliance.learning.adapters import read_adapter, write_adapter
 from appliance.learning.basemodels.store import ModelStore
+from appliance.learning.lora import add_lora, load_classifier, save_weights
+from appliance.learning.tokens.collating import collate
+from appliance.learning.tokens.encoding import Encoder
 from appliance.learning.tuning.fit import fit
 from appliance.learning.tuning.worker import InProcessWorker
 from appliance.ledger.proofs import read_bodies
@@ -143,3 +150,85 @@ def test_the_patients_name_is_nowhere_in_clear(site):
     )
 
     assert found.stdout == ""
+
+
+@pytest.fixture
+def reading_in(site):
+    """Notes are read in another precision while the test runs."""
+    usual = site.paths.settings.read_text()
+
+    def read_in(dtype):
+        table = usual[usual.index("[extraction]") :]
+        site.paths.settings.write_text(
+            usual.replace(table, table.replace('dtype = ""', f'dtype = "{dtype}"'))
+        )
+
+    yield read_in
+    site.paths.settings.write_text(usual)
+
+
+def places(site, findings):
+    _, notes = open_findings(site.paths.findings / findings)
+    return {(one.note_id, one.start, one.end, one.label) for _, found in notes for one in found}
+
+
+def make_torn_adapter(site, name, text):
+    """Of each word of the text it gives two labels the same logit, but for rounding."""
+    card, _ = read_adapter(site.paths.adapters / "reader")
+    base = ModelStore(site.paths.models).resolve("tiny").path
+    encoder = Encoder.load(base)
+    [encoded] = encoder.encode([text])
+    block = collate(encoder, [encoded.ids])
+    torch.manual_seed(0)
+    model = add_lora(load_classifier(base, card.labels), rank=8, alpha=16, dropout=0.0).eval()
+    with torch.no_grad():
+        for key, weight in model.named_parameters():
+            if "lora_B" in key:
+                weight.normal_(0, 0.1)
+        states = model(
+            input_ids=torch.from_numpy(block.ids),
+            attention_mask=torch.from_numpy(block.mask),
+            output_hidden_states=True,
+        ).hidden_states[-1][0]
+        head = model.base_model.model.classifier.modules_to_save["default"]
+        torn = torch.linalg.svd(states[encoded.first + block.offset].double())[2][-1]
+        head.weight.copy_(torch.stack([torch.zeros(32), 10 * torn.float(), torch.zeros(32)]))
+        head.bias.copy_(torch.tensor([0.0, 0.0, -100.0]))
+    write_adapter(
+        site.paths.adapters / name,
+        replace(card, name=name),
+        lambda draft: save_weights(model, draft, "tiny"),
+    )
+
+
+def events_since(site, before):
+    bodies = list(read_bodies(site.paths.ledger, site.ledger.head().size))[before:]
+    return [json.loads(body) for body in bodies]
+
+
+def test_a_cheaper_precision_reads_where_labels_stay(site, capfd, reading_in):
+    """A sample is read in both first, and the ledger has it; findings are those of before."""
+    reading_in("bfloat16")
+    before = site.ledger.head().size
+
+    code, card = call(site, capfd, "extract", "--adapter", "reader", "--out", "cheap")
+
+    assert (code, card["notes"]) == (0, 40)
+    assert places(site, "cheap") == places(site, "f") != set()
+    kinds = [event["kind"] for event in events_since(site, before)]
+    assert kinds == ["vault.read", "extraction.compared", "vault.read", "findings.extracted"]
+
+
+def test_a_precision_that_changes_labels_is_refused(site, capfd, reading_in):
+    """An adapter that is torn between two labels for each word: any rounding decides."""
+    make_torn_adapter(site, "torn", "The patient has asthma. Mx Quillfeather. ")
+    reading_in("bfloat16")
+    before = site.ledger.head().size
+
+    code, errors = call(site, capfd, "extract", "--adapter", "torn", "--out", "torn")
+
+    assert code == 2
+    assert "extraction.dtype" in errors
+    assert not (site.paths.findings / "torn").exists()
+    [compared] = [e for e in events_since(site, before) if e["kind"] == "extraction.compared"]
+    assert compared["facts"]["passed"] is False

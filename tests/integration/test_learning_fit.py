@@ -258,3 +258,16 @@ def test_a_row_without_weight_teaches_nothing(world):
     distrusted = [dataclasses.replace(example, weight=0.0) for example in examples]
 
     assert not make_rows(distrusted, Encoder.load(world / "bert"), ("Disease",), 64)
+
+
+@pytest.mark.parametrize("switches", [{"cross_fit": 2}, {"ensemble": 2}])
+def test_labels_are_doubted_on_the_way_to_an_adapter(world, tmp_path, switches):
+    """The card says so, and the same seed makes the same adapter still."""
+    given = {"epochs": 6, "name": "same", **switches}
+
+    for name in ("one", "two"):
+        fit(config(world, tmp_path / name, **given), InProcessWorker())
+
+    card, _ = read_adapter(tmp_path / "one")
+    assert card.switches == dict.fromkeys(switches, "2")
+    assert read_adapter(tmp_path / "one") == read_adapter(tmp_path / "two")

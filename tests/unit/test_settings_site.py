@@ -101,6 +101,9 @@ def test_the_default_settings_are_valid(tmp_path, profile):
         ('profile = "air-gapped"\n[learning]\nepochs = 0', "learning.epochs"),
         ('profile = "air-gapped"\n[ray]\nadress = ""', "ray.adress"),
         ('profile = "air-gapped"\n[learning]\ndevice = "tpu"', "learning.device"),
+        ('profile = "air-gapped"\n[learning]\ncross_fit = 1', "cross_fit and ensemble are 0, or 2"),
+        ('profile = "air-gapped"\n[learning]\ndtype = "int8"', "learning.dtype"),
+        ('profile = "air-gapped"\n[extraction]\ndtype = "int4"', "extraction.dtype"),
         ('profile = "air-gapped"\n[ray]\nvisible_gpus = "first"', "ray.visible_gpus"),
         (
             'profile = "air-gapped"\n[ray]\nvisible_gpus = "1,2"\n[vllm]\nvisible_gpus = "0,2"',

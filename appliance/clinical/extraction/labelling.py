@@ -76,7 +76,7 @@ class NoteLabelling:
         try:
             return self._label(note_ids)
         except Exception as error:  # noqa: BLE001 - one note must not stop the others
-            _check_is_about_one_note(error)
+            check_is_about_one_note(error)
         return [self._label_alone(note_id) for note_id in note_ids]
 
     def _label(self, note_ids: Sequence[str]) -> list[dict[str, object]]:
@@ -109,7 +109,7 @@ class NoteLabelling:
         try:
             return self._label([note_id])[0]
         except Exception as error:  # noqa: BLE001 - set aside, with the kind of its failure
-            _check_is_about_one_note(error)
+            check_is_about_one_note(error)
             return {"note": note_id, "poison": _kind(error)}
 
 
@@ -134,7 +134,12 @@ def to_finding(note_id: NoteId, plain: Sequence[Any]) -> Finding:
     )
 
 
-def _check_is_about_one_note(error: Exception) -> None:
+def check_is_about_one_note(error: Exception) -> None:
+    """The failure can be set aside with its note.
+
+    Raises:
+        ApplianceError: It would be every note's.
+    """
     about_one = isinstance(error, IntegrityError) and not isinstance(error, KeyMismatch)
     if isinstance(error, ApplianceError) and not about_one:
         raise error

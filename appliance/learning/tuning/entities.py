@@ -10,6 +10,7 @@ from appliance.learning.inference.labeller import AdapterLabeller, Limits
 from appliance.learning.tokens.bio import bio_labels
 from appliance.learning.tokens.encoding import Encoder
 from appliance.learning.tuning.data import LabelledText, read_split
+from appliance.learning.tuning.doubting import doubt_labels, make_learner
 from appliance.learning.tuning.losses import word_loss
 from appliance.learning.tuning.objective import Objective
 from appliance.learning.tuning.recipe import Recipe
@@ -27,6 +28,7 @@ def entity_objective(
     recipe: Recipe,
     vocabulary: Vocabulary | None = None,
     more: Sequence[LabelledText] = (),
+    new_model: Callable[[], Any] | None = None,
 ) -> Objective:
     """To find the spans of a corpus.
 
@@ -37,23 +39,29 @@ def entity_objective(
         recipe: Choices.
         vocabulary: Of the task; for `recipe.vocabulary_weight`.
         more: Texts to learn from besides.
+        new_model: A fresh model with LoRA; for `recipe.cross_fit` and `recipe.ensemble`.
 
     Raises:
-        BadInput: See `read_split`.
+        BadInput: See `read_split`, `doubt_labels`.
     """
     doubtful = None
     if vocabulary is not None and recipe.vocabulary_weight < 1:
         doubtful = Doubt(_finder(vocabulary), recipe.vocabulary_weight)
-    examples = [*read_split(corpus / "train.parquet", types), *more]
+    learned = read_split(corpus / "train.parquet", types)
     dev = read_split(corpus / "dev.parquet", types)
     labels = bio_labels(types)
+    score = _scorer(dev, encoder, labels, recipe)
+    if new_model is not None and recipe.doubts_labels:
+        learner = make_learner(new_model, score, encoder, types, recipe, doubtful)
+        learned = doubt_labels(learned, types, recipe, learner)
+    examples = [*learned, *more]
     return Objective(
         kind=HeadKind.ENTITIES,
         labels=labels,
         rows=make_rows(examples, encoder, types, recipe.max_tokens, doubtful),
         examples=len(examples),
         loss=word_loss,
-        score=_scorer(dev, encoder, labels, recipe),
+        score=score,
     )
 
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ from appliance.errors import BadInput
 from appliance.learning.adapters import refuse_finished, write_adapter
 from appliance.learning.device import choose_device
 from appliance.learning.lora import add_lora, load_classifier, save_weights
+from appliance.learning.tokens.bio import bio_labels
 from appliance.learning.tokens.encoding import Encoder
 from appliance.learning.tokens.marking import MARKERS
 from appliance.learning.tuning.checkpoints import Checkpoint
+from appliance.learning.tuning.doubting import check_doubting
 from appliance.learning.tuning.entities import entity_objective
 from appliance.learning.tuning.figures import Epoch
 from appliance.learning.tuning.loop import train
@@ -29,7 +32,7 @@ from appliance.learning.tuning.private import (
 from appliance.learning.tuning.recipe import Recipe
 from appliance.learning.tuning.relations import relation_objective
 from appliance.learning.tuning.worker import TrainingWorker
-from appliance.records.cards import AdapterCard, PairTypes
+from appliance.records.cards import AdapterCard, HeadKind, PairTypes
 from appliance.records.identifiers import Digest
 from appliance.records.tasks import Vocabulary
 from appliance.settings.tasks import load_task
@@ -56,7 +59,8 @@ def fit(
         `epsilon` (0 without differential privacy).
 
     Raises:
-        BadInput: The corpus, the base model or the device is not usable, or `out` is finished.
+        BadInput: The corpus, the base model or the device is not usable, `out` is finished, or the
+            recipe's switches don't go together.
         ManifestMismatch: The corpus was never finished, or differs from what was written.
     """
     import torch
@@ -67,22 +71,30 @@ def fit(
     corpus_digest = read_manifest(corpus, "corpus").digest
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
-    torch.manual_seed(recipe.seed)
     encoder = Encoder.load(base)
     pairs = tuple(PairTypes(**pair) for pair in _sequence(config.get("pairs", [])))
     types = tuple(str(name) for name in _sequence(config["types"]))
+    check_doubting(recipe, worker.world_size, relations=bool(pairs))
     objective = (
         relation_objective(corpus, pairs, encoder, recipe)
         if pairs
         else entity_objective(
-            corpus, types, encoder, recipe, _vocabulary(given, recipe), own.texts if own else ()
+            corpus,
+            types,
+            encoder,
+            recipe,
+            _vocabulary(given, recipe),
+            own.texts if own else (),
+            partial(_model, base, bio_labels(types), HeadKind.ENTITIES, recipe),
         )
     )
     if not objective.rows:
         raise BadInput(
             f"Corpus {corpus.name!r} has no usable training example.", "Make a larger one."
         )
-    model = _model(base, objective, recipe)
+    # Here and not before: adapters may have been trained on the way.
+    torch.manual_seed(recipe.seed)
+    model = _model(base, objective.labels, objective.kind, recipe)
     # Only rank 0 keeps the best epoch.
     score = objective.score if worker.rank == 0 else lambda _: 0.0
     reporter = _reporter(given["metrics"], worker)
@@ -156,15 +168,15 @@ def _sequence(value: object) -> Sequence[Any]:
     return value
 
 
-def _model(base: Path, objective: Objective, recipe: Recipe) -> Any:
+def _model(base: Path, labels: tuple[str, ...], kind: HeadKind, recipe: Recipe) -> Any:
     device = choose_device(recipe.device)
     # The model is moved before LoRA is added: the other order has lost updates under DP.
-    model = load_classifier(base, objective.labels, objective.kind).to(device)
+    model = load_classifier(base, labels, kind).to(device)
     if recipe.gradient_checkpointing:
         model.gradient_checkpointing_enable({"use_reentrant": False})
     return add_lora(
         model,
-        objective.kind,
+        kind,
         rank=recipe.lora_rank,
         alpha=recipe.lora_alpha,
         dropout=recipe.dropout,

@@ -103,6 +103,14 @@ def teach(
         types: Entity types of the task.
         least: Mean probability of a word's label from which it teaches, 0 to 1.
     """
+    found = label_together(texts, teachers, types, least)
+    return [one for one in found if one is not None]
+
+
+def label_together(
+    texts: Sequence[str], teachers: Sequence[Teacher], types: tuple[str, ...], least: float
+) -> list[LabelledText | None]:
+    """The same, in the order of the texts: None for one that teaches nothing."""
     labelled: list[LabelledText | None] = []
     for start in range(0, len(texts), _CHUNK):
         some = texts[start : start + _CHUNK]
@@ -111,7 +119,7 @@ def teach(
             _label(text, np.mean(each, axis=0), types, least)
             for text, each in zip(some, opinions, strict=True)
         ]
-    return [one for one in labelled if one is not None]
+    return labelled
 
 
 def _label(

@@ -36,6 +36,10 @@ class Recipe:
         row_weights: Whether a row counts as much as curation trusts it; else each counts 1.
         vocabulary_weight: Weight of words outside any span that the vocabulary knows: a name that
             nobody marked is as likely missed as meant. 1 switches it off.
+        cross_fit: Parts of the corpus, each judged by an adapter trained on the others: a label
+            that it holds for wrong teaches nothing. 0 switches it off.
+        ensemble: Adapters of other seeds that label the corpus anew, together, before this one
+            learns from it. 0 switches it off.
         accumulate: Batches of one update.
         gradient_checkpointing: Whether activations are computed twice to save memory.
         patience: Epochs without a better dev F1 after which training ends; 0 never ends it early.
@@ -66,6 +70,8 @@ class Recipe:
     gce_after: float = 0.5
     row_weights: bool = True
     vocabulary_weight: float = 1.0
+    cross_fit: int = 0
+    ensemble: int = 0
     accumulate: int = 1
     gradient_checkpointing: bool = False
     patience: int = 0
@@ -85,6 +91,11 @@ class Recipe:
         """Whether it is trained with differential privacy."""
         return self.epsilon > 0
 
+    @property
+    def doubts_labels(self) -> bool:
+        """Whether other adapters are trained first, to find out which labels to believe."""
+        return self.cross_fit > 0 or self.ensemble > 0
+
     def at(self, done: float) -> "Recipe":
         """The recipe of one step; `done` is the share of all steps, 0 to 1."""
         if self.loss == GCE and done < self.gce_after:
@@ -102,6 +113,6 @@ class Recipe:
 
 _SWITCHES: Final = (
     *("loss", "gce_q", "gce_after", "row_weights", "vocabulary_weight", "accumulate", "patience"),
-    *("epsilon", "delta", "private_batch"),
+    *("epsilon", "delta", "private_batch", "cross_fit", "ensemble"),
 )
 _DEFAULTS: Final = {field.name: field.default for field in fields(Recipe)}
