@@ -1,6 +1,6 @@
 """The objective of entities: a label for every word, strict F1 on dev."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ def entity_objective(
     recipe: Recipe,
     vocabulary: Vocabulary | None = None,
     more: Sequence[LabelledText] = (),
+    left_out: Collection[int] = (),
 ) -> Objective:
     """To find the spans of a corpus.
 
@@ -37,6 +38,7 @@ def entity_objective(
         recipe: Choices.
         vocabulary: Of the task; for `recipe.vocabulary_weight`.
         more: Texts to learn from besides.
+        left_out: Numbers of train rows of the corpus that nothing is learned from.
 
     Raises:
         BadInput: See `read_split`.
@@ -44,7 +46,9 @@ def entity_objective(
     doubtful = None
     if vocabulary is not None and recipe.vocabulary_weight < 1:
         doubtful = Doubt(_finder(vocabulary), recipe.vocabulary_weight)
-    examples = [*read_split(corpus / "train.parquet", types), *more]
+    lessons = read_split(corpus / "train.parquet", types)
+    kept = [one for number, one in enumerate(lessons) if number not in left_out]
+    examples = [*kept, *more]
     dev = read_split(corpus / "dev.parquet", types)
     labels = bio_labels(types)
     return Objective(
