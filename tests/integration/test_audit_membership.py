@@ -1,6 +1,7 @@
 """An adapter that learned its texts by heart is told from one that learned their rule."""
 
 import random
+import shutil
 
 import pytest
 
@@ -8,14 +9,15 @@ from appliance.audits.attack import carry_out
 from appliance.audits.membership import Membership
 from appliance.audits.memorisation import Memorisation
 from appliance.learning.basemodels.store import ModelStore
-from appliance.learning.tuning.coins import toss
+from appliance.learning.tuning.coins import NONE, toss
 from appliance.records.audits import Standing
 from appliance.records.progress import Silent
 from appliance.settings.keys import Purpose
+from appliance.workflows import train as training
 from appliance.workflows.audit import try_attacks
 from appliance.workflows.audit_attacks import AuditOrder
 from appliance.workflows.audit_members import make_trials
-from appliance.workflows.site import init
+from appliance.workflows.site import init, open_site
 from tests.lib.audited_site import narrow_gate
 from tests.lib.planted import BY_HEART, draw_texts, mark, train_planted, write_planted
 from tests.lib.tiny_models import make_tiny_encoder
@@ -178,9 +180,25 @@ def test_a_promise_about_invented_text_is_held_to_by_coins(coined):
     assert not any("no coins" in spot for spot in result.blind_spots)
 
 
-def test_coins_that_can_not_be_tossed_again_are_no_pass(coined):
+def test_the_training_tosses_the_coins_that_the_audit_tosses(coined):
+    """From the site's key, the adapter's name and the corpus; none without a promise."""
+    site, coins, _ = coined
+
+    private, plain = (
+        training._prepare(site, "disease", "own", "tiny", "reader", epsilon)
+        for epsilon in (4.0, 0.0)
+    )
+
+    assert private.coins == coins
+    assert training._switches(site, private)["coins"] == coins.switches()["coins"]
+    assert plain.coins == NONE
+    assert "coins" not in training._switches(site, plain)
+
+
+def test_coins_that_can_not_be_tossed_again_are_no_pass(coined, tmp_path):
     """Under another key they would fall otherwise, and any adapter would look harmless."""
-    site, _, _ = coined
+    shutil.copytree(coined[0].paths.root, tmp_path / "site")
+    site = open_site(tmp_path / "site")
     (site.paths.keys / "pseudonym.key").write_bytes(b"x" * 32)
 
     trials, _ = make_trials(site)

@@ -62,9 +62,18 @@ def _epsilon(axes: "Axes", chart: Chart) -> None:
             # Where the attack shows more than was promised, the line says so by its colour.
             colour = GREY if least <= most[place] else ORANGE
             axes.plot([least, most[place]], [place, place], color=colour, linewidth=3, zorder=1)
-    # Told apart by shape as well as by colour.
-    axes.plot(shown.xs, shown.ys, ">", color=ORANGE, markersize=7, label=shown.name)
-    axes.plot(promised.xs, promised.ys, "<", color=BLUE, markersize=7, label=promised.name)
+    # Told apart by shape as well as by colour; a bound of 0 lies on the axis and is seen too.
+    for series, marker, colour in ((shown, ">", ORANGE), (promised, "<", BLUE)):
+        axes.plot(
+            series.xs,
+            series.ys,
+            marker,
+            color=colour,
+            markersize=7,
+            label=series.name,
+            clip_on=False,
+            zorder=3,
+        )
     axes.set_yticks(range(len(chart.labels)), chart.labels)
     axes.set_ylim(len(chart.labels) - 0.5, -0.5)
     axes.set_xlim(left=0, right=1.15 * max(1.0, *shown.xs, *promised.xs))
