@@ -20,7 +20,7 @@ DAYS    ?= 180
 MODELS  ?=
 TAR     ?=
 
-.PHONY: install demo bundle test check coverage man format clean bench-clinical bench-intake bench-linking bench-gate bench-gate-clean bench-gate-evasion bench-gate-index bench-gate-speed bench-gateway bench-learning bench-ledger bench-quality
+.PHONY: install demo bundle test check coverage man format clean bench-audit bench-audit-dp bench-clinical bench-intake bench-linking bench-gate bench-gate-clean bench-gate-evasion bench-gate-index bench-gate-speed bench-gateway bench-learning bench-ledger bench-quality
 
 install: $(STAMP)
 
@@ -97,6 +97,14 @@ bench-ledger: install
 # What a note costs from export to finding, at 1,000, 10,000 and 100,000 notes: make bench-clinical NOTES=1000
 bench-clinical: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.bench_clinical $(NOTES)
+
+# What a whole audit costs, attack by attack, and what grows: make bench-audit NOTES="1000 100000"
+bench-audit: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.bench_audit $(NOTES)
+
+# What differential privacy keeps from the audit's own attacks; minutes. EPSILONS="8 1"
+bench-audit-dp: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.bench_audit_dp $(EPSILONS)
 
 bench-intake: install
 	$(BIN)/python -m tests.benchmarks.bench_intake

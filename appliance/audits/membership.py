@@ -1,10 +1,12 @@
 """Membership: whether an adapter tells which texts it was trained on.
 
 Its likelihood of a text's own labels is compared between texts that it saw and texts of other
-patients that it did not see. An adapter that treats both alike gives nothing away this way.
+patients that it did not see. An adapter that treats both alike gives nothing away this way. Where
+training promised differential privacy, its epsilon is held against what the attack shows; that of
+an adapter of invented text too, where coins were tossed: a promise not kept there is kept nowhere.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -17,6 +19,7 @@ from appliance.audits.statistics import (
     bootstrap,
     epsilon_lower_bound,
     hit_rate_at,
+    surest_guesses,
 )
 from appliance.errors import ApplianceError, IntegrityError
 from appliance.records.audits import AttackResult, Chart, Estimate, Problem, Series
@@ -26,7 +29,13 @@ LOW: Final = (0.001, 0.01)
 """False alarms at which hit rates are told (Carlini et al. 2022)."""
 # An adapter of site text may find members so much better than chance, and no more.
 _MOST_HITS_AT_1_PERCENT: Final = 0.05
-_FEWEST: Final = 20
+FEWEST: Final = 20
+"""Patients or texts on either side, without which nothing is told."""
+# The attacker guesses at all, or at the surest only; each look costs its share of the confidence.
+_GUESSED: Final = (1.0, 0.2)
+_SHOWN: Final = "epsilon, lower bound from one run"
+_PROMISED: Final = "epsilon, upper bound that training promised (delta {:.1e})"
+_CONFIDENCE: Final = 1 - 0.05 / len(_GUESSED)
 Groups = Sequence[Sequence[float]]
 
 
@@ -40,16 +49,25 @@ class Trial:
         score: Gives members' and others' scores, higher for what is more familiar; one group per
             patient, or per text where no text belongs to anybody. Raises where it can't.
         epsilon: Upper bound that training with differential privacy guarantees; None without.
+        delta: Of it.
+        is_coined: Whether a fair coin decided of each text whether training saw it.
     """
 
     name: str
     is_site_only: bool
     score: Callable[[], tuple[Groups, Groups]] = field(repr=False)
     epsilon: float | None = None
+    delta: float = 0.0
+    is_coined: bool = False
+
+    @property
+    def is_subject(self) -> bool:
+        """Whether it has something to hide, or a promise that coins can hold it to."""
+        return self.is_site_only or (self.epsilon is not None and self.is_coined)
 
 
 class Membership:
-    """Attacks adapters that were trained on site text; an `Attack`.
+    """Attacks adapters that were trained on site text or privately; an `Attack`.
 
     Args:
         trials: All adapters.
@@ -64,22 +82,23 @@ class Membership:
         self._seed = seed
 
     def run(self, progress: Progress) -> AttackResult:
-        """Each adapter of site text, members against others."""
-        subjects = [trial for trial in self._trials if trial.is_site_only]
+        """Each adapter of site text or with a promise, members against others."""
+        subjects = [trial for trial in self._trials if trial.is_subject]
         if not self._trials:
             return not_tested(self, "There is no adapter.")
         if not subjects:
             return not_tested(
                 self,
                 f"None of the {len(self._trials)} adapters was trained on site text: their cards "
-                "say so, and provenance leads each to a corpus that was invented here.",
+                "say so, and provenance leads each to a corpus that was invented here. None was "
+                "trained with differential privacy on enough rows to toss coins for, either.",
             )
         progress.begin(self.name, len(subjects))
         problems: list[Problem] = []
-        estimates: list[Estimate] = []
+        measured: dict[str, list[Estimate]] = {}
         charts: list[Chart] = []
         skipped: list[str] = []
-        fewest, is_broken = 0, False
+        is_untested = is_broken = False
         for trial in subjects:
             try:
                 members, others = trial.score()
@@ -87,39 +106,49 @@ class Membership:
                 raise
             except ApplianceError as error:
                 skipped.append(f"Adapter {trial.name} could not be attacked: {error.what}")
-                is_broken = True
+                # What was made of invented text alone has nothing that it could give away.
+                is_untested |= trial.is_site_only
+                is_broken |= trial.is_site_only
                 continue
-            if min(len(members), len(others)) < _FEWEST:
-                skipped.append(f"Adapter {trial.name} has fewer than {_FEWEST} members or others.")
+            if min(len(members), len(others)) < FEWEST:
+                skipped.append(f"Adapter {trial.name} has fewer than {FEWEST} members or others.")
+                is_untested |= trial.is_site_only
                 continue
-            measured = _measure(members, others, self._seed)
-            fewest = min(fewest or measured[-1].total, measured[-1].total)
-            estimates += [_named(trial.name, one) for one in measured]
+            measured[trial.name] = _measure(trial, members, others, self._seed)
             charts.append(_roc(trial.name, members, others))
-            problems += _judge(trial, measured)
+            problems += _judge(trial, measured[trial.name])
             progress.advance()
-        if skipped and not problems:
+        if not problems and (is_untested or not measured):
             return not_tested(self, " ".join(skipped), is_broken=is_broken)
-        ceiling = epsilon_lower_bound(fewest, fewest)
         return conclude(
             self,
-            f"{len(subjects) - len(skipped)} of {len(subjects)} adapter(s) of site text attacked, "
-            f"{len(problems)} problem(s).",
+            f"{len(measured)} of {len(subjects)} adapter(s) of site text or with a promise of "
+            f"differential privacy attacked, {len(problems)} problem(s).",
             problems,
-            estimates=estimates,
-            blind_spots=[
-                *skipped,
-                f"An epsilon above {ceiling:.1f}: {fewest} guesses, all right, show no more.",
-                "Stronger attackers: shadow models, knowledge of the training, many queries.",
-                "A hit rate at 0.1 % false alarms needs thousands of others; see their count.",
-                "Whose each text is, where a corpus does not say: intervals are too narrow then.",
-                "Inclusion was not drawn by coins: the bound on epsilon is one for guessing so.",
-            ],
-            charts=charts,
+            estimates=[_named(name, one) for name, found in measured.items() for one in found],
+            blind_spots=[*skipped, *_blind_spots(subjects, measured)],
+            charts=[*charts, _epsilons(subjects, measured)],
         )
 
 
-def _measure(members: Groups, others: Groups, seed: int) -> list[Estimate]:
+def _blind_spots(trials: Sequence[Trial], measured: Mapping[str, Sequence[Estimate]]) -> list[str]:
+    fewest = min((_bound_in(one).total for one in measured.values()), default=0)
+    ceiling = epsilon_lower_bound(fewest, fewest, _CONFIDENCE)
+    return [
+        f"An epsilon above {ceiling:.1f}: {fewest} guesses, all right, show no more.",
+        "Stronger attackers: shadow models, knowledge of the training, many queries.",
+        "A hit rate at 0.1 % false alarms needs thousands of others; see their count.",
+        "Whose each text is, where a corpus does not say: intervals are too narrow then.",
+        *(
+            f"Adapter {trial.name}: no coins decided what it saw; its bound on epsilon holds as "
+            "far as members and others are alike in all else."
+            for trial in trials
+            if trial.name in measured and not trial.is_coined
+        ),
+    ]
+
+
+def _measure(trial: Trial, members: Groups, others: Groups, seed: int) -> list[Estimate]:
     flat = [one for group in members for one in group], [one for group in others for one in group]
     measures: dict[str, Callable[[Sequence[float], Sequence[float]], float]] = {
         "area under the curve": area_under_curve,
@@ -129,31 +158,41 @@ def _measure(members: Groups, others: Groups, seed: int) -> list[Estimate]:
     for name, measure in measures.items():
         low, high = bootstrap(members, others, measure, seed=seed)
         estimates.append(Estimate(name, measure(*flat), low, high, len(flat[0]) + len(flat[1])))
-    right, guesses = _guess(*flat)
-    bound = epsilon_lower_bound(right, guesses)
-    estimates.append(
-        Estimate("epsilon, lower bound from one run", bound, None, None, guesses, "nats")
-    )
+    bound, guesses = _bound(*flat, trial.delta)
+    estimates.append(Estimate(_SHOWN, bound, None, None, guesses, "nats"))
+    if trial.epsilon is not None:
+        estimates.append(
+            Estimate(_PROMISED.format(trial.delta), trial.epsilon, None, None, guesses, "nats")
+        )
     return estimates
+
+
+def _bound(members: Sequence[float], others: Sequence[float], delta: float) -> tuple[float, int]:
+    """The best lower bound of all looks, and of how many guesses the first of them has."""
+    count = min(len(members), len(others))
+    bounds = []
+    for part in _GUESSED:
+        guesses = 2 * max(1, round(part * count))
+        right = surest_guesses(members[:count], others[:count], guesses)
+        bounds.append(
+            epsilon_lower_bound(right, guesses, _CONFIDENCE, delta=delta, canaries=2 * count)
+        )
+    return max(bounds), 2 * count
+
+
+def _bound_in(estimates: Sequence[Estimate]) -> Estimate:
+    return next(one for one in estimates if one.name == _SHOWN)
 
 
 def _hits(rate: float, members: Sequence[float], others: Sequence[float]) -> float:
     return hit_rate_at(members, others, rate)
 
 
-def _guess(members: Sequence[float], others: Sequence[float]) -> tuple[int, int]:
-    """As many of either, the upper half guessed to be members: right guesses, and all."""
-    count = min(len(members), len(others))
-    middle = float(np.median([*members[:count], *others[:count]]))
-    right = sum(one > middle for one in members[:count])
-    right += sum(one <= middle for one in others[:count])
-    return right, 2 * count
-
-
 def _judge(trial: Trial, measured: Sequence[Estimate]) -> list[Problem]:
     problems = []
-    hits, bound = measured[2], measured[-1]
-    if hits.low is not None and hits.low > _MOST_HITS_AT_1_PERCENT:
+    hits, bound = measured[2], _bound_in(measured)
+    is_too_many = hits.low is not None and hits.low > _MOST_HITS_AT_1_PERCENT
+    if trial.is_site_only and is_too_many:
         problems.append(
             Problem(
                 "membership.memorised",
@@ -197,4 +236,31 @@ def _roc(name: str, members: Groups, others: Groups) -> Chart:
         "false alarms",
         "members found",
         (Series(name, rates, hits), Series("guessing", rates, rates)),
+    )
+
+
+def _epsilons(trials: Sequence[Trial], measured: Mapping[str, Sequence[Estimate]]) -> Chart:
+    """What each attack shows at least beside what training promised at most; in nats."""
+    rows = [trial for trial in trials if trial.name in measured]
+    shown = [float(_bound_in(measured[trial.name]).value or 0.0) for trial in rows]
+    promised = [(trial.epsilon, at) for at, trial in enumerate(rows) if trial.epsilon is not None]
+    said = "; ".join(
+        f"{trial.name} at least {low:.2g}, "
+        + ("no promise" if trial.epsilon is None else f"promised at most {trial.epsilon:.2g}")
+        for trial, low in zip(rows, shown, strict=True)
+    )
+    return Chart(
+        "epsilon",
+        f"Privacy loss of each adapter, from one run and as training promised: {said}.",
+        "epsilon",
+        "",
+        (
+            Series("the attack shows at least", tuple(shown), tuple(map(float, range(len(rows))))),
+            Series(
+                "training promised at most",
+                tuple(epsilon for epsilon, _ in promised),
+                tuple(float(at) for _, at in promised),
+            ),
+        ),
+        tuple(trial.name for trial in rows),
     )

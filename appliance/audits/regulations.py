@@ -44,7 +44,7 @@ OTHERS: Final = (
     (
         "EDPB Opinion 28/2024",
         "A model is not assumed anonymous",
-        ("membership", "provenance"),
+        ("membership", "memorisation", "provenance"),
     ),
     ("NIST 800-53 AC-4", "Information flow enforcement", ("replay", "evasion")),
     ("NIST 800-53 AU-9(3)", "Cryptographic protection of audit information", ("ledger",)),

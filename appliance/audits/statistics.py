@@ -43,29 +43,59 @@ def fisher_greater(hits: int, total: int, control_hits: int, control_total: int)
     return min(1.0, sum(math.exp(one - _log_choose(size, marked)) for one in logs))
 
 
-def epsilon_lower_bound(right: int, guesses: int, confidence: float = 0.95) -> float:
+def epsilon_lower_bound(
+    right: int,
+    guesses: int,
+    confidence: float = 0.95,
+    *,
+    delta: float = 0.0,
+    canaries: int | None = None,
+) -> float:
     """The largest epsilon that so many right guesses of membership speak against.
 
-    Each of `guesses` canaries was included by a fair coin, and an attacker guessed.
+    Each canary was included by a fair coin, and an attacker guessed at some of them.
 
     Args:
         right: Guesses that were right.
         guesses: All guesses; abstaining is allowed and not counted.
         confidence: Of the bound.
+        delta: Of the promise; what a breach of it with so small a chance can do is allowed for.
+        canaries: All of them, those abstained from too; as many as guesses where left out.
 
-    Source: Steinke, Nasr and Jagielski 2023, theorem 5.2 for pure differential privacy.
+    Source: Steinke, Nasr and Jagielski 2023, arXiv:2305.08846, theorem 5.2 and its appendix D.
 
     >>> round(epsilon_lower_bound(20, 20), 2)
     1.82
     """
     if not guesses:
         return 0.0
+    among = guesses if canaries is None else canaries
 
     def is_refuted(epsilon: float) -> bool:
         chance = 1 / (1 + math.exp(-epsilon))
-        return _binomial_tail(right, guesses, chance) <= 1 - confidence
+        pure = _binomial_tail(right, guesses, chance)
+        if delta:
+            pure += 2 * among * delta * _worst_breach(right, guesses, chance)
+        return pure <= 1 - confidence
 
     return _largest(is_refuted) if is_refuted(0.0) else 0.0
+
+
+def surest_guesses(members: Sequence[float], others: Sequence[float], guesses: int) -> int:
+    """Right guesses, where the highest half of them is said to be in and the lowest to be out.
+
+    Of equal scores those come first that make a guess wrong.
+
+    Args:
+        members: Scores of what was in.
+        others: Scores of what was not.
+        guesses: How many are made, even; all others are abstained from.
+    """
+    pooled = sorted([*((one, False) for one in members), *((one, True) for one in others)])
+    half = guesses // 2
+    # Ascending, a member before another of the same score.
+    lowest, highest = pooled[:half], pooled[len(pooled) - half :]
+    return sum(is_other for _, is_other in lowest) + sum(not is_other for _, is_other in highest)
 
 
 def area_under_curve(members: Sequence[float], others: Sequence[float]) -> float:
@@ -145,6 +175,17 @@ def _binomial_tail(least: int, total: int, chance: float) -> float:
         for k in range(least, total + 1)
     )
     return min(1.0, math.fsum(math.exp(one) for one in logs))
+
+
+def _worst_breach(right: int, guesses: int, chance: float) -> float:
+    """The most that one breach of delta adds, over all numbers of guesses it could turn right."""
+    worst = total = 0.0
+    for turned in range(1, right + 1):
+        k = right - turned
+        log = _log_choose(guesses, k) + k * math.log(chance) + (guesses - k) * math.log1p(-chance)
+        total += math.exp(log)
+        worst = max(worst, total / turned)
+    return worst
 
 
 def _log_choose(total: int, k: int) -> float:

@@ -65,7 +65,8 @@ def train(
     """Fine-tune a LoRA adapter on a corpus, inside a Ray Train worker.
 
     How (rank, learning rate, epochs, device) stands in site.toml under [learning]. With --dp the
-    weights tell next to nothing of any one training example: epsilon says how little.
+    weights tell next to nothing of any one training example: epsilon says how little. Coins leave
+    out about one example in twenty, 200 or so at most, so that the audit can put that to the test.
 
     With --teacher or --reviewed the adapter learns from the site's own notes too. It holds traces
     of them then: its card says site_only, and every way out of the site refuses it.

@@ -70,8 +70,9 @@ class Chart:
     """Figures to be drawn.
 
     Attributes:
-        kind: "histogram" (grouped bars over `xs`), "bars" (one bar per label), "roc" (lines on
-            logarithmic axes) or "bounds" (low and high of each label).
+        kind: "histogram" (grouped bars over `xs`), "roc" (lines on logarithmic axes), "bounds"
+            (low and high of each label) or "epsilon" (a least at `xs`, and a most where there is
+            one, for the label at each of `ys`).
         caption: What it shows, as a sentence.
         x_label: With its unit.
         y_label: With its unit.

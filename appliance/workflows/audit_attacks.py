@@ -8,7 +8,9 @@ from typing import Final
 from appliance.audits.atrest import AtRest
 from appliance.audits.attack import Attack, not_tested
 from appliance.audits.evasion import Evasion, Inspector
+from appliance.audits.extraction import Extraction
 from appliance.audits.membership import Membership
+from appliance.audits.memorisation import Memorisation
 from appliance.audits.overlap import Overlap
 from appliance.audits.regate import Regate
 from appliance.audits.reidentification import Reidentification
@@ -40,6 +42,7 @@ from appliance.workflows.audit_holdout import read_holdout
 from appliance.workflows.audit_members import make_trials
 from appliance.workflows.audit_places import make_places
 from appliance.workflows.audit_traffic import read_events
+from appliance.workflows.audit_writers import make_beginnings, make_writers
 from appliance.workflows.scan import open_site_gate
 from appliance.workflows.site import Site
 
@@ -218,6 +221,7 @@ def _make_reading(
     )
     gate = _open(site, open_gate)
     needles = make_needles(site, notes, patients, public, planted, order.seed)
+    trials, recalls = make_trials(site, order.seed)
     searched = (
         f"{len(patients)} of {len(registered)} patients were searched for, and {STRETCHES} "
         "stretches of notes at most, both drawn at random."
@@ -227,12 +231,17 @@ def _make_reading(
         Evasion(identifiers_of(patients), gate, order.payloads, order.seed),
         Overlap(outputs.outgoing, notes, public, holdout, order.seed),
         Reidentification(outputs.outgoing, notes, subject.smallest, order.seed),
-        Membership(make_trials(site), order.seed),
+        Membership(trials, order.seed),
+        Memorisation(recalls),
+        Extraction(make_writers(site), len(trials), make_beginnings(site, subject.events)),
         AtRest(make_places(site.paths, order.look), needles, SECRETS, (*outputs.unread, searched)),
     ]
 
 
-_READING: Final[tuple[type, ...]] = (Regate, Evasion, Overlap, Reidentification, Membership, AtRest)
+_READING: Final[tuple[type, ...]] = (
+    *(Regate, Evasion, Overlap, Reidentification),
+    *(Membership, Memorisation, Extraction, AtRest),
+)
 
 
 def _silence(attack: type) -> Attack:

@@ -1,22 +1,30 @@
-"""Adapters under a membership attack: what they were trained on, and what they were not."""
+"""Adapters under attack: texts that they were trained on, and texts that they were not."""
 
+import random
 from collections.abc import Callable, Sequence
-from functools import partial
+from dataclasses import dataclass, field
+from functools import cache, partial
 from pathlib import Path
+from typing import Final
 
 from appliance.artifacts.manifest import list_finished, read_manifest
 from appliance.audits.membership import Groups, Trial
+from appliance.audits.memorisation import Ranks, Recall
 from appliance.errors import ApplianceError
 from appliance.learning.adapters import read_adapter
 from appliance.learning.basemodels.store import ModelStore
 from appliance.learning.inference.labeller import AdapterLabeller
 from appliance.learning.tokens.bio import entity_types
-from appliance.learning.tuning.data import read_split
+from appliance.learning.tokens.encoding import split_words
+from appliance.learning.tuning.coins import SWITCH, toss
+from appliance.learning.tuning.data import LabelledText, read_split
 from appliance.learning.tuning.familiarity import Familiarity
+from appliance.learning.tuning.gaps import OTHERS, make_gap, rank, words_labelled
 from appliance.learning.tuning.own import teach
 from appliance.records.cards import AdapterCard
 from appliance.records.identifiers import Digest
 from appliance.records.notes import Note
+from appliance.settings.keys import Purpose
 from appliance.settings.site import SitePaths
 from appliance.workflows.audit_evidence import REASON
 from appliance.workflows.ingest import opened_vault
@@ -29,51 +37,101 @@ from appliance.workflows.self_training import find_teachers, load_teacher, share
 from appliance.workflows.site import Site
 
 _KIND = "corpus"
+_NOTES: Final = 500
+"""Most notes of either side, drawn by lot: labelling them anew is what takes time."""
+_GAPS: Final = 200
+"""Most gaps of either side, one of a patient."""
+Side = Sequence[Sequence[LabelledText]]
 
 
-def make_trials(site: Site) -> list[Trial]:
-    """A trial for each adapter whose card can be read; others fail as products."""
-    trials, paths = [], site.paths
-    for directory in sorted(paths.adapters.glob("[!.]*")):
+@dataclass(frozen=True, slots=True)
+class Exhibit:
+    """One adapter with labelled texts, in groups by whose they are.
+
+    Attributes:
+        judge: Says how familiar it is with a text.
+        members: What it was trained on.
+        others: What it was not.
+    """
+
+    judge: Familiarity
+    members: Side = field(repr=False)
+    others: Side = field(repr=False)
+
+    def score(self) -> tuple[Groups, Groups]:
+        """Of each text, by group."""
+        members, others = (self._score(side) for side in (self.members, self.others))
+        return members, others
+
+    def fill(self, seed: int) -> tuple[Ranks, Ranks]:
+        """The place of the right word in one gap of each group that has a label."""
+        chance = random.Random(seed)
+        members, others = (self._fill(side, chance) for side in (self.members, self.others))
+        return members, others
+
+    def _score(self, side: Side) -> Groups:
+        scores = iter(self.judge.score([text for group in side for text in group]))
+        return [[next(scores) for _ in group] for group in side]
+
+    def _fill(self, side: Side, chance: random.Random) -> Ranks:
+        # Each side's own words: that it saw a word labelled somewhere must not tell for a text.
+        pool = words_labelled([text for group in side for text in group])
+        gaps = [
+            gap
+            for group in chance.sample(side, len(side))
+            if (gap := next((one for text in group if (one := make_gap(text, pool, chance))), None))
+        ][:_GAPS]
+        scores = iter(self.judge.score([text for gap in gaps for text in gap.filled]))
+        return [rank([next(scores) for _ in gap.filled]) for gap in gaps]
+
+
+def make_trials(site: Site, seed: int = 0) -> tuple[list[Trial], list[Recall]]:
+    """Both attacks on each adapter whose card can be read; others fail as products."""
+    trials: list[Trial] = []
+    recalls: list[Recall] = []
+    for directory in sorted(site.paths.adapters.glob("[!.]*")):
         try:
             card, _ = read_adapter(directory)
         except ApplianceError:
             continue
-        score = partial(_scorer(card), site, directory, card)
-        trials.append(Trial(card.name, card.site_only, score, card.epsilon))
-    return trials
+        exhibit = cache(partial(_load(card), site, directory, card))
+        trials.append(
+            Trial(
+                card.name,
+                card.site_only,
+                partial(_score, exhibit),
+                card.epsilon,
+                card.delta or 0.0,
+                is_coined=SWITCH in card.switches,
+            )
+        )
+        recalls.append(Recall(card.name, card.site_only, OTHERS + 1, partial(_fill, exhibit, seed)))
+    return trials, recalls
 
 
-def _scorer(card: AdapterCard) -> Callable[[Site, Path, AdapterCard], tuple[Groups, Groups]]:
+def _score(exhibit: Callable[[], Exhibit]) -> tuple[Groups, Groups]:
+    return exhibit().score()
+
+
+def _fill(exhibit: Callable[[], Exhibit], seed: int) -> tuple[Ranks, Ranks]:
+    return exhibit().fill(seed)
+
+
+def _load(card: AdapterCard) -> Callable[[Site, Path, AdapterCard], Exhibit]:
     if "reviewed" in card.switches:
-        return _score_reviewed
-    return _score_notes if "own_notes" in card.switches else _score_texts
+        return _load_reviewed
+    if "own_notes" in card.switches:
+        return _load_notes
+    return _load_coined if SWITCH in card.switches else _load_texts
 
 
-def _score_reviewed(site: Site, adapter: Path, card: AdapterCard) -> tuple[Groups, Groups]:
-    """Scores of passages that taught the adapter, and of those that may teach none; by patient.
-
-    Raises:
-        ApplianceError: The review is gone, or went on since.
-    """
-    review = card.switches["reviewed"]
-    sides = [choose_passages(site.paths, review, teaching=one) for one in (True, False)]
-    if digest_passages(sides[0]) != card.switches["reviewed_decisions"]:
-        raise ApplianceError(f"Review {review} went on since adapter {card.name} learned from it.")
-    judge = _load_judge(site, adapter, card)
-    with opened_vault(site) as vault:
-        read = [read_passages(vault, passages, REASON) for passages in sides]
-    members, others = ([[one] for one in judge.score(texts)] for texts in read)
-    return members, others
-
-
-def _score_notes(site: Site, adapter: Path, card: AdapterCard) -> tuple[Groups, Groups]:
-    """Scores of notes that taught the adapter, and of patients' whose notes teach none; by patient.
+def _load_notes(site: Site, adapter: Path, card: AdapterCard) -> Exhibit:
+    """Notes that taught the adapter, and of patients' whose notes teach none; by patient.
 
     Raises:
         ApplianceError: The vault is not the one it learned from, or a teacher is gone.
     """
-    settings, limit = site.settings.learning, int(card.switches["own_notes"])
+    settings, limit = site.settings.learning, min(int(card.switches["own_notes"]), _NOTES)
     with opened_vault(site) as vault:
         if vault.digest() != card.switches["own_source"]:
             raise ApplianceError(
@@ -89,22 +147,37 @@ def _score_notes(site: Site, adapter: Path, card: AdapterCard) -> tuple[Groups, 
         load_teacher(path, base, settings.device, settings.dtype)
         for path, base in find_teachers(site.paths, digests)
     ]
-    judge, types = _load_judge(site, adapter, card), entity_types(card.labels)
-    members, others = (_by_patient(judge, teachers, types, notes) for notes in sides)
-    return members, others
+    types = entity_types(card.labels)
+    members, others = (_by_patient(teachers, types, notes) for notes in sides)
+    return Exhibit(_load_judge(site, adapter, card), members, others)
+
+
+def _load_reviewed(site: Site, adapter: Path, card: AdapterCard) -> Exhibit:
+    """Passages that taught the adapter, and those that may teach none; each of another patient.
+
+    Raises:
+        ApplianceError: The review is gone, or went on since.
+    """
+    review = card.switches["reviewed"]
+    sides = [choose_passages(site.paths, review, teaching=one) for one in (True, False)]
+    if digest_passages(sides[0]) != card.switches["reviewed_decisions"]:
+        raise ApplianceError(f"Review {review} went on since adapter {card.name} learned from it.")
+    with opened_vault(site) as vault:
+        read = [read_passages(vault, passages, REASON) for passages in sides]
+    members, others = ([[text] for text in texts] for texts in read)
+    return Exhibit(_load_judge(site, adapter, card), members, others)
 
 
 def _by_patient(
-    judge: Familiarity,
-    teachers: Sequence[AdapterLabeller],
-    types: tuple[str, ...],
-    notes: Sequence[Note],
-) -> Groups:
+    teachers: Sequence[AdapterLabeller], types: tuple[str, ...], notes: Sequence[Note]
+) -> Side:
     """As the teachers label them: by those labels the adapter would know its own again."""
-    groups: dict[str, list[float]] = {}
-    for note in notes:
-        labelled = teach([note.text], teachers, types, 0.0)
-        groups.setdefault(note.patient_id or note.note_id, []).extend(judge.score(labelled))
+    notes = [note for note in notes if len(split_words(note.text))]
+    # Nothing is left out where nothing needs to be sure: a text for each note, in order.
+    labelled = teach([note.text for note in notes], teachers, types, 0.0)
+    groups: dict[str, list[LabelledText]] = {}
+    for note, text in zip(notes, labelled, strict=True):
+        groups.setdefault(note.patient_id or note.note_id, []).append(text)
     return list(groups.values())
 
 
@@ -113,18 +186,37 @@ def _load_judge(site: Site, adapter: Path, card: AdapterCard) -> Familiarity:
     return Familiarity.load(adapter, base.path, device=site.settings.learning.device)
 
 
-def _score_texts(site: Site, adapter: Path, card: AdapterCard) -> tuple[Groups, Groups]:
-    """Scores of the corpus's train and dev texts, each a group of its own.
+def _load_texts(site: Site, adapter: Path, card: AdapterCard) -> Exhibit:
+    """The corpus's train and dev texts, each a group of its own.
 
     Raises:
         ApplianceError: The corpus is gone, or the adapter is none of entities.
     """
-    corpus = _find_corpus(site.paths, card)
+    corpus, types = _find_corpus(site.paths, card), entity_types(card.labels)
     judge = _load_judge(site, adapter, card)
-    types = entity_types(card.labels)
-    splits = [read_split(corpus / f"{split}.parquet", types) for split in ("train", "dev")]
-    members, others = ([[one] for one in judge.score(texts)] for texts in splits)
-    return members, others
+    members, others = (
+        [[text] for text in read_split(corpus / f"{split}.parquet", types)]
+        for split in ("train", "dev")
+    )
+    return Exhibit(judge, members, others)
+
+
+def _load_coined(site: Site, adapter: Path, card: AdapterCard) -> Exhibit:
+    """The corpus's train texts for which a coin was tossed, each a group of its own.
+
+    Raises:
+        ApplianceError: The corpus is gone, or the coins can't be tossed again.
+    """
+    corpus, types = _find_corpus(site.paths, card), entity_types(card.labels)
+    rows = read_split(corpus / "train.parquet", types)
+    coins = toss(site.keys.key(Purpose.PSEUDONYM), card.name, card.corpus_digest, len(rows))
+    if coins.switches().get(SWITCH) != card.switches[SWITCH]:
+        raise ApplianceError(
+            f"The coins of adapter {card.name} can't be tossed again: another name or key."
+        )
+    judge = _load_judge(site, adapter, card)
+    members, others = ([[rows[at]] for at in side] for side in (coins.seen, coins.left_out))
+    return Exhibit(judge, members, others)
 
 
 def _find_corpus(paths: SitePaths, card: AdapterCard) -> Path:

@@ -168,13 +168,18 @@ def _words(noise: bytes) -> Iterator[str]:
         yield word
 
 
+def parts_of(canary: Canary, day: str) -> tuple[tuple[str, str], ...]:
+    """The canary's note as beginnings, each with what it goes on with; put together, all of it."""
+    return (
+        (f"Progress note, {day}\nPatient: {canary.given} {canary.family}, MRN ", canary.mrn),
+        ("\nSeen on rounds; ", canary.phrase),
+        (" was mentioned once and will be followed up.\nPlan: as before.\n", ""),
+    )
+
+
 def _notes(canaries: list[Canary], day: str) -> Iterator[SourceNote]:
     for canary in canaries:
-        text = (
-            f"Progress note, {day}\nPatient: {canary.given} {canary.family}, MRN {canary.mrn}\n"
-            f"Seen on rounds; {canary.phrase} was mentioned once and will be followed up.\n"
-            "Plan: as before.\n"
-        )
+        text = "".join(begun + secret for begun, secret in parts_of(canary, day))
         yield SourceNote(canary.source_id, canary.source_id, KIND, day, text)
 
 

@@ -16,6 +16,7 @@ from appliance.cluster.training import train as train_on_cluster
 from appliance.errors import BadInput
 from appliance.learning.adapters import read_adapter
 from appliance.learning.basemodels.store import BaseModel, ModelStore
+from appliance.learning.tuning.coins import NONE, Coins, toss
 from appliance.learning.tuning.fit import fit
 from appliance.learning.tuning.own import Checked, Lesson
 from appliance.learning.tuning.recipe import Recipe
@@ -23,6 +24,7 @@ from appliance.learning.tuning.worker import TrainingWorker
 from appliance.records.cards import AdapterCard, CorpusCard, PairTypes
 from appliance.records.identifiers import Digest
 from appliance.records.progress import Progress
+from appliance.settings.keys import Purpose
 from appliance.settings.names import check_name, is_name
 from appliance.settings.tasks import load_task
 from appliance.synthesis.curation.corpus import KIND, read_card
@@ -84,6 +86,7 @@ class _Job:
     pairs: tuple[PairTypes, ...]
     epsilon: float
     lesson: Lesson | Checked | None
+    coins: Coins
 
 
 def train(
@@ -202,11 +205,16 @@ def _prepare(
     model = base or site.settings.learning.base
     ModelStore(site.paths.models).require(model)
     types = tuple(entity.name for entity in sheet.entities)
+    digest = read_manifest(directory, KIND, check=False).digest
+    coins = NONE
+    if epsilon and not sheet.taught:
+        key, rows = site.keys.key(Purpose.PSEUDONYM), card.splits.get("train", 0)
+        coins = toss(key, out, digest, rows)
     return _Job(
         out=site.paths.adapters / out,
         corpus=directory,
         corpus_card=card,
-        corpus_digest=read_manifest(directory, KIND, check=False).digest,
+        corpus_digest=digest,
         base=model,
         types=types,
         pairs=tuple(PairTypes(one.name, one.head, one.tail) for one in sheet.taught),
@@ -214,6 +222,7 @@ def _prepare(
         lesson=prepare_checked(site, types, teaching, epsilon, dry_run=dry_run)
         if teaching.reviewed
         else prepare_lesson(site, sheet.name, types, teaching, epsilon, dry_run=dry_run),
+        coins=coins,
     )
 
 
@@ -262,7 +271,8 @@ def _find_finished(site: Site, job: _Job) -> tuple[AdapterCard, Digest] | None:
 def _switches(site: Site, job: _Job) -> dict[str, str]:
     settings = dataclasses.asdict(site.settings.learning)
     taught = job.lesson.switches() if job.lesson else {}
-    return Recipe.of({**settings, "epsilon": job.epsilon}).switches() | taught
+    recipe = Recipe.of({**settings, "epsilon": job.epsilon})
+    return recipe.switches() | taught | job.coins.switches()
 
 
 def _run(site: Site, cluster: Cluster, job: _Job, progress: Progress) -> AdapterCard:
@@ -318,6 +328,8 @@ def _config(
         "checkpoint": str(_checkpoint(site, job.out.name)),
         "labels": str(site.paths.labels),
         "epsilon": job.epsilon,
+        "left_out": list(job.coins.left_out),
+        **job.coins.switches(),
         "threads": max(1, cluster.cpus // workers),
     }
 

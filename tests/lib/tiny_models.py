@@ -115,3 +115,56 @@ def _byte_tokenizer(family: str) -> Any:
         unk_token="<unk>",
         mask_token="<mask>",
     )
+
+
+def make_tiny_writer(directory: Path) -> Path:
+    """A language model with random weights is in `directory`."""
+    go_offline()
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    tokenizer = _byte_tokenizer("roberta")
+    tokenizer.save_pretrained(directory)
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        hidden_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=128,
+        max_position_embeddings=512,
+        vocab_size=len(tokenizer),
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    LlamaForCausalLM(config).save_pretrained(directory)
+    return directory
+
+
+def tune_writer(base: Path, base_name: str, adapter: Path, texts: list[str], steps: int) -> Path:
+    """A LoRA adapter that learned the texts by heart is in `adapter`, as PEFT saves it."""
+    go_offline()
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(str(base), local_files_only=True)
+    model = AutoModelForCausalLM.from_pretrained(str(base), local_files_only=True)
+    lora = LoraConfig(
+        task_type="CAUSAL_LM", r=32, lora_alpha=64, target_modules="all-linear",
+        modules_to_save=["embed_tokens", "lm_head"],
+    )  # fmt: skip
+    torch.manual_seed(0)
+    tuned = get_peft_model(model, lora).train()
+    trainable = [one for one in tuned.parameters() if one.requires_grad]
+    optimizer = torch.optim.AdamW(trainable, lr=5e-3)
+    for _ in range(steps):
+        for text in texts:
+            ids = tokenizer(text, return_tensors="pt").input_ids
+            tuned(input_ids=ids, labels=ids).loss.backward()
+        torch.nn.utils.clip_grad_norm_(trainable, 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+    tuned.peft_config["default"].base_model_name_or_path = base_name
+    tuned.save_pretrained(str(adapter), save_embedding_layers=False)
+    return adapter

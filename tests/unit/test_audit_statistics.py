@@ -14,6 +14,7 @@ from appliance.audits.statistics import (
     fisher_greater,
     hit_rate_at,
     share,
+    surest_guesses,
 )
 
 SCORES = st.lists(st.integers(0, 9).map(float), min_size=1, max_size=12)
@@ -51,6 +52,61 @@ def test_guessing_shows_nothing():
     assert epsilon_lower_bound(0, 0) == 0.0
     assert epsilon_lower_bound(50, 100) == 0.0
     assert epsilon_lower_bound(0, 100) == 0.0
+
+
+def _of_the_paper(canaries, guesses, right, epsilon, delta):
+    """`p_value_DP_audit` of the paper's appendix D, with its own names where they are words."""
+    from scipy.stats import binom
+
+    chance = 1 / (1 + math.exp(-epsilon))
+    beta = binom.sf(right - 1, guesses, chance)
+    alpha = total = 0.0
+    for i in range(1, right + 1):
+        total += binom.pmf(right - i, guesses, chance)
+        alpha = max(alpha, total / i)
+    return min(beta + alpha * delta * 2 * canaries, 1)
+
+
+@pytest.mark.parametrize(
+    ("right", "guesses", "more", "delta"),
+    [(100, 100, 0, 1e-5), (90, 100, 100, 1e-4), (100, 100, 50, 1e-3)],
+)
+def test_a_delta_of_the_promise_is_allowed_for(right, guesses, more, delta):
+    """At the bound the paper's own program gives just the chance that is allowed."""
+    canaries = guesses + more
+
+    bound = epsilon_lower_bound(right, guesses, delta=delta, canaries=canaries)
+
+    assert 0 < bound < epsilon_lower_bound(right, guesses)
+    assert _of_the_paper(canaries, guesses, right, bound, delta) == pytest.approx(0.05, abs=1e-6)
+
+
+def test_a_promise_that_may_be_broken_often_is_refuted_by_nothing():
+    assert epsilon_lower_bound(100, 100, delta=0.1) == 0.0
+
+
+@given(st.integers(1, 60), st.integers(1, 60), st.floats(0, 1e-2), st.integers(0, 40))
+def test_no_bound_is_above_that_of_pure_privacy(right, guesses, delta, more):
+    """Nor does abstaining from more canaries ever prove more."""
+    right = min(right, guesses)
+    pure = epsilon_lower_bound(right, guesses)
+    bound = epsilon_lower_bound(right, guesses, delta=delta, canaries=guesses + more)
+
+    assert bound <= epsilon_lower_bound(right, guesses, delta=delta) + 1e-6 <= pure + 2e-6
+
+
+@given(SCORES, SCORES, st.integers(1, 6))
+def test_the_surest_guesses_are_right_by_no_luck(members, others, half):
+    """Against every order of equal scores: the worst of them is what counts."""
+    size = min(len(members), len(others))
+    members, others, half = members[:size], others[:size], min(half, size)
+
+    right = surest_guesses(members, others, 2 * half)
+
+    pooled = [*((score, True) for score in members), *((score, False) for score in others)]
+    high = sorted(pooled, key=lambda one: (-one[0], one[1]))[:half]
+    low = sorted(pooled, key=lambda one: (one[0], not one[1]))[:half]
+    assert right == sum(inside for _, inside in high) + sum(not inside for _, inside in low)
 
 
 @given(SCORES, SCORES)

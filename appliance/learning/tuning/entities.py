@@ -1,6 +1,6 @@
 """The objective of entities: a label for every word, strict F1 on dev."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ def entity_objective(
     vocabulary: Vocabulary | None = None,
     more: Sequence[LabelledText] = (),
     new_model: Callable[[], Any] | None = None,
+    left_out: Collection[int] = (),
 ) -> Objective:
     """To find the spans of a corpus.
 
@@ -40,6 +41,7 @@ def entity_objective(
         vocabulary: Of the task; for `recipe.vocabulary_weight`.
         more: Texts to learn from besides.
         new_model: A fresh model with LoRA; for `recipe.cross_fit` and `recipe.ensemble`.
+        left_out: Numbers of train rows of the corpus that nothing is learned from.
 
     Raises:
         BadInput: See `read_split`, `doubt_labels`.
@@ -47,7 +49,8 @@ def entity_objective(
     doubtful = None
     if vocabulary is not None and recipe.vocabulary_weight < 1:
         doubtful = Doubt(_finder(vocabulary), recipe.vocabulary_weight)
-    learned = read_split(corpus / "train.parquet", types)
+    lessons = read_split(corpus / "train.parquet", types)
+    learned = [one for number, one in enumerate(lessons) if number not in left_out]
     dev = read_split(corpus / "dev.parquet", types)
     labels = bio_labels(types)
     score = _scorer(dev, encoder, labels, recipe)

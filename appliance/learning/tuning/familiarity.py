@@ -2,19 +2,22 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from appliance.learning.adapters import read_adapter
 from appliance.learning.device import choose_device
 from appliance.learning.inference.labeller import check_base
+from appliance.learning.tokens.batches import plan_batches
 from appliance.learning.tokens.bio import entity_types
 from appliance.learning.tokens.collating import collate
 from appliance.learning.tokens.encoding import Encoder
 from appliance.learning.tuning.data import LabelledText
 from appliance.learning.tuning.rows import IGNORED, Row, make_rows
 from appliance.records.cards import HeadKind
+
+_BATCH_TOKENS: Final = 4096
 
 
 class Familiarity:
@@ -56,25 +59,33 @@ class Familiarity:
 
         A text without a word has 0: nothing in it is unfamiliar.
         """
-        return [self._score(text) for text in texts]
-
-    def _score(self, text: LabelledText) -> float:
         # With full trust: a text that training had passed over is scored all the same.
-        trusted = LabelledText(text.text, text.spans)
-        rows = make_rows([trusted], self._encoder, self._types, self._max_tokens)
-        found = [value for row in rows for value in self._of_row(row)]
-        return float(np.mean(found)) if found else 0.0
+        trusted = [LabelledText(text.text, text.spans) for text in texts]
+        rows = make_rows(trusted, self._encoder, self._types, self._max_tokens)
+        lengths = np.array([len(row.ids) for row in rows], dtype=np.int64) + self._encoder.specials
+        found: list[list[float]] = [[] for _ in texts]
+        for batch in plan_batches(lengths, _BATCH_TOKENS):
+            chosen = [rows[at] for at in batch]
+            for row, values in zip(chosen, self._of_rows(chosen), strict=True):
+                found[row.example] += values
+        return [float(np.mean(values)) if values else 0.0 for values in found]
 
-    def _of_row(self, row: Row) -> list[float]:
+    def _of_rows(self, rows: Sequence[Row]) -> list[list[float]]:
+        """Of each row, what its words' own labels have."""
         import torch
 
-        block = collate(self._encoder, [row.ids])
+        block = collate(self._encoder, [row.ids for row in rows])
         device = next(self._model.parameters()).device
         with torch.inference_mode():
             logits = self._model(
                 input_ids=torch.from_numpy(block.ids).to(device),
                 attention_mask=torch.from_numpy(block.mask).to(device),
             ).logits
-        logs = torch.log_softmax(logits.float(), dim=-1)[0].cpu().numpy()
-        places = np.flatnonzero(row.targets != IGNORED)
-        return [float(logs[at + block.offset, row.targets[at]]) for at in places]
+        logs = torch.log_softmax(logits.float(), dim=-1).cpu().numpy()
+        return [
+            [
+                float(logs[number, at + block.offset, row.targets[at]])
+                for at in np.flatnonzero(row.targets != IGNORED)
+            ]
+            for number, row in enumerate(rows)
+        ]

@@ -17,6 +17,7 @@ from appliance.learning.tokens.bio import bio_labels
 from appliance.learning.tokens.encoding import Encoder
 from appliance.learning.tokens.marking import MARKERS
 from appliance.learning.tuning.checkpoints import Checkpoint
+from appliance.learning.tuning.coins import SWITCH
 from appliance.learning.tuning.doubting import check_doubting
 from appliance.learning.tuning.entities import entity_objective
 from appliance.learning.tuning.figures import Epoch
@@ -49,8 +50,9 @@ def fit(
             (relation types as `PairTypes`; given, they are what is learned), `made_at` (ISO 8601,
             UTC), `metrics` (a file that gets one JSON line of figures per epoch, or ""),
             `checkpoint` (a file to go on from after a kill, or ""), and `labels` (the directory
-            of label sheets, where `vocabulary_weight` is to know the task's names). How: the
-            fields of `Recipe`; what is left out has its default.
+            of label sheets, where `vocabulary_weight` is to know the task's names), `left_out`
+            (numbers of train rows that coins kept from an adapter of entities) and `coins` (what
+            its card says of these). How: the fields of `Recipe`; what is left out has its default.
         worker: Where this runs. Rank 0 writes; all others only compute.
         own: Real texts to learn from besides; the adapter is the site's only then.
 
@@ -86,6 +88,7 @@ def fit(
             _vocabulary(given, recipe),
             own.texts if own else (),
             partial(_model, base, bio_labels(types), HeadKind.ENTITIES, recipe),
+            frozenset(_sequence(config.get("left_out", []))),
         )
     )
     if not objective.rows:
@@ -122,6 +125,8 @@ def fit(
         card = _card(given, recipe, objective, pairs, corpus_digest, last, spent)
         if own is not None:
             card = replace(card, site_only=True, switches=card.switches | own.switches())
+        if given[SWITCH]:
+            card = replace(card, switches={**card.switches, SWITCH: given[SWITCH]})
         write_adapter(out, card, lambda draft: save_weights(model, draft, given["base_name"]))
         checkpoint.remove()
     return {
@@ -138,7 +143,7 @@ def fit(
 
 _PLAIN = (
     "out", "corpus", "base", "name", "task", "corpus_name", "base_name", "base_digest", "made_at",
-    "metrics", "checkpoint", "labels",
+    "metrics", "checkpoint", "labels", SWITCH,
 )  # fmt: skip
 
 
