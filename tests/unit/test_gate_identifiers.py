@@ -20,6 +20,10 @@ KINDS = {
             "his daughter Ngozi drives him",
             "pt initials J.T. in the log",
             "patient J.T. was seen",
+            "initials j.t. of a pt",
+            "case of R. P., a boy with a limp",
+            "K.M.S. is a toddler",
+            "l.v. has a fever",
             "NOK: Maribel Santos-Quiroga",
             "JohnSmith was admitted",
             "name: petrakis, eleni",
@@ -89,6 +93,7 @@ KINDS = {
             "95F with a cough",
             "age: 104",
             "a ninety-four-year-old",
+            "she is ninety-five and well",
             "in her nineties",
             "a centenarian",
             "97 y/o gentleman",
@@ -148,6 +153,7 @@ KINDS = {
             "hospital number: K 448812",
             "NHS number 943 476 5919",
             "943 476 5919",
+            "CRN 118820",
         ],
     ),
     "I health plans": (
@@ -183,6 +189,7 @@ KINDS = {
             "AB1234563",
             "passport no. X4471920",
             "medical license #A-99182",
+            "national insurance QQ 12 34 56 C",
         ],
     ),
     "L vehicles": (
@@ -193,6 +200,7 @@ KINDS = {
             "license plate 7ABC123",
             "plate number KTR 4471",
             "drives a truck, plate: 8XYZ990",
+            "scooter reg AB19 CDE",
         ],
     ),
     "M devices": (
@@ -234,6 +242,7 @@ KINDS = {
             "voiceprint no. VP44120",
             "iris code: 9F3A77",
             "biometric id is B-77120",
+            "voice file vm_otieno_0412.wav",
         ],
     ),
     "Q photographs": (
@@ -255,6 +264,8 @@ KINDS = {
             "case 0012-4471-2",
             "550e8400-e29b-41d4-a716-446655440000",
             "8827163001",
+            "login ejvarga does not work",
+            "username: dkhatri77",
         ],
     ),
 }
@@ -300,6 +311,9 @@ NEAR_MISSES = [
     "the patient's mother has diabetes",
     "Transferred to the intensive care unit, then to a surgical ward.",
     "His sister and her husband have asthma.",
+    "Login failed again; the username field is empty.",
+    "Patient p.o. intake is poor; pt p.r.n. only; i.v. has to stay.",
+    "The U.S. has more cases; ninety percent of those turned ninety degrees.",
     "Hepatitis B. Vitamin D. Factor V. Type A.",
 ]
 

@@ -51,5 +51,6 @@ RULES: Final[tuple[Rule, ...]] = (
     rule("age-over-89-by-cue", "AGE_OVER_89", 0.8, rf"\b(?:age[ds]?|turn(?:ed|ing|s))\b\W{{0,3}}(?:of\s|is\s)?(?P<id>{_AGE})(?![\d/%.]\d|\w|\s?(?:mg|kg|lb|ml|beats|bpm|%))"),
     rule("age-over-89-sex", "AGE_OVER_89", 0.7, rf"(?<![\w./-]){_AGE}\s?[mf](?![\w/'])"),
     rule("age-over-89-words", "AGE_OVER_89", 0.7, r"\b(?:nonagenarian|centenarian|supercentenarian|in\s(?:his|her|their)\s(?:90'?s|nineties)|(?:ninety|one[-\s]hundred)(?:[-\s](?:and[-\s])?(?:one|two|three|four|five|six|seven|eight|nine))?[-\s]years?[-\s](?:old|of\sage))\b"),
+    rule("age-over-89-spelled-out", "AGE_OVER_89", 0.7, r"\b(?:(?:s?he|patient|who)\s(?:is|was)|aged?|turn(?:ed|ing|s))\s(?P<id>ninety(?:[-\s](?:one|two|three|four|five|six|seven|eight|nine))?)\b(?!\s(?:percent|per|mg|mcg|ml|kg|pounds|degrees|minutes|days))"),
 )  # fmt: skip
 """Every rule of this kind."""

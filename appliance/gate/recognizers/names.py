@@ -43,6 +43,10 @@ _MAX_PARTS: Final = 4
 _MIN_FAMILY: Final = 4
 
 
+# Short forms with stops that are nobody's initials: ways to give a drug, hours, countries.
+_SHORT_FORM: Final = r"(?!(?:p\.\s?o|i\.\s?[vmudq]|s\.\s?[cqlo]|p\.\s?[rv]|b\.\s?[ip]|[tq]\.\s?i|q\.\s?[hdo]|p\.\s?[rm]|a\.\s?[mc]|n\.\s?[pb]|u\.\s?[sk]|e\.\s?[ugdrc]|i\.\s?e|h\.\s?[sr]|d\.\s?c|r\.\s?r|o\.\s?[rd]|g\.\s?i|m\.\s?[id]|d\.\s?o|[a-z]\.\s?coli)\.)"
+
+
 def _is_run_together(text: str) -> bool:
     """As in "JohnSmith": a given name, and what could be a family name."""
     first, *others = regex.findall("[A-Z][a-z]+", text)
@@ -52,8 +56,9 @@ def _is_run_together(text: str) -> bool:
 
 
 _RULES: Final[tuple[Rule, ...]] = (
-    rule("initials-by-cue", "PERSON", 0.6, r"\binitials\b\W{0,4}(?:are\s|is\s|of\s)?(?P<id>(?-i:[A-Z]\.?\s?[A-Z]\.?(?:\s?[A-Z]\.?)?))(?!\w)"),
-    rule("initials-of-patient", "PERSON", 0.6, r"\b(?:patient|pt|client|resident|mr|mrs|ms)\.?,?\s(?P<id>(?-i:[A-Z]\.\s?[A-Z]\.(?:\s?[A-Z]\.)?))(?!\w)"),
+    rule("initials-by-cue", "PERSON", 0.6, r"\binitials\b\W{0,4}(?:are\s|is\s|of\s)?(?P<id>(?-i:[A-Z]\.?\s?[A-Z]\.?(?:\s?[A-Z]\.?)?)|[a-z]\.\s?[a-z]\.(?:\s?[a-z]\.)?)(?!\w)"),
+    rule("initials-of-patient", "PERSON", 0.6, rf"\b(?:patient|pt|client|resident|mr|mrs|ms|mme|case\sof)\.?,?\s(?P<id>{_SHORT_FORM}[a-z]\.\s?[a-z]\.(?:\s?[a-z]\.)?)(?!\w)"),
+    rule("initials-before-verb", "PERSON", 0.6, rf"(?<![\w.])(?P<id>{_SHORT_FORM}[a-z]\.\s?[a-z]\.(?:\s?[a-z]\.)?)(?=\s(?:is\sa|was\sa|has|had|presented|reports|denies|complains|underwent)\b)"),
     rule("relative", "PERSON", 0.6, r"\b(?:mother|father|mom|dad|wife|husband|son|daughter|brother|sister|spouse|partner|aunt|uncle|niece|nephew|grand(?:mother|father|son|daughter)|guardian|caregiver|fianc[e\xe9]e?|girlfriend|boyfriend|roommate|nok|next\sof\skin|poa|proxy|surrogate|emergency\scontact)\b(?:\s(?:is|named|called))?[\s,:(-]{1,3}(?P<id>(?-i:[A-Z][a-z]{2,20}(?:[\s'-][A-Z][a-z]{2,20}){0,2}))(?!\w)", lambda text: not lexicon.is_known_word(text.split()[0])),
     rule("run-together-name", "PERSON", 0.6, r"(?<!\w)(?-i:[A-Z][a-z]{2,14}(?:[A-Z][a-z]{2,14}){1,2})(?!\w)", _is_run_together),
     rule("name-field", "PERSON", 0.8, r"\b(?:(?:patient|pt|full|legal|maiden|last|first|family|given|sur|nick|preferred)[\s']{0,2}s?\s?name|name|surname|alias|aka|a\.k\.a\.?)\s?(?:is|was|:|=|-)\s?(?P<id>[a-z][a-z'.-]*(?:,?\s(?!is\b|was\b|and\b|with\b|who\b|has\b|had\b|a\b|the\b|at\b|in\b|on\b|for\b|from\b|dob\b|mrn\b|age\b)[a-z][a-z'.-]*){0,2})"),

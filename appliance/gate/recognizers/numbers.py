@@ -3,6 +3,7 @@
 
 from typing import Final
 
+from appliance.gate.lexicon import is_known_word
 from appliance.gate.recognizers import checksums
 from appliance.gate.recognizers.rules import Rule, rule
 
@@ -12,7 +13,7 @@ _NUMBER: Final = (
     r"""(?<![\w])(?P<id>\#?(?=[\w./-]*\d)[a-z0-9](?:[a-z0-9]|[-./_](?=[a-z0-9])){2,40})"""
 )
 
-_RECORD: Final = r"""(?:m\.?r\.?n|mr\s?\#|med(?:ical)?\.?\s?(?:rec(?:ord)?s?)\.?|(?:health|patient|hospital|unit|clinic|chart|record)\s(?:record\s)?(?=no\b|num|\#|id\b)|chart|(?:patient|pt|person|subject|client|resident|member|donor|recipient)\s?(?:id|identifier|number|no\.?|\#)|(?:unit|hospital|chart|file)\s?(?:\#|no\.?|number)|epic\s?id|empi|mpi|fin|csn|har|nhs|chi\s?(?:no|number))"""
+_RECORD: Final = r"""(?:m\.?r\.?n|mr\s?\#|med(?:ical)?\.?\s?(?:rec(?:ord)?s?)\.?|(?:health|patient|hospital|unit|clinic|chart|record)\s(?:record\s)?(?=no\b|num|\#|id\b)|chart|(?:patient|pt|person|subject|client|resident|member|donor|recipient)\s?(?:id|identifier|number|no\.?|\#)|(?:unit|hospital|chart|file)\s?(?:\#|no\.?|number)|epic\s?id|empi|crn|urn|mpi|fin|csn|har|nhs|chi\s?(?:no|number))"""
 _PLAN: Final = r"""(?:insurance|ins\.?|health\s?plan|plan|policy|member(?:ship)?|subscriber|beneficiary|group|medicare|medicaid|mbi|hicn?|payer|payor|coverage|hmo|ppo|bcbs|aetna|cigna|humana|tricare|prior\s?auth(?:orization)?|claim|referral|enrollee|hp)"""
 _ACCOUNT: Final = r"""(?:acc(?:oun)?t|account|invoice|bill(?:ing)?|guarantor|bank|routing|iban|card|payment|encounter|visit|admission|case|accession|acc|specimen|requisition|order|sample|slide|block|study\s?(?:id|no|number)|lab\s?(?:id|no|number)|path(?:ology)?\s?(?:no|number|\#)|rx|prescription|ticket|confirmation|reference|ref|tracking|employee|badge|staff|student|user|unique|record\s?id|biometric|fingerprint)"""
 _LICENCE: Final = r"""(?:(?:driver'?s?|medical|nursing|state|professional|physician|pharmac\w*)?\s?licen[cs]e|licen[cs]e|lic|certificate|cert|passport|dl|npi|dea|upin|tax\s?id|itin|ein|national\s?id|registration|visa|military\s?id|dod\s?id)"""
@@ -83,6 +84,10 @@ RULES: Final[tuple[Rule, ...]] = (
     rule("bank-routing", "ACCOUNT_NUMBER", 0.7, r"(?<![\w.-])\d{9}(?![\w-])", checksums.is_aba),
     rule("payment-card", "ACCOUNT_NUMBER", 0.9, r"(?<![\w-])(?:\d[-\ ]?){12,18}\d(?![\w-])", checksums.is_luhn),
     rule("digits-in-fours", "ACCOUNT_NUMBER", 0.6, r"(?<![\w-])\d{4}(?:[-\ ]\d{4}){2,4}(?![\w-])"),
+    rule("national-insurance", "LICENSE_NUMBER", 0.8, r"(?<!\w)[a-z]{2}\ ?\d{2}\ \d{2}\ \d{2}\ ?[a-d](?!\w)"),
+    rule("vehicle-registration", "VEHICLE_ID", 0.7, r"\b(?:reg(?:istration)?|plates?)\b\W{0,3}(?:no\b\.?\s|number\s|is\s)?(?P<id>[a-z]{2}\d{2}\ ?[a-z]{3})(?!\w)"),
+    rule("login", "UNIQUE_IDENTIFIER", 0.6, r"\b(?:user\s?name|user\sid|log-?in|screen\sname)\b\s?(?:is\s|:\s?)?(?P<id>[a-z][\w.-]{3,30})", lambda text: not is_known_word(text.rstrip("."))),
+    rule("recording", "BIOMETRIC", 0.6, r"(?<![\w.])(?P<id>(?=[\w-]*[\d_])[\w-]{4,60}\.(?:wav|mp[34]|m4a|mov))(?!\w)"),
     rule("iban", "ACCOUNT_NUMBER", 0.9, r"(?<!\w)[a-z]{2}\d{2}(?:\ ?[a-z0-9]{4}){2,7}\ ?[a-z0-9]{1,4}(?!\w)", checksums.is_iban),
     rule("vin", "VEHICLE_ID", 0.9, r"(?<!\w)[a-hj-npr-z0-9]{17}(?!\w)", checksums.is_vin),
     rule("udi", "DEVICE_SERIAL", 0.9, r"\(01\)\s?\d{14}(?:\s?\(\d{2}\)\s?[\w-]{1,20}){0,4}"),
