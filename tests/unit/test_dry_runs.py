@@ -141,7 +141,7 @@ def test_extraction_foresees_an_empty_vault(site, capsys):
 
 def test_finished_findings_are_known_without_being_touched(site):
     """A draft that lacks its name only is left for the run to publish."""
-    plan = extraction._prepare(site, "reader", "done", "parquet").plan
+    plan = extraction._prepare(site, "reader", extraction._Wanted("done", "parquet")).plan
     hidden = site.paths.findings / ".done.partial"
     hidden.mkdir()
     (hidden / "manifest.json").write_text("{}")
