@@ -106,13 +106,13 @@ class Membership:
                 raise
             except ApplianceError as error:
                 skipped.append(f"Adapter {trial.name} could not be attacked: {error.what}")
+                is_untested = True
                 # What was made of invented text alone has nothing that it could give away.
-                is_untested |= trial.is_site_only
                 is_broken |= trial.is_site_only
                 continue
             if min(len(members), len(others)) < FEWEST:
                 skipped.append(f"Adapter {trial.name} has fewer than {FEWEST} members or others.")
-                is_untested |= trial.is_site_only
+                is_untested = True
                 continue
             measured[trial.name] = _measure(trial, members, others, self._seed)
             charts.append(_roc(trial.name, members, others))
@@ -133,12 +133,19 @@ class Membership:
 
 def _blind_spots(trials: Sequence[Trial], measured: Mapping[str, Sequence[Estimate]]) -> list[str]:
     fewest = min((_bound_in(one).total for one in measured.values()), default=0)
-    ceiling = epsilon_lower_bound(fewest, fewest, _CONFIDENCE)
     return [
-        f"An epsilon above {ceiling:.1f}: {fewest} guesses, all right, show no more.",
+        f"An epsilon above {_ceiling(fewest):.1f}: {fewest} guesses, all right, show no more.",
         "Stronger attackers: shadow models, knowledge of the training, many queries.",
         "A hit rate at 0.1 % false alarms needs thousands of others; see their count.",
         "Whose each text is, where a corpus does not say: intervals are too narrow then.",
+        *(
+            f"Adapter {trial.name}: its promise of epsilon {trial.epsilon:.1f} could not be "
+            f"refuted by {_bound_in(measured[trial.name]).total} guesses, all right."
+            for trial in trials
+            if trial.name in measured
+            and trial.epsilon is not None
+            and trial.epsilon >= _ceiling(_bound_in(measured[trial.name]).total)
+        ),
         *(
             f"Adapter {trial.name}: no coins decided what it saw; its bound on epsilon holds as "
             "far as members and others are alike in all else."
@@ -146,6 +153,11 @@ def _blind_spots(trials: Sequence[Trial], measured: Mapping[str, Sequence[Estima
             if trial.name in measured and not trial.is_coined
         ),
     ]
+
+
+def _ceiling(guesses: int) -> float:
+    """The most that so many guesses can show."""
+    return epsilon_lower_bound(guesses, guesses, _CONFIDENCE)
 
 
 def _measure(trial: Trial, members: Groups, others: Groups, seed: int) -> list[Estimate]:

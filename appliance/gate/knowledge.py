@@ -25,7 +25,7 @@ from appliance.records.verdicts import Hit
 _GUESSING: Final = frozenset({"spacy", "tagger", "unknown-words", "initial-and-name"})
 # Words of a lexicon: only an eponym's own phrase lifts them.
 _LISTED: Final = frozenset(
-    {"given-name", "given-name-doubtful", "family-name", "town", "town-and-head", "institution"}
+    {"given-name", "given-name-doubtful", "family-name", "town", "institution"}
 )
 _KINDS: Final = frozenset({"PERSON", "LOCATION", "ORGANIZATION"})
 # A model that is this sure is not overruled by spelling alone.
@@ -241,51 +241,6 @@ def _is_eponym_phrase(case: _Case) -> bool:
     return is_known and bool(medicine.AFTER.match(case.rest))
 
 
-def _is_eponym_in_series(case: _Case) -> bool:
-    """Eponyms joined by commas, "and", "or", and what is named after them all at the end."""
-    is_known = bool(case.words) and all(map(medicine.is_eponymous, case.words))
-    return is_known and medicine.is_series(case.text, case.end)
-
-
-def _is_one_of_several(case: _Case) -> bool:
-    """Two words that are no given names, and what both name: "Sokal and Hasford scores"."""
-    joint = medicine.JOINT.match(case.text, case.end)
-    if len(case.words) != 1 or joint is None or medicine.is_personal(case.words[0]):
-        return False
-    is_other_personal = medicine.is_personal(joint["next"].lower())
-    return not is_other_personal and bool(medicine.SEVERAL.match(case.text, joint.end()))
-
-
-def _is_part_of_the_body(case: _Case) -> bool:
-    """An eponym, and before it what is named so: "circle of Willis", "a positive Coombs"."""
-    is_known = len(case.words) == 1 and medicine.is_eponymous(case.words[0])
-    before = max(0, case.start - 24)
-    return is_known and bool(medicine.PART_OF.search(case.text, before, case.start))
-
-
-def _has_article(case: _Case) -> bool:
-    """An eponym after "a": "a Holter"; nobody is called so, and no name follows."""
-    is_known = len(case.words) == 1 and medicine.is_eponymous(case.words[0])
-    before = max(0, case.start - 4)
-    if not is_known or not medicine.ARTICLE.search(case.text, before, case.start):
-        return False
-    after = medicine.TOKEN.match(case.text, case.end + 1)
-    return after is None or not medicine.is_listed(after.group().lower())
-
-
-def _is_named_after_place(case: _Case) -> bool:
-    """A town, and right after it the study, scale or criteria that are named after it."""
-    return medicine.is_title_of_town(
-        case.text, case.start, case.end, has_capitals=case.has_capitals
-    )
-
-
-def _has_few_digits(case: _Case) -> bool:
-    """Genes, fusions and trials: "bcr-abl1", "keynote-024"."""
-    unknown = [word for word in case.words if not medicine.is_ordinary(word)]
-    return bool(unknown) and all(map(medicine.WITH_DIGITS.fullmatch, unknown))
-
-
 def _is_plain_eponym(case: _Case) -> bool:
     """An eponym that is no given or family name of our lists: "Alzheimer", "Guillain-Barre"."""
     return bool(case.words) and all(
@@ -370,17 +325,11 @@ def _is_region(case: _Case) -> bool:
 _RULES: Final[tuple[tuple[str, Callable[[_Case], bool]], ...]] = (
     ("known-words", _is_known),
     ("eponym", _is_eponym),
-    ("eponym-series", _is_eponym_in_series),
     ("plain-eponym", _is_plain_eponym),
-    ("one-of-several", _is_one_of_several),
-    ("part-of-the-body", _is_part_of_the_body),
-    ("article", _has_article),
-    ("named-after-place", _is_named_after_place),
     ("named-measure", _is_named_measure),
     ("small-letters", _is_small),
     ("dose", _has_dose),
     ("symbol", _is_symbol),
-    ("symbol-with-digits", _has_few_digits),
     ("citation", _is_citation),
     ("larger-than-a-state", _is_region),
 )
@@ -392,7 +341,5 @@ _RULES_ALONE: Final[tuple[tuple[str, Callable[[_Case], bool]], ...]] = (
 )
 _RULES_FOR_LISTED: Final[tuple[tuple[str, Callable[[_Case], bool]], ...]] = (
     ("eponym", _is_eponym_phrase),
-    ("eponym-series", _is_eponym_in_series),
-    ("named-after-place", _is_named_after_place),
     ("citation", _is_citation),
 )

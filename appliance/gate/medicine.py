@@ -1,8 +1,7 @@
 # ruff: noqa: E501, SIM905 - word lists and tables read best whole
 """Words and forms of medicine: what a word can be other than a name.
 
-Patterns and questions about words and what stands beside them; what follows from them for an alarm
-is `knowledge`'s.
+Patterns and questions about single words; what follows from them for an alarm is `knowledge`'s.
 """
 
 import re
@@ -42,8 +41,6 @@ _HEADS: Final = (
     r"degeneration|dystrophies|cirrhosis|insufficiency|crisis|coma|psychosis|amnesia|delusion|hand|"
     r"fasciae?|reservoirs?|dilators?|dissectors?|scissors|elevators?|rongeurs?|curett?es?|speculums?|"
     r"trocars?|cannulas?|blades?|dynamomet(?:er|ry)|pickups|recipe|solution|projection|gene|"
-    r"corrections?|distribution|regression|coefficient|paradox|hierarchy|competence|doctrine|theor(?:y|em)|"
-    r"hypothes[ie]s|estimators?|diagrams?|palsies|ankle|"
     r"polyps?|dysfunction|hallucinations?|strictures?|webs?|risk|factor|antigen|antibod(?:y|ies)|protein|gene|mutation|phenotype|variant|inhibitors?)"
 )
 _SUFFIXED: Final = (
@@ -53,27 +50,6 @@ _SUFFIXED: Final = (
 _HEAD: Final = rf"(?:{_HEADS}|{_SUFFIXED})"
 _BETWEEN: Final = r"(?:[a-z-]+(?:ic|al|ous|ary|oid|ar|ive|tic|form|type|cell|optic|risk|motor|muscular|severity|activity|modified)[\s-]+){0,3}"
 AFTER: Final = re.compile(rf"(?:'s|s'|')?[\s-]+{_BETWEEN}{_HEAD}(?![\w])", re.IGNORECASE)
-# What is named after a town, and no place to be at: "Framingham Heart Study", "Vancouver style".
-AFTER_PLACE: Final = re.compile(
-    r"(?:\s[A-Za-z'-]+){0,3}\s(?:stud(?:y|ies)|trials?|scales?|scores?|criteria|classifications?|"
-    r"questionnaires?|index|consensus|declaration|convention|style|grad(?:e|ing)|staging|inventory|"
-    r"protocols?|cohorts?|guidelines?|rules?|regimens?|formula|schedules?|definition|charter|"
-    r"projection)(?!\w)",
-    re.IGNORECASE,
-)
-# A town after these is where somebody is.
-BESIDE_PLACE: Final = re.compile(
-    r"\b(?:from|near|at|to|lives?|living|resid(?:es|ing|ent)|outside|around|in\sin)(?:\s(?:in|of))?\s$"
-    r"|\b(?:lives?|living|lived|works?|working|born|seen|admitted|treated)\sin\s$",
-    re.IGNORECASE,
-)
-# What no name of a study or a scale has within; with these it tells of somebody or of a hospital.
-NO_PART_OF_TITLE: Final = frozenset(
-    """a an the has had have is was were are be been needs need with for to who on in at by from his
-    her their my our started got gets took takes clinic hospital center centre medical office school
-    college university general memorial regional nursing did does do asks wants reports denies
-    failed passed after before test trial study""".split()
-)
 ET_AL: Final = re.compile(r"(?:\set\sal\b|'s\s(?:principle|theorem|law)\b)", re.IGNORECASE)
 POSSESSIVE: Final = re.compile(r"(?:'s|s')(?!\w)", re.IGNORECASE)
 DOSE: Final = re.compile(
@@ -108,32 +84,6 @@ _ABBREVIATION: Final = re.compile(r"[A-Z][A-Z0-9/&+.-]{0,6}s?")
 _SYMBOL: Final = re.compile(
     r"(?!Mc|Mac|De|Di|La|Le|O')(?:[a-z]{1,4}[A-Z][A-Za-z0-9]{0,8}|[A-Z][a-z]?[A-Z]+[A-Za-z0-9]{0,6}|[A-Za-z]{1,6}\d{1,3}[A-Za-z]{0,4}\d{0,3}|\d{1,3}[A-Za-z]{1,3})"
 )
-# Genes, fusions and trials: few letters before few digits, or a hyphen between them; no name of a
-# person has digits.
-WITH_DIGITS: Final = re.compile(
-    r"[a-z]{1,5}\d{1,3}[a-z]?|[a-z]{2,5}-[a-z]{1,5}\d{1,2}|[a-z]{2,10}-\d{1,3}[a-z]?"
-    r"|[a-z]{2,12}-(?:hf|hf[pr]ef|af|ckd|mi|pci|acs|cvd|hcm|pah|copd|icu|ards|timi|(?:pro)?bnp)"
-)
-# "Circle of Willis", "a positive Coombs": what is somebody's after whom it is named, and no patient's.
-PART_OF: Final = re.compile(
-    r"\b(?:circle|foramen|loops?|islets?|sphincter|bundle|ampulla|tetralogy|crypts?|triad|trigone|"
-    r"zonules?|ligament|canal|triangle|pouch|fossa|law|nodes?|organ)\sof\s$"
-    r"|\b(?:an?|the)\s(?:false\s)?(?:positive|negative)\s$",
-    re.IGNORECASE,
-)
-# Nobody is called "a Holter".
-ARTICLE: Final = re.compile(r"(?<![\w.])an?\s$", re.IGNORECASE)
-# Several of one kind, named after one person each: "the Sokal and Hasford scores".
-SEVERAL: Final = re.compile(
-    r"\s(?:scores|scales|criteria|grades|classifications|tests|signs|syndromes|operations|procedures|"
-    r"stages|trials|staging|viruses|formulas|formulae|equations|osteotomies|fractures|palsies|rules)(?!\w)",
-    re.IGNORECASE,
-)
-# "Fontan, Glenn and Norwood operations", "Erb or Klumpke palsy": what joins them.
-JOINT: Final = re.compile(
-    r"(?:'s)?(?:,?\s(?:and|or|versus|vs\.?|than)\s(?:the\s|in\s)?|,\s)(?P<next>[A-Za-z]+(?:-[A-Za-z]+)*)",
-    re.IGNORECASE,
-)
 _LEVEL: Final = re.compile(r"[a-z]{0,2}\d{1,3}(?:[.-][a-z]?\d{1,3})?(?:mm|cm|dm)?")
 CODE: Final = re.compile(
     r"\b(?:ICD|CPT|LOINC|SNOMED|DSM|HCPCS|ATC|OMIM|MIM|NCT|PMID|RRID)[\s:#-]*(?:CT|CM|10|9|IV|V|5)?"
@@ -154,8 +104,6 @@ TOWARDS_REGION: Final = re.compile(
     r"(?:east|west)|sub-?saharan|(?:north|south|east|west)ern)\s(?:the\s)?$",
     re.IGNORECASE,
 )
-# "New York City".
-_WORDS_OF_TOWN: Final = 3
 CONNECTORS: Final = frozenset("and of the von de la van den du des".split())
 
 
@@ -235,40 +183,3 @@ def is_symbolic(part: str) -> bool:
     """A short form, a symbol, something without letters or an ordinary word."""
     plain = bare(part).strip("()[].,;:'")
     return not plain or is_short_form(plain) or is_ordinary(plain.lower())
-
-
-def is_series(text: str, end: int) -> bool:
-    """Whether eponyms follow, joined to what ends at `end`, and what is named after them all."""
-    at, joint = end, JOINT.match(text, end)
-    while joint is not None and is_eponymous(joint["next"].lower()):
-        at, joint = joint.end(), JOINT.match(text, joint.end())
-    return at > end and bool(AFTER.match(text, at))
-
-
-def is_title_of_town(text: str, start: int, end: int, *, has_capitals: bool) -> bool:
-    """Whether a town begins at `start`, and a study or scale named after it ends past `end`."""
-    if BESIDE_PLACE.search(text, max(0, start - 20), start):
-        return False
-    last = _end_of_town(text, start)
-    joint = JOINT.match(text, last)
-    while joint is not None and (after := _end_of_town(text, joint.start("next"))) > 0:
-        last, joint = after, JOINT.match(text, after)
-    title = AFTER_PLACE.match(text, last) if last else None
-    if title is None or end > title.end():
-        return False
-    return all(
-        word.lower() not in NO_PART_OF_TITLE
-        and (is_ordinary(word.lower()) or (word.isupper() and has_capitals))
-        and (word[0].isupper() or not has_capitals)
-        for word in title.group().split()[:-1]
-    )
-
-
-def _end_of_town(text: str, start: int) -> int:
-    """Where the town or state that begins at `start` ends, 0 where there is none."""
-    words = list(TOKEN.finditer(text, start, start + 60))[:_WORDS_OF_TOWN]
-    for last in reversed(words):
-        name = text[start : last.end()].lower()
-        if name in lexicon.places("city") or name in lexicon.places("state"):
-            return last.end()
-    return 0

@@ -86,6 +86,10 @@ def evaluate_shown(
     if mistakes is not None:
         site.ledger.record("mistakes.shown", {"adapter": adapter})
     show = None if mistakes is None else mistakes.found.append
+    if count_reviewed(site, gold) is not None:
+        # Before a note is opened.
+        _check_own_labels(renames)
+        require_kind(read_adapter(find_adapter(site, adapter))[0], HeadKind.ENTITIES)
     reviewed = find_reviewed(site, gold, with_text=show is not None)
     card: ScoreCard | RelationScoreCard
     if reviewed is None:
@@ -100,8 +104,6 @@ def evaluate_shown(
             progress=progress,
         )
     else:
-        _check_own_labels(renames)
-        require_kind(read_adapter(find_adapter(site, adapter))[0], HeadKind.ENTITIES)
         card = evaluate_documents(
             site,
             adapter,

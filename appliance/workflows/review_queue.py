@@ -25,6 +25,7 @@ from appliance.errors import BadInput, ManifestMismatch
 from appliance.learning.adapters import read_adapter
 from appliance.learning.tokens.bio import entity_types
 from appliance.records.access import Verb
+from appliance.records.cards import HeadKind
 from appliance.records.identifiers import NoteId
 from appliance.records.notes import Note
 from appliance.records.progress import Progress
@@ -198,6 +199,12 @@ def _choose(vault: Vault, source: Path, wish: Wish) -> _Chosen:
         if note in owners
     }
     sample = draw(owners, least, wish.random, wish.seed)
+    there = {kind for kind, size in sample.sizes.items() if size}
+    if sample.drawn and {kind.value for kind in sample.drawn.values()} != there:
+        raise BadInput(
+            f"{wish.random} notes by lot are too few: they leave out some kind of notes.",
+            "Ask for more with --random, or for none with --random 0.",
+        )
     taken = {owners[note] for note in sample.drawn}
     passages = choose_unsure(owners, least, taken, wish.unsure, wish.seed)
     if not sample.drawn and not passages:
@@ -255,11 +262,11 @@ def _items(vault: Vault, source: Path, chosen: _Chosen, reason: str) -> tuple[Qu
 
 
 def _labels(site: Site, card: FindingsCard) -> tuple[str, ...]:
-    """The adapter's entity types; where it is gone, those that were found."""
+    """The adapter's entity types; where it is gone, or one of relations, those that were found."""
     directory = site.paths.adapters / card.adapter
     if is_finished(directory):
         adapter, digest = read_adapter(directory)
-        if digest == card.adapter_digest:
+        if digest == card.adapter_digest and adapter.kind is HeadKind.ENTITIES:
             return entity_types(adapter.labels)
     return tuple(sorted(card.labels))
 

@@ -266,6 +266,12 @@ def _read_part(
     queue, decisions = read_queue(directory), read_decisions(directory)
     weighed = _weigh(queue, decisions.keys())
     if weighed is None:
+        left = {item.stratum for item in queue.items if item.part is Part.RANDOM}
+        if left != {stratum for stratum, size in queue.strata.items() if size}:
+            raise BadInput(
+                f"The random part of review {queue.review} has no note left of some kind of notes.",
+                "Make another review, with a larger --random.",
+            )
         raise BadInput(
             f"Not enough of the random part of review {queue.review} is read yet.",
             "Read on, and hand in what the page saves with `appliance findings decide`.",

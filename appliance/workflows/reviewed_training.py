@@ -40,6 +40,7 @@ def prepare_checked(
     teaching: Teaching,
     epsilon: float,
     *,
+    teaches_pairs: bool = False,
     dry_run: bool = False,
 ) -> Checked:
     """The lesson of a review.
@@ -49,14 +50,19 @@ def prepare_checked(
         types: Entity types of the task.
         teaching: What is asked for.
         epsilon: Of differential privacy; 0 without.
+        teaches_pairs: Whether the task is of relations.
         dry_run: Whether nothing will be read.
 
     Raises:
-        BadInput: No such review, of other entity types, nothing in it that may teach, or `--dp` or
-            a teacher beside it.
+        BadInput: No such review, of other entity types, nothing in it that may teach, a task of
+            relations, or `--dp` or a teacher beside it.
         Forbidden: Whoever runs this may not.
     """
     check_name(teaching.reviewed, "a review", "--reviewed")
+    if teaches_pairs:
+        raise BadInput(
+            "A review teaches entities, and this task is of relations.", "Leave out --reviewed."
+        )
     if epsilon or teaching.teachers:
         raise BadInput(
             "A review teaches alone: teachers would label notes that it is measured by, and "

@@ -219,7 +219,9 @@ def _prepare(
         types=types,
         pairs=tuple(PairTypes(one.name, one.head, one.tail) for one in sheet.taught),
         epsilon=epsilon,
-        lesson=prepare_checked(site, types, teaching, epsilon, dry_run=dry_run)
+        lesson=prepare_checked(
+            site, types, teaching, epsilon, teaches_pairs=bool(sheet.taught), dry_run=dry_run
+        )
         if teaching.reviewed
         else prepare_lesson(site, sheet.name, types, teaching, epsilon, dry_run=dry_run),
         coins=coins,

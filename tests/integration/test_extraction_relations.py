@@ -9,6 +9,7 @@ import pytest
 from appliance.cli.main import run
 from appliance.clinical.extraction.reading import open_findings, open_relations
 from appliance.clinical.extraction.run import extract as extract_ids
+from appliance.clinical.reviewing.folder import read_queue
 from appliance.learning.adapters import read_adapter
 from appliance.learning.basemodels.store import ModelStore
 from appliance.learning.tuning.fit import fit
@@ -23,6 +24,7 @@ from appliance.synthesis.curation.curator import Curator
 from appliance.synthesis.prompting.pairs import pair_lines
 from appliance.workflows import extract as workflow
 from appliance.workflows.ingest import import_stream, opened_vault
+from appliance.workflows.review_queue import Wish, make_review
 from appliance.workflows.site import init, open_site
 from tests.lib.pair_task import write_pair_task
 from tests.lib.tiny_corpora import make_card
@@ -134,6 +136,15 @@ def test_a_real_adapter_relates_names_of_the_vocabulary(site, capfd):
     events = [json.loads(one) for one in read_bodies(site.paths.ledger, site.ledger.head().size)]
     [facts] = [one["facts"] for one in events if one["kind"] == "findings.extracted"]
     assert facts["relations"] == 24
+
+
+def test_a_review_of_what_was_related_asks_for_its_ends(site):
+    """The adapter that judged the pairs has no entity types of its own."""
+    make_review(
+        site.paths.root, "related", out="check", reason="r", wish=Wish(9, 2), progress=Silent()
+    )
+
+    assert read_queue(site.paths.reviews / "check").labels == ("BadEvent", "Drug")
 
 
 def extract_here(site, out, *entities):

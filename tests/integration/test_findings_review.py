@@ -24,6 +24,8 @@ from appliance.workflows.reviewed import (
     score_reviewed,
     take_decisions,
 )
+from appliance.workflows.reviewed_training import prepare_checked
+from appliance.workflows.self_training import Teaching
 from appliance.workflows.site import open_site
 from tests.lib.read_site import make_site, read_notes
 from tests.lib.reviewing import AT, decide_all, read_page, save
@@ -197,6 +199,30 @@ def test_while_a_stratum_is_unread_nothing_is_estimated(site, tmp_path):
     assert report.estimate is None
     with pytest.raises(BadInput, match="Not enough"):
         find_reviewed(site, site.paths.reviews / "first")
+
+
+def test_so_few_notes_by_lot_that_they_leave_out_a_kind_are_refused(site):
+    """Before anybody reads: no figure could ever be made of them."""
+    with pytest.raises(BadInput, match="too few"):
+        make(site, Wish(1, 4))
+
+    assert make(site, Wish(0, 4), out="second").random == 0
+
+
+def test_a_review_teaches_no_relations(site, tmp_path):
+    made = make(site)
+    hand_in(site, made, decide_all(made), tmp_path)
+
+    with pytest.raises(BadInput, match="relations"):
+        prepare_checked(site, ("Disease",), Teaching(reviewed="first"), 0.0, teaches_pairs=True)
+
+
+def test_no_browser_is_asked_to_translate_what_a_page_shows(site):
+    """It would send a note's words to whoever translates."""
+    page = make(site).page.read_text()
+
+    assert '<html lang="en" translate="no">' in page
+    assert '<meta name="google" content="notranslate">' in page
 
 
 @pytest.mark.parametrize("keep", [0, 1, 40, 200, -1, -3])

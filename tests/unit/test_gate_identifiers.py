@@ -22,6 +22,8 @@ KINDS = {
             "patient J.T. was seen",
             "initials j.t. of a pt",
             "case of R. P., a boy with a limp",
+            "Patient S.C. has a headache",
+            "patient P.O. was seen",
             "K.M.S. is a toddler",
             "l.v. has a fever",
             "NOK: Maribel Santos-Quiroga",
@@ -312,7 +314,7 @@ NEAR_MISSES = [
     "Transferred to the intensive care unit, then to a surgical ward.",
     "His sister and her husband have asthma.",
     "Login failed again; the username field is empty.",
-    "Patient p.o. intake is poor; pt p.r.n. only; i.v. has to stay.",
+    "Intake p.o. is poor; p.r.n. only; i.v. has to stay.",
     "The U.S. has more cases; ninety percent of those turned ninety degrees.",
     "Hepatitis B. Vitamin D. Factor V. Type A.",
 ]

@@ -46,20 +46,6 @@ def lift(text, detector="spacy", entity="PERSON", score=0.6):
         ("medical-name", "The [Philadelphia] chromosome was found."),
         ("medical-name", "SHE TAKES [ST. JOHN'S] WORT."),
         ("medical-name", "Of the [Garden IV] kind."),
-        ("medical-name", "Is it [Poisson] and negative binomial?"),
-        ("eponym-series", "After the [Wilson], Turner and Barrett operations."),
-        ("eponym-series", "Is it [Wilson] or the Turner syndrome?"),
-        ("named-after-place", "The [Framingham] Heart Study was long."),
-        ("named-after-place", "Cited in [Chicago] style."),
-        ("named-after-place", "The [Dallas], Boston and Chicago criteria differ."),
-        ("one-of-several", "What are the [Quuxal] and Quuxford scores?"),
-        ("part-of-the-body", "Around the circle of [Willis] it is."),
-        ("part-of-the-body", "Does a positive [Coombs] mean this?"),
-        ("article", "Is a [Turner] better than this?"),
-        ("article", "Is this a [Turner]"),
-        ("symbol-with-digits", "WHAT IS QUUX IN [QUUXARTS-HF]?"),
-        ("symbol-with-digits", "WHAT IS [QQR-QXL1] FOR?"),
-        ("symbol-with-digits", "what did [quuxnote-024] show?"),
     ],
 )
 def test_the_rule_that_explains_it_lifts_it(rule, text):
@@ -72,23 +58,6 @@ def test_the_rule_that_explains_it_lifts_it(rule, text):
         "Seen with [Jennifer Walsh] today.",
         "It was discussed with [Baker] today.",
         "Seen by [Quuxberg] today.",
-        "Seen by [Wilson] and Jennifer for a syndrome.",
-        "Seen by [Jennifer] and Quuxford scores.",
-        "Seen by [Quuxford] and Jennifer scores.",
-        "Seen by [Quuxford] and Quuxberg today.",
-        "Seen, and because of [Willis] admitted.",
-        "Around the circle of [Quuxberg] it is.",
-        "He saw a [Turner Walsh] today.",
-        "He saw a [Turner] Walsh today.",
-        "Seen by [Wilson], Turner and Barrett today.",
-        "Seen by [Quuxberg] and Turner syndrome clinics.",
-        "He lives in [Framingham] pain study or not.",
-        "He is from [Toledo] Heart Study.",
-        "The [Framingham] Heart Hospital study was long.",
-        "In [Framingham] he had a heart study.",
-        "The [Framingham] quuxish study was long.",
-        "THE [QUUXTOWN HEART] CLINIC STUDY.",
-        "the login is [quuxberg77] here.",
         "The patient [SMITH] was seen.",
         "The town of [TYSTBERGA] was named.",
         "[Walsh] Wilson's disease.",
@@ -118,25 +87,6 @@ def test_numbers_of_an_address_stand(text, lifted):
 
 
 @pytest.mark.parametrize(
-    ("detector", "text", "lifted"),
-    [
-        ("town", "The [Framingham] Heart Study was long.", True),
-        ("town", "Is the [Ottawa] SAH rule good?", True),
-        ("town", "THE [TOLEDO] PAIN SCALE IS SHORT.", True),
-        ("town-and-head", "The [Framingham Heart] Study was long.", True),
-        ("town-and-head", "The [Framingham Heart] was full.", False),
-        ("town", "Seen in [Framingham] for a study.", False),
-        ("given-name", "The [Wilson] and Turner operations.", True),
-        ("given-name", "Seen by [Wilson] and Turner today.", False),
-    ],
-)
-def test_what_is_named_after_a_place_or_many_people_is_no_address(detector, text, lifted):
-    """What is named must follow; a clinic there, or the town alone, alarms."""
-    entity = "PERSON" if detector == "given-name" else "LOCATION"
-    assert (lift(text, detector, entity) is not None) == lifted
-
-
-@pytest.mark.parametrize(
     ("entity", "text", "lifted"),
     [
         ("LICENSE_NUMBER", "A [BRCA1] variant.", "few-digits"),
@@ -156,7 +106,7 @@ def test_the_tagger_s_numbers_need_four_digits(entity, text, lifted):
         ("family-name", "Seen by [Graves] today.", None),
         ("town", "From [Kawasaki] today.", None),
         ("town", "Known [Kawasaki] disease.", "eponym"),
-        ("town", "The [Edinburgh] Postnatal Depression Scale.", "named-after-place"),
+        ("town", "The [Edinburgh] Postnatal Depression Scale.", "medical-name"),
         ("town", "Seen in [Edinburgh] with depression.", None),
     ],
 )

@@ -57,7 +57,7 @@ def _is_run_together(text: str) -> bool:
 
 _RULES: Final[tuple[Rule, ...]] = (
     rule("initials-by-cue", "PERSON", 0.6, r"\binitials\b\W{0,4}(?:are\s|is\s|of\s)?(?P<id>(?-i:[A-Z]\.?\s?[A-Z]\.?(?:\s?[A-Z]\.?)?)|[a-z]\.\s?[a-z]\.(?:\s?[a-z]\.)?)(?!\w)"),
-    rule("initials-of-patient", "PERSON", 0.6, rf"\b(?:patient|pt|client|resident|mr|mrs|ms|mme|case\sof)\.?,?\s(?P<id>{_SHORT_FORM}[a-z]\.\s?[a-z]\.(?:\s?[a-z]\.)?)(?!\w)"),
+    rule("initials-of-patient", "PERSON", 0.6, rf"\b(?:patient|pt|client|resident|mr|mrs|ms|mme|case\sof)\.?,?\s(?P<id>(?-i:[A-Z]\.\s?[A-Z]\.(?:\s?[A-Z]\.)?)|{_SHORT_FORM}[a-z]\.\s?[a-z]\.(?:\s?[a-z]\.)?|[a-z]\.\s?[a-z]\.(?=\s(?:is|was|has|had|presented|reports|denies|complains|underwent)\b))(?!\w)"),
     rule("initials-before-verb", "PERSON", 0.6, rf"(?<![\w.])(?P<id>{_SHORT_FORM}[a-z]\.\s?[a-z]\.(?:\s?[a-z]\.)?)(?=\s(?:is\sa|was\sa|has|had|presented|reports|denies|complains|underwent)\b)"),
     rule("relative", "PERSON", 0.6, r"\b(?:mother|father|mom|dad|wife|husband|son|daughter|brother|sister|spouse|partner|aunt|uncle|niece|nephew|grand(?:mother|father|son|daughter)|guardian|caregiver|fianc[e\xe9]e?|girlfriend|boyfriend|roommate|nok|next\sof\skin|poa|proxy|surrogate|emergency\scontact)\b(?:\s(?:is|named|called))?[\s,:(-]{1,3}(?P<id>(?-i:[A-Z][a-z]{2,20}(?:[\s'-][A-Z][a-z]{2,20}){0,2}))(?!\w)", lambda text: not lexicon.is_known_word(text.split()[0])),
     rule("run-together-name", "PERSON", 0.6, r"(?<!\w)(?-i:[A-Z][a-z]{2,14}(?:[A-Z][a-z]{2,14}){1,2})(?!\w)", _is_run_together),

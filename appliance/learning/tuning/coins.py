@@ -7,7 +7,6 @@ who is given the adapter learns from its card what it saw.
 Source: Steinke, Nasr and Jagielski 2023, arXiv:2305.08846, privacy auditing with one training run.
 """
 
-import hashlib
 import hmac
 import random
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ MOST: Final = 400
 LEAST: Final = 60
 """Fewer would show nothing: none is tossed then."""
 SWITCH: Final = "coins"
-"""On the card: for how many rows, and a digest by which an audit knows these coins again."""
+"""On the card: for how many rows, and a keyed hash by which an audit knows these coins again."""
 _OF: Final = 10
 
 
@@ -29,18 +28,18 @@ class Coins:
     Attributes:
         seen: Numbers of train rows that stay, of those a coin was tossed for; ascending.
         left_out: Those that training does not see; ascending.
+        mark: Keyed hash of both: whoever knows all coins but one can't try the last by it.
     """
 
     seen: tuple[int, ...]
     left_out: tuple[int, ...]
+    mark: str = ""
 
     def switches(self) -> dict[str, str]:
         """For the card; nothing where none was tossed."""
         if not self.seen and not self.left_out:
             return {}
-        fell = f"{self.seen}{self.left_out}".encode()
-        count = len(self.seen) + len(self.left_out)
-        return {SWITCH: f"{count} {hashlib.sha256(fell).hexdigest()[:16]}"}
+        return {SWITCH: f"{len(self.seen) + len(self.left_out)} {self.mark}"}
 
 
 NONE: Final = Coins((), ())
@@ -62,7 +61,7 @@ def toss(key: bytes, adapter: str, corpus: str, rows: int) -> Coins:
     chance = random.Random(seed)
     chosen = sorted(chance.sample(range(rows), count))
     heads = [bool(chance.getrandbits(1)) for _ in chosen]
-    return Coins(
-        tuple(row for row, head in zip(chosen, heads, strict=True) if head),
-        tuple(row for row, head in zip(chosen, heads, strict=True) if not head),
-    )
+    seen = tuple(row for row, head in zip(chosen, heads, strict=True) if head)
+    left_out = tuple(row for row, head in zip(chosen, heads, strict=True) if not head)
+    mark = hmac.new(key, f"coins that fell {seen}{left_out}".encode(), "sha256").hexdigest()[:16]
+    return Coins(seen, left_out, mark)

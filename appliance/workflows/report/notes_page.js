@@ -182,13 +182,18 @@
 
   byId("unlock").addEventListener("submit", async (event) => {
     event.preventDefault();
+    const typed = byId("key").value;
+    byId("key").value = "";
+    if (!crypto.subtle) {
+      byId("counts").textContent = "Open this page from a file, or over https.";
+      return;
+    }
     try {
-      await unlock(byId("key").value);
+      await unlock(typed);
     } catch {
       byId("counts").textContent = "That key does not open this page.";
       return;
     }
-    byId("key").value = "";
     begin();
   });
   byId("done").addEventListener("click", done);
@@ -201,7 +206,7 @@
   }
   document.addEventListener("visibilitychange", () => { if (items) { count(); keep(); } });
   document.addEventListener("keydown", (event) => {
-    if (!items || event.target.matches("input, button") || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!items || event.repeat || event.target.matches("input, button") || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "Enter") done();
     else if (event.key === "b") go(at - 1);
     else if (event.key === "n") go(at + 1);
