@@ -54,6 +54,7 @@ class Continuer:
         place = choose_device(device)
         import torch
         from peft import PeftModel
+        from safetensors import SafetensorError
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
         try:
@@ -62,7 +63,7 @@ class Continuer:
             )
             adapted = PeftModel.from_pretrained(model, str(adapter), local_files_only=True)
             tokenizer = AutoTokenizer.from_pretrained(str(base), local_files_only=True)
-        except (OSError, ValueError, KeyError, RuntimeError):
+        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError):
             raise BadInput(
                 f"Adapter {adapter.name!r} does not fit the base model in {base.name}.",
                 "Import the base model that its configuration names.",
@@ -76,6 +77,9 @@ class Continuer:
             beginning: What is given.
             wanted: How much to write, by its tokens; it is not shown to the model.
             with_adapter: Whether the adapter is on.
+
+        Raises:
+            BadInput: The model can't take so long a text.
         """
         import torch
 
@@ -87,10 +91,16 @@ class Continuer:
         length = len(self._tokenizer(wanted, add_special_tokens=False).input_ids) + 4
         off = nullcontext() if with_adapter else self._model.disable_adapter()
         with torch.inference_mode(), off:
-            written = self._model.generate(
-                input_ids=given,
-                attention_mask=torch.ones_like(given),
-                max_new_tokens=length,
-                do_sample=False,
-            )
+            try:
+                written = self._model.generate(
+                    input_ids=given,
+                    attention_mask=torch.ones_like(given),
+                    max_new_tokens=length,
+                    do_sample=False,
+                )
+            except (IndexError, RuntimeError):
+                raise BadInput(
+                    f"The model can't go on after {given.shape[1]} tokens.",
+                    "Attack an adapter of a model with a longer context.",
+                ) from None
         return str(self._tokenizer.decode(written[0, given.shape[1] :], skip_special_tokens=True))
