@@ -141,7 +141,7 @@ def test_a_real_adapter_relates_names_of_the_vocabulary(site, capfd):
 def test_a_review_of_what_was_related_asks_for_its_ends(site):
     """The adapter that judged the pairs has no entity types of its own."""
     make_review(
-        site.paths.root, "related", out="check", reason="r", wish=Wish(9, 2), progress=Silent()
+        site.paths.root, "related", out="check", reason="check", wish=Wish(9, 2), progress=Silent()
     )
 
     assert read_queue(site.paths.reviews / "check").labels == ("BadEvent", "Drug")

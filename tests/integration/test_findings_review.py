@@ -30,6 +30,7 @@ from appliance.workflows.site import open_site
 from tests.lib.read_site import make_site, read_notes
 from tests.lib.reviewing import AT, decide_all, read_page, save
 
+pytestmark = pytest.mark.slow
 SURNAME = "Quillfeather"
 EIGHT_AND_FOUR = Wish(8, 4)
 
