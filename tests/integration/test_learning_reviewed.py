@@ -116,7 +116,7 @@ def test_the_audit_can_attack_it(site):
     """Passages that taught beside those of the fifth of the patients that never teaches."""
     assert train(site).exit_code == 0
 
-    [trial] = [one for one in make_trials(site) if one.name == "better"]
+    [trial] = [one for one in make_trials(site)[0] if one.name == "better"]
     members, others = trial.score()
 
     assert len(members) == len(choose_passages(site.paths, "first", teaching=True))
