@@ -10,7 +10,7 @@ from appliance.errors import BadInput, Denied
 from appliance.learning.adapters import read_adapter, require_kind
 from appliance.learning.evaluation.labels import read_renames
 from appliance.records.breakdown import Mistake
-from appliance.records.cards import HeadKind
+from appliance.records.cards import AdapterCard, HeadKind
 from appliance.records.progress import Progress
 from appliance.records.scores import RelationScoreCard, ScoreCard
 from appliance.settings.disclosure import load_disclosure
@@ -22,8 +22,8 @@ from appliance.workflows.evaluate import (
     plan_evaluation,
 )
 from appliance.workflows.report.evaluation import render_evaluation
-from appliance.workflows.reviewed import count_reviewed, find_reviewed, score_reviewed
-from appliance.workflows.site import open_site
+from appliance.workflows.reviewed import count_reviewed, find_reviewed, is_reviewed, score_reviewed
+from appliance.workflows.site import Site, open_site
 
 
 @dataclass(slots=True)
@@ -86,10 +86,9 @@ def evaluate_shown(
     if mistakes is not None:
         site.ledger.record("mistakes.shown", {"adapter": adapter})
     show = None if mistakes is None else mistakes.found.append
-    if count_reviewed(site, gold) is not None:
+    if is_reviewed(site, gold):
         # Before a note is opened.
-        _check_own_labels(renames)
-        require_kind(read_adapter(find_adapter(site, adapter))[0], HeadKind.ENTITIES)
+        _require_entities(site, adapter, renames)
     reviewed = find_reviewed(site, gold, with_text=show is not None)
     card: ScoreCard | RelationScoreCard
     if reviewed is None:
@@ -134,14 +133,16 @@ def plan_shown(
     count = count_reviewed(site, gold)
     if count is None:
         return plan_evaluation(root, adapter=adapter, gold=gold, against=against, renames=labels)
-    _check_own_labels(renames)
-    card, _ = read_adapter(find_adapter(site, adapter))
-    require_kind(card, HeadKind.ENTITIES)
+    card = _require_entities(site, adapter, renames)
     if against is not None:
         find_other(site, card, against)
     return EvaluationPlan(adapter, gold.name, count, against or "")
 
 
-def _check_own_labels(renames: Sequence[str]) -> None:
+def _require_entities(site: Site, adapter: str, renames: Sequence[str]) -> AdapterCard:
+    """The card of an adapter that a review can judge: of entities, by the task's own labels."""
     if renames:
         raise BadInput("A review has the task's own labels.", "Leave out --map.")
+    card, _ = read_adapter(find_adapter(site, adapter))
+    require_kind(card, HeadKind.ENTITIES)
+    return card

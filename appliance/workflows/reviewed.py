@@ -220,6 +220,12 @@ def find_reviewed(site: Site, path: Path, *, with_text: bool = False) -> Reviewe
     )
 
 
+def is_reviewed(site: Site, path: Path) -> bool:
+    """Whether the path is that of a review of this site."""
+    directory = path.resolve()
+    return directory.parent == site.paths.reviews.resolve() and is_review(directory)
+
+
 def count_reviewed(site: Site, path: Path) -> int | None:
     """How many documents `find_reviewed` would give; no note is read.
 
@@ -259,9 +265,9 @@ def score_reviewed(
 def _read_part(
     site: Site, path: Path
 ) -> tuple[Queue, dict[str, Decision], list[QueueItem], list[float]] | None:
-    directory = path.resolve()
-    if directory.parent != site.paths.reviews.resolve() or not is_review(directory):
+    if not is_reviewed(site, path):
         return None
+    directory = path.resolve()
     allow(site, Verb.REVIEW_FINDINGS)
     queue, decisions = read_queue(directory), read_decisions(directory)
     weighed = _weigh(queue, decisions.keys())
