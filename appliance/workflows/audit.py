@@ -37,7 +37,7 @@ from appliance.settings.policies import digest_policies
 from appliance.settings.site import SitePaths, find_site
 from appliance.workflows.audit_attacks import AuditOrder, Subject, look_at_ledger, make_attacks
 from appliance.workflows.audit_reports import HTML, JSON, PDF, SIGNATURE
-from appliance.workflows.audit_traffic import count_denials, count_departures, read_events
+from appliance.workflows.audit_traffic import count_denials, count_departures, salvage_events
 from appliance.workflows.doctor import check_up
 from appliance.workflows.report.audit_page import render_audit, to_pdf
 from appliance.workflows.scan import open_site_gate
@@ -156,7 +156,7 @@ def _signer(paths: SitePaths) -> Signer:
 def _make_subject(root: Path, paths: SitePaths, order: AuditOrder, clock: Clock) -> Subject:
     kept = read_kept(order.witnesses, signer_of(FileKeys(paths.keys).key(Purpose.LEDGER)).verifier)
     # First of all: what is done from here on is on record.
-    look, events = look_at_ledger(paths, kept), read_events(paths.ledger)
+    look, events = look_at_ledger(paths, kept), salvage_events(paths.ledger)
     checks = [
         Check(one.check_id, one.title, one.status.value, one.evidence, one.fix)
         for one in check_up(root, clock).results

@@ -41,7 +41,7 @@ from appliance.workflows.audit_evidence import (
 from appliance.workflows.audit_holdout import read_holdout
 from appliance.workflows.audit_members import make_trials
 from appliance.workflows.audit_places import make_places
-from appliance.workflows.audit_traffic import read_events
+from appliance.workflows.audit_traffic import salvage_events
 from appliance.workflows.audit_writers import make_beginnings, make_writers
 from appliance.workflows.scan import open_site_gate
 from appliance.workflows.site import Site
@@ -151,7 +151,7 @@ def make_attacks(
     paths = subject.paths
     outputs, holdout = gather_outputs(paths), read_holdout(order.holdout)
     # A live site goes on: what lies there by now is on record by now.
-    events = read_events(paths.ledger)
+    events = salvage_events(paths.ledger)
     evidence = Evidence(
         events,
         outputs.journals,

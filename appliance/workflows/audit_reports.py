@@ -19,7 +19,7 @@ from appliance.records.audits import COMPLETED
 from appliance.settings.keys import FileKeys, Purpose
 from appliance.settings.names import is_name
 from appliance.settings.site import SitePaths, find_site
-from appliance.workflows.audit_traffic import read_events
+from appliance.workflows.audit_traffic import salvage_events
 
 JSON, HTML, PDF = "audit.json", "audit.html", "audit.pdf"
 SIGNATURE: Final = "audit.sig"
@@ -85,7 +85,7 @@ def verify_report(root: Path, directory: Path) -> dict[str, Any]:
 def _list_known(root: Path) -> frozenset[str]:
     """Digests of the JSON of every audit that the ledger knows."""
     # Even where the ledger is broken: that is when a report is looked at.
-    events = read_events(find_site(root).ledger)
+    events = salvage_events(find_site(root).ledger)
     return frozenset(str(one.facts.get("json")) for one in events if one.kind == COMPLETED)
 
 

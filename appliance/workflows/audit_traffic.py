@@ -23,7 +23,7 @@ _EXPORTS: Final = {
 }
 
 
-def read_events(ledger: Path) -> list[Event]:
+def salvage_events(ledger: Path) -> list[Event]:
     """Every line of the ledger that is an entry, whatever else is wrong with it."""
     events = []
     path = ledger / ledger_files.ENTRIES

@@ -10,7 +10,7 @@ from appliance.learning.basemodels.store import ModelStore
 from appliance.records.audits import Standing
 from appliance.records.progress import Silent
 from appliance.settings.keys import Purpose
-from appliance.workflows.audit_traffic import read_events
+from appliance.workflows.audit_traffic import salvage_events
 from appliance.workflows.audit_writers import make_beginnings, make_writers
 from appliance.workflows.canaries import derive_canaries, parts_of, plant
 from appliance.workflows.site import init
@@ -37,7 +37,7 @@ def _learn(site, texts):
 
 
 def _attack(site):
-    events = read_events(site.paths.ledger)
+    events = salvage_events(site.paths.ledger)
     attack = Extraction(make_writers(site), 0, make_beginnings(site, events))
     [result] = carry_out([attack], Silent())
     return result
