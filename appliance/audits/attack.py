@@ -1,14 +1,15 @@
 """What every attack is, and how they are carried out one after the other."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from appliance.errors import ApplianceError, IntegrityError
 from appliance.records.audits import AttackResult, Chart, Estimate, Problem, Standing
 from appliance.records.progress import Progress
 
+_Found = TypeVar("_Found")
 MOST_PROBLEMS: Final = 50
 """One is enough to fail; a list of a thousand helps nobody. All are counted."""
 
@@ -44,6 +45,21 @@ def carry_out(attacks: Sequence[Attack], progress: Progress) -> tuple[AttackResu
         progress.end(f"{result.standing.value}; {result.summary}")
         results.append(result)
     return tuple(results)
+
+
+def try_adapter(name: str, work: Callable[[], _Found], skipped: list[str]) -> _Found | None:
+    """What `work` finds of one adapter; None, and said in `skipped`, where it can't be attacked.
+
+    Raises:
+        IntegrityError: It is not what was written: that is no reason to go on with the next.
+    """
+    try:
+        return work()
+    except IntegrityError:
+        raise
+    except ApplianceError as error:
+        skipped.append(f"Adapter {name} could not be attacked: {error.what}")
+        return None
 
 
 def conclude(

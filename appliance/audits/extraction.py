@@ -9,10 +9,10 @@ Source: Carlini et al. 2021, arXiv:2012.07805; canaries as in Carlini et al. 201
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
-from appliance.audits.attack import conclude, not_tested
+from appliance.audits.attack import conclude, not_tested, try_adapter
 from appliance.audits.statistics import share
-from appliance.errors import ApplianceError, IntegrityError
 from appliance.records.audits import AttackResult, Estimate, Problem
 from appliance.records.progress import Progress
 
@@ -84,12 +84,8 @@ class Extraction:
         estimates: list[Estimate] = []
         skipped: list[str] = []
         for writer in self._writers:
-            try:
-                found = self._try(writer, progress)
-            except IntegrityError:
-                raise
-            except ApplianceError as error:
-                skipped.append(f"Adapter {writer.name} could not be attacked: {error.what}")
+            found = try_adapter(writer.name, partial(self._try, writer, progress), skipped)
+            if found is None:
                 continue
             estimates += found
             hits = round((found[0].value or 0.0) * found[0].total)

@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from appliance.audits.attack import conclude, not_tested
+from appliance.audits.attack import conclude, not_tested, try_adapter
 from appliance.audits.statistics import (
     area_under_curve,
     bootstrap,
@@ -21,7 +21,6 @@ from appliance.audits.statistics import (
     hit_rate_at,
     surest_guesses,
 )
-from appliance.errors import ApplianceError, IntegrityError
 from appliance.records.audits import AttackResult, Chart, Estimate, Problem, Series
 from appliance.records.progress import Progress
 
@@ -100,16 +99,13 @@ class Membership:
         skipped: list[str] = []
         is_untested = is_broken = False
         for trial in subjects:
-            try:
-                members, others = trial.score()
-            except IntegrityError:
-                raise
-            except ApplianceError as error:
-                skipped.append(f"Adapter {trial.name} could not be attacked: {error.what}")
+            scores = try_adapter(trial.name, trial.score, skipped)
+            if scores is None:
                 is_untested = True
                 # What was made of invented text alone has nothing that it could give away.
                 is_broken |= trial.is_site_only
                 continue
+            members, others = scores
             if min(len(members), len(others)) < FEWEST:
                 skipped.append(f"Adapter {trial.name} has fewer than {FEWEST} members or others.")
                 is_untested = True

@@ -13,10 +13,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from appliance.audits.attack import conclude, not_tested
+from appliance.audits.attack import conclude, not_tested, try_adapter
 from appliance.audits.membership import FEWEST
 from appliance.audits.statistics import fisher_greater, share
-from appliance.errors import ApplianceError, IntegrityError
 from appliance.records.audits import AttackResult, Chart, Estimate, Problem, Series
 from appliance.records.progress import Progress
 
@@ -71,14 +70,11 @@ class Memorisation:
         skipped: list[str] = []
         is_broken = False
         for one in subjects:
-            try:
-                members, others = one.fill()
-            except IntegrityError:
-                raise
-            except ApplianceError as error:
-                skipped.append(f"Adapter {one.name} could not be attacked: {error.what}")
+            ranks = try_adapter(one.name, one.fill, skipped)
+            if ranks is None:
                 is_broken = True
                 continue
+            members, others = ranks
             if min(len(members), len(others)) < FEWEST:
                 skipped.append(f"Adapter {one.name} has fewer than {FEWEST} gaps on either side.")
                 continue
