@@ -94,9 +94,11 @@ bench-gateway: install
 bench-ledger: install
 	$(BIN)/python -m pytest -s tests/benchmarks/bench_ledger.py
 
-# What a note costs from export to finding, at 1,000, 10,000 and 100,000 notes: make bench-clinical NOTES=1000
+# What a note costs from export to finding, at 1,000, 10,000 and 100,000 notes, and beside an adapter
+# alone: make bench-clinical NOTES=1000
 bench-clinical: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.bench_clinical $(NOTES)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.bench_clinical_model
 
 # What a whole audit costs, attack by attack, and what grows: make bench-audit NOTES="1000 100000"
 bench-audit: install

@@ -44,9 +44,9 @@ _MOST_AT_ONCE: Final = 256
 _SPARE: Final = 4
 # A prompt waits for others for this part of the time that an engine takes to answer, which is less
 # than what waits at its door bridges; an answer waits longer, and holds no place.
-_PATIENCE: Final = 0.1
+_PATIENCE: Final = 0.2
 _SHORTEST_PATIENCE_S: Final = 0.02
-_LONGEST_PATIENCE_S: Final = 0.25
+_LONGEST_PATIENCE_S: Final = 0.5
 # The next answer's share in what an answer is said to take.
 _LATEST: Final = 0.1
 Intent = tuple[str, Mapping[str, Fact]]

@@ -2,6 +2,8 @@
 
 import ast
 import re
+from collections import defaultdict
+from functools import cache
 
 import click
 
@@ -29,15 +31,15 @@ def _options():
             yield from ((words, option) for option in parameter.opts)
 
 
-def _calls(name):
-    """Files that call something of that name."""
-    return {
-        path.name
-        for path in modules()
-        for node in ast.walk(tree_of(path))
-        if isinstance(node, ast.Call)
-        and getattr(node.func, "id", getattr(node.func, "attr", "")) == name
-    }
+@cache
+def _callers():
+    """Files that call something of a name, by that name."""
+    callers = defaultdict(set)
+    for path in modules():
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.Call):
+                callers[getattr(node.func, "id", getattr(node.func, "attr", ""))].add(path.name)
+    return callers
 
 
 def test_the_gate_reads_no_environment():
@@ -50,10 +52,10 @@ def test_the_gate_reads_no_environment():
 def test_only_the_gate_stamps():
     """A cleared prompt is made where the stamp is made, and the stamp where all was inspected."""
     # The gateway makes one of what it was sent, to have its stamp checked.
-    assert _calls("ClearedPrompt") == {"clearance.py", "clearing.py"}
-    assert _calls("Stamper") == {"inspection.py"}
-    assert _calls("stamp") == {"inspection.py"}
-    assert _calls("Gate") == {"opening.py"}
+    assert _callers()["ClearedPrompt"] == {"clearance.py", "clearing.py"}
+    assert _callers()["Stamper"] == {"inspection.py"}
+    assert _callers()["stamp"] == {"inspection.py"}
+    assert _callers()["Gate"] == {"opening.py"}
 
 
 def test_only_the_gate_has_the_key_of_the_stamps():

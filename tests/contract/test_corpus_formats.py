@@ -39,7 +39,11 @@ def examples(draw):
     return Example(identity, text, spans, relations, "d-1", "m@1", split, weight, origin)
 
 
-@pytest.mark.parametrize("name", FORMATS)
+# Loading what reads and writes hf takes seconds.
+ALL = [pytest.param(name, marks=[pytest.mark.slow] * (name == "hf")) for name in FORMATS]
+
+
+@pytest.mark.parametrize("name", ALL)
 @settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None
 )

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -27,8 +28,9 @@ def rooms() -> list[str]:
     )
 
 
+@cache
 def tree_of(path: Path) -> ast.Module:
-    """The syntax tree of a module."""
+    """The syntax tree of a module; many tests walk the same ones."""
     return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
 
 

@@ -155,6 +155,7 @@ def test_the_commands_say_what_they_did(site, stick, tmp_path, capsys):
     assert run(words) == 8
 
 
+@pytest.mark.slow
 @AGAIN
 @given(size=st.integers(1, 19), longer=st.integers(0, 12))
 def test_every_rollback_and_every_fork_is_found(tmp_path_factory, size, longer):

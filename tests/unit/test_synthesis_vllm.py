@@ -154,6 +154,7 @@ def test_settings_reach_the_command_line():
     assert "--enforce-eager" not in command
 
 
+@pytest.mark.slow
 def test_every_process_of_an_engine_is_found_and_ended():
     """Workers in sessions of their own are found by their mark, and no stranger is touched."""
     mine, stranger = secrets.token_hex(8), secrets.token_hex(8)
@@ -275,6 +276,7 @@ time.sleep(300)
 """
 
 
+@pytest.mark.slow
 def test_closing_the_pipe_ends_the_engine_and_its_shared_memory(tmp_path):
     """However the owner goes, `kill -9` included, its end of the pipe closes; nothing is left."""
     engine_id = secrets.token_hex(8)
@@ -295,6 +297,7 @@ def test_closing_the_pipe_ends_the_engine_and_its_shared_memory(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_worker_that_hides_its_mark_is_found_by_its_session(tmp_path):
     """Workers of vLLM write their title over their environment; they are ended all the same."""
     engine_id = secrets.token_hex(8)
@@ -314,6 +317,7 @@ def test_a_worker_that_hides_its_mark_is_found_by_its_session(tmp_path):
     assert all(processes.started_at(pid) is None for pid in pids)
 
 
+@pytest.mark.slow
 def test_a_later_start_cleans_up_after_a_killed_watchdog(tmp_path):
     """Even with the watchdog shot, the next start leaves no process and no segment."""
     engine_id = secrets.token_hex(8)

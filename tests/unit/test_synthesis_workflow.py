@@ -132,6 +132,7 @@ def test_backends_that_keep_dying_end_the_run(site, gate):
     assert done.from_journal == 5
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_gives_the_same_corpus_as_one_that_was_not(site, gate):
     """Broken off anywhere and run again, the files are the same to the byte."""
     whole = run(site, gate, Supply(gate), out="whole")
@@ -250,6 +251,7 @@ def run_round(site, gate, out, report):
     return workflow.synthesize_with(site, gate, supplies, order, prepared, Silent())
 
 
+@pytest.mark.slow
 def test_a_second_round_has_the_shares_that_a_report_asks_for(site, gate, tmp_path):
     """From `corpus report`'s own answer, and the card says so."""
     first = run(site, gate, Supply(gate), count=20)

@@ -131,6 +131,7 @@ def test_an_error_of_the_database_holds_no_text(tmp_path):
     vault.close()
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_it_opens(tmp_path):
     """SIGKILL in the middle of an import leaves whole transactions and nothing else."""
     script = textwrap.dedent(
