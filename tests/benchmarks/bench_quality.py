@@ -76,6 +76,7 @@ ARMS: dict[str, Arm] = {
     "half": share(0.5),
     "quarter": share(0.25),
     "eighth": share(0.125),
+    "fortieth": share(0.025),
 }
 
 
