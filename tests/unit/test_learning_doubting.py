@@ -189,3 +189,13 @@ def test_what_the_switches_do_not_go_with_is_refused(switch, changes, workers, r
     with pytest.raises(BadInput, match="one worker"):
         check_doubting(Recipe(**switch, **changes), workers, relations=relations)
     check_doubting(Recipe(**changes), workers, relations=relations)
+
+
+def test_who_has_never_seen_a_labels_names_can_not_doubt_them():
+    """Else a corpus whose names come once each would teach that there are none."""
+    tags = np.array([0, 0, 0, 1, 1, 1])
+    weights = np.array([[0.9, 0.1]] * 3 + [[0.99, 0.01]] * 2 + [[0.4, 0.6]], np.float32)
+
+    [wrong] = find_errors([weights], [tags])
+
+    assert not wrong.any()

@@ -29,6 +29,8 @@ from appliance.learning.tuning.worker import InProcessWorker
 
 # Of a word's labels the ensemble's first must have at least half: else nobody knows.
 _MAJORITY: Final = 0.5
+# Who holds more of a label's words for wrong than this does not know the label.
+_UNKNOWN: Final = 0.5
 
 Learner = Callable[[Sequence[LabelledText], int], Teacher]
 """Trains an adapter on the examples, with the seed."""
@@ -163,7 +165,9 @@ def find_errors(
 
     A label is surely a word's where it is at least as likely as it is on average among the words
     that are given it, and likelier than any other of which that can be said, and than the one that
-    is given: of rare labels the average alone says little.
+    is given: of rare labels the average alone says little. Of a label whose words are mostly held
+    for wrong none is: then it is not known, as by an adapter of few examples that has never seen
+    its names, and those who learned of it would learn that it is nowhere.
 
     Args:
         weights: Of every text (words, labels), by who never saw its labels.
@@ -180,13 +184,13 @@ def find_errors(
         ]
     )
 
-    def judge(of_words: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.bool_]:
-        sure = np.where(of_words >= usual, of_words, 0.0)
-        own = of_words[np.arange(len(labels)), labels]
-        wrong: NDArray[np.bool_] = (sure.argmax(axis=1) != labels) & (sure.max(axis=1) > own)
-        return wrong
-
-    return [judge(*one) for one in zip(weights, tags, strict=True)]
+    sure = np.where(likely >= usual, likely, 0.0)
+    own = likely[np.arange(len(given)), given]
+    wrong: NDArray[np.bool_] = (sure.argmax(axis=1) != given) & (sure.max(axis=1) > own)
+    for label in np.unique(given):
+        if wrong[given == label].mean() > _UNKNOWN:
+            wrong[given == label] = False
+    return np.split(wrong, np.cumsum([len(of_text) for of_text in tags])[:-1])
 
 
 def _without(example: LabelledText, words: NDArray[np.int32]) -> LabelledText:
