@@ -19,6 +19,11 @@ NAME: Final = "name"
 SWAPPED: Final = "swapped name"
 CANARY: Final = "canary"
 _ALPHA: Final = 0.001
+_UNREADABLE: Final = (
+    "What is encoded or encrypted, compressed otherwise than by gzip, bzip2, xz, zstd, lz4, zip or "
+    "Parquet, packed twice, or in pictures; names and numbers that are cut, misspelled or written "
+    "in a way of their own; weights of models."
+)
 Hit = tuple[str, int]
 
 
@@ -138,8 +143,10 @@ class AtRest:
     ) -> AttackResult:
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(self._needles.kinds.items()))
         seen = {hit for hits in found.values() for hit in hits if hit[0] != SWAPPED}
+        short = self._needles.left_out
         spots = [
-            "What is encoded, compressed otherwise than by gzip, zip or Parquet, or in pictures.",
+            _UNREADABLE,
+            *([f"{short} identifiers too short to tell anything alone."] if short else []),
             "Other machines, backups and devices, unless their paths were given with --look.",
             *self._unread,
         ]
@@ -150,9 +157,7 @@ class AtRest:
                 f"{len(unreadable)} of {places} places could not be read to their end by this "
                 f"user (damaged, encrypted, too large, or not permitted); first: {unreadable[0]}."
             )
-            if not problems:
-                return not_tested(self, spots[-1], is_broken=True)
-        return conclude(
+        done = conclude(
             self,
             f"{places} places searched for {len(self._needles)} needles ({kinds}); problems in "
             f"{len(problems)}.",
@@ -163,3 +168,6 @@ class AtRest:
             ],
             blind_spots=spots,
         )
+        if unreadable and not problems:
+            return not_tested(self, spots[-1], is_broken=True, so_far=done)
+        return done

@@ -84,10 +84,20 @@ def conclude(
     )
 
 
-def not_tested(attack: Attack, why: str, *, is_broken: bool = False) -> AttackResult:
-    """The attack was not carried out, and the claim stands unproved."""
-    result = AttackResult(attack.name, attack.claim, Standing.NOT_TESTED, why)
-    return replace(result, is_broken=is_broken)
+def not_tested(
+    attack: Attack, why: str, *, is_broken: bool = False, so_far: AttackResult | None = None
+) -> AttackResult:
+    """The attack was not carried out, or not to its end, and the claim stands unproved.
+
+    Args:
+        attack: The attack.
+        why: For people.
+        is_broken: Whether it should have been possible.
+        so_far: What a part of it found; its figures are told.
+    """
+    result = so_far or AttackResult(attack.name, attack.claim, Standing.NOT_TESTED, "")
+    summary = f"{why} Beside that, {so_far.summary}" if so_far and so_far.estimates else why
+    return replace(result, standing=Standing.NOT_TESTED, summary=summary, is_broken=is_broken)
 
 
 def _attempt(attack: Attack, progress: Progress) -> AttackResult:

@@ -20,7 +20,7 @@ AS_WRITTEN: Final = "as written"
 _BATCH: Final = 64
 # Said before anything was measured: the share of disguised identifiers that may pass.
 _MOST_DISGUISED: Final = 0.01
-_SENTENCES: Final = (
+SENTENCES: Final = (
     "Please write a sentence about {} and the fever.",
     "The chart shows {} at the top.",
     "{} came in with a cough.",
@@ -125,7 +125,7 @@ class Evasion:
             turn, at = divmod(number, len(by_kind))
             way = ways[(turn // 2 + at) % len(ways)] if turn % 2 else AS_WRITTEN
             value = DISGUISES[way](self._rng.choice(by_kind[kind]))
-            made.append((way, kind, self._rng.choice(_SENTENCES).format(value)))
+            made.append((way, kind, self._rng.choice(SENTENCES).format(value)))
         return made
 
     def _judge(
@@ -155,7 +155,7 @@ class Evasion:
             blind_spots=[
                 "Disguises that nobody here has thought of.",
                 "Identifiers of people whom the registry does not know.",
-                "The live gateway's own process: it has the same gate, and a hole would be a leak.",
+                "The gate of the gateway's own process: `live-gateway` asks that one.",
             ],
             charts=[_chart(tried, passed)],
         )

@@ -98,9 +98,7 @@ class Extraction:
                         "Do not let it leave; it was trained on this site's notes: find out how.",
                     )
                 )
-        if skipped and not problems:
-            return not_tested(self, " ".join(skipped), is_broken=True)
-        return conclude(
+        done = conclude(
             self,
             f"{len(self._writers) - len(skipped)} adapter(s) that write text were given "
             f"{len(self._beginnings)} beginnings, {len(problems)} problem(s).",
@@ -112,6 +110,9 @@ class Extraction:
                 "What comes out by sampling many times, or from other beginnings.",
             ],
         )
+        if skipped and not problems:
+            return not_tested(self, " ".join(skipped), is_broken=True, so_far=done)
+        return done
 
     def _try(self, writer: Writer, progress: Progress) -> list[Estimate]:
         go_on = writer.open()

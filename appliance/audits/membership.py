@@ -14,13 +14,8 @@ from typing import Final
 import numpy as np
 
 from appliance.audits.attack import conclude, not_tested, try_adapter
-from appliance.audits.statistics import (
-    area_under_curve,
-    bootstrap,
-    epsilon_lower_bound,
-    hit_rate_at,
-    surest_guesses,
-)
+from appliance.audits.coins import bound_by_coins, bound_by_lots, ceiling
+from appliance.audits.statistics import area_under_curve, bootstrap, hit_rate_at
 from appliance.records.audits import AttackResult, Chart, Estimate, Problem, Series
 from appliance.records.progress import Progress
 
@@ -30,11 +25,8 @@ LOW: Final = (0.001, 0.01)
 _MOST_HITS_AT_1_PERCENT: Final = 0.05
 FEWEST: Final = 20
 """Patients or texts on either side, without which nothing is told."""
-# The attacker guesses at all, or at the surest only; each look costs its share of the confidence.
-_GUESSED: Final = (1.0, 0.2)
-_SHOWN: Final = "epsilon, lower bound from one run"
+_SHOWN: Final = "lower bound from one run"
 _PROMISED: Final = "epsilon, upper bound that training promised (delta {:.1e})"
-_CONFIDENCE: Final = 1 - 0.05 / len(_GUESSED)
 Groups = Sequence[Sequence[float]]
 
 
@@ -50,6 +42,7 @@ class Trial:
         epsilon: Upper bound that training with differential privacy guarantees; None without.
         delta: Of it.
         is_coined: Whether a fair coin decided of each text whether training saw it.
+        has_reference: Whether its scores are set against what adapters say that never saw a text.
     """
 
     name: str
@@ -58,6 +51,7 @@ class Trial:
     epsilon: float | None = None
     delta: float = 0.0
     is_coined: bool = False
+    has_reference: bool = False
 
     @property
     def is_subject(self) -> bool:
@@ -114,23 +108,24 @@ class Membership:
             charts.append(_roc(trial.name, members, others))
             problems += _judge(trial, measured[trial.name])
             progress.advance()
-        if not problems and (is_untested or not measured):
-            return not_tested(self, " ".join(skipped), is_broken=is_broken)
-        return conclude(
+        done = conclude(
             self,
             f"{len(measured)} of {len(subjects)} adapter(s) of site text or with a promise of "
             f"differential privacy attacked, {len(problems)} problem(s).",
             problems,
             estimates=[_named(name, one) for name, found in measured.items() for one in found],
-            blind_spots=[*skipped, *_blind_spots(subjects, measured)],
-            charts=[*charts, _epsilons(subjects, measured)],
+            blind_spots=[*skipped, *(_blind_spots(subjects, measured) if measured else ())],
+            charts=[*charts, *([_epsilons(subjects, measured)] if measured else ())],
         )
+        if not problems and is_untested:
+            return not_tested(self, " ".join(skipped), is_broken=is_broken, so_far=done)
+        return done
 
 
 def _blind_spots(trials: Sequence[Trial], measured: Mapping[str, Sequence[Estimate]]) -> list[str]:
-    fewest = min((_bound_in(one).total for one in measured.values()), default=0)
+    fewest = min(_bound_in(one).total for one in measured.values())
     return [
-        f"An epsilon above {_ceiling(fewest):.1f}: {fewest} guesses, all right, show no more.",
+        f"An epsilon above {ceiling(fewest):.1f}: {fewest} guesses, all right, show no more.",
         "Stronger attackers: shadow models, knowledge of the training, many queries.",
         "A hit rate at 0.1 % false alarms needs thousands of others; see their count.",
         "Whose each text is, where a corpus does not say: intervals are too narrow then.",
@@ -139,21 +134,24 @@ def _blind_spots(trials: Sequence[Trial], measured: Mapping[str, Sequence[Estima
             f"refuted by {_bound_in(measured[trial.name]).total} guesses, all right."
             for trial in trials
             if trial.name in measured
+            and trial.is_coined
             and trial.epsilon is not None
-            and trial.epsilon >= _ceiling(_bound_in(measured[trial.name]).total)
+            and trial.epsilon >= ceiling(_bound_in(measured[trial.name]).total)
         ),
         *(
-            f"Adapter {trial.name}: no coins decided what it saw; its bound on epsilon holds as "
-            "far as members and others are alike in all else."
+            f"Adapter {trial.name}: no reference tells how hard a text is; with its adapter off a "
+            "classifier has no head that learned anything."
+            for trial in trials
+            if trial.name in measured and not trial.has_reference
+        ),
+        *(
+            f"Adapter {trial.name}: its training tossed no coins. Its bound is about all texts of "
+            "one patient in place of another's, holds where it was drawn by lot whose texts "
+            "teach, and tests no promise about single texts."
             for trial in trials
             if trial.name in measured and not trial.is_coined
         ),
     ]
-
-
-def _ceiling(guesses: int) -> float:
-    """The most that so many guesses can show."""
-    return epsilon_lower_bound(guesses, guesses, _CONFIDENCE)
 
 
 def _measure(trial: Trial, members: Groups, others: Groups, seed: int) -> list[Estimate]:
@@ -166,8 +164,11 @@ def _measure(trial: Trial, members: Groups, others: Groups, seed: int) -> list[E
     for name, measure in measures.items():
         low, high = bootstrap(members, others, measure, seed=seed)
         estimates.append(Estimate(name, measure(*flat), low, high, len(flat[0]) + len(flat[1])))
-    bound, guesses = _bound(*flat, trial.delta)
-    estimates.append(Estimate(_SHOWN, bound, None, None, guesses, "nats"))
+    if trial.is_coined:
+        whose, (bound, guesses) = "epsilon", bound_by_coins(*flat, trial.delta)
+    else:
+        whose, (bound, guesses) = "epsilon of a patient", bound_by_lots(members, others, seed)
+    estimates.append(Estimate(f"{whose}, {_SHOWN}", bound, None, None, guesses, "nats"))
     if trial.epsilon is not None:
         estimates.append(
             Estimate(_PROMISED.format(trial.delta), trial.epsilon, None, None, guesses, "nats")
@@ -175,21 +176,8 @@ def _measure(trial: Trial, members: Groups, others: Groups, seed: int) -> list[E
     return estimates
 
 
-def _bound(members: Sequence[float], others: Sequence[float], delta: float) -> tuple[float, int]:
-    """The best lower bound of all looks, and of how many guesses the first of them has."""
-    count = min(len(members), len(others))
-    bounds = []
-    for part in _GUESSED:
-        guesses = 2 * max(1, round(part * count))
-        right = surest_guesses(members[:count], others[:count], guesses)
-        bounds.append(
-            epsilon_lower_bound(right, guesses, _CONFIDENCE, delta=delta, canaries=2 * count)
-        )
-    return max(bounds), 2 * count
-
-
 def _bound_in(estimates: Sequence[Estimate]) -> Estimate:
-    return next(one for one in estimates if one.name == _SHOWN)
+    return next(one for one in estimates if one.name.endswith(_SHOWN))
 
 
 def _hits(rate: float, members: Sequence[float], others: Sequence[float]) -> float:
@@ -210,13 +198,15 @@ def _judge(trial: Trial, measured: Sequence[Estimate]) -> list[Problem]:
                 "Do not let it leave; train it on more patients, or for less long.",
             )
         )
-    if trial.epsilon is not None and bound.value is not None and bound.value > trial.epsilon:
+    # Without coins the two are not about the same: all texts of a patient, and a single text.
+    promised = trial.epsilon if trial.is_coined else None
+    if promised is not None and bound.value is not None and bound.value > promised:
         problems.append(
             Problem(
                 "membership.epsilon",
                 f"adapter {trial.name}",
                 f"An attack shows epsilon of at least {bound.value:.2f}; training said at most "
-                f"{trial.epsilon:.2f}.",
+                f"{promised:.2f}.",
                 "Its training was not as private as it says: find the fault, and train it again.",
             )
         )

@@ -82,9 +82,7 @@ class Memorisation:
             problems += _judge(one, members, others)
             charts.append(_histogram(one, members, others))
             progress.advance()
-        if skipped and not problems:
-            return not_tested(self, " ".join(skipped), is_broken=is_broken)
-        return conclude(
+        done = conclude(
             self,
             f"{len(subjects) - len(skipped)} of {len(subjects)} adapter(s) of site text label "
             f"words and write none: gaps were filled, {len(problems)} problem(s).",
@@ -98,6 +96,9 @@ class Memorisation:
             ],
             charts=charts,
         )
+        if skipped and not problems:
+            return not_tested(self, " ".join(skipped), is_broken=is_broken, so_far=done)
+        return done
 
 
 def _firsts(ranks: Ranks) -> int:

@@ -3,16 +3,29 @@
 import gzip
 import io
 import json
+import lzma
+import string
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Final
+from typing import Any, Final
+
+from appliance.audits.written import forms_of
 
 _CHUNK: Final = 16 << 20
 _SHORTEST: Final = 6
+_ALPHANUMERIC: Final = frozenset(string.ascii_lowercase + string.digits)
+_Hit = tuple[str, int]
 # What a bomb of an archive unpacks to is not read to its end.
 _MOST_UNPACKED: Final = 1 << 30
+_COMPRESSED: Final = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bz2",
+    b"\xfd7zXZ\x00": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"\x04\x22\x4d\x18": "lz4",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +52,11 @@ class Needles:
     """All of them at once (Aho & Corasick 1975), in any case and in the usual encodings.
 
     Args:
-        needles: Those shorter than six characters are left out: they stand everywhere.
+        needles: Those that would be found everywhere by chance are left out.
+
+    Attributes:
+        kinds: How many are searched for, by kind.
+        left_out: How many are not, because they are too short.
     """
 
     def __init__(self, needles: Iterable[Needle]) -> None:
@@ -48,12 +65,16 @@ class Needles:
         self._automaton = ahocorasick.Automaton()
         self._longest = 0
         self.kinds: dict[str, int] = {}
+        self.left_out = 0
         for number, needle in enumerate({(one.kind, one.value): one for one in needles}.values()):
-            if len(needle.value) < _SHORTEST:
+            forms = dict(_forms(needle))
+            if not forms:
+                self.left_out += 1
                 continue
             self.kinds[needle.kind] = self.kinds.get(needle.kind, 0) + 1
-            for form in _forms(needle.value):
-                self._automaton.add_word(form, (needle.kind, number))
+            for form, is_bounded in forms.items():
+                length = len(form) if is_bounded else 0
+                self._automaton.add_word(form, (needle.kind, number, length))
                 self._longest = max(self._longest, len(form))
         self._automaton.make_automaton()
 
@@ -64,10 +85,10 @@ class Needles:
         """Kind and number of each needle in those bytes."""
         if not len(self._automaton):
             return set()
-        found = {hit for _, hit in self._automaton.iter(_read(content))}
+        found = self._look(_read(content))
         if b"\x00" in content:
             # UTF-16 and UTF-32 of plain letters are these with zeros between.
-            found |= {hit for _, hit in self._automaton.iter(_read(content.replace(b"\0", b"")))}
+            found |= self._look(_read(content.replace(b"\0", b"")))
         return found
 
     def find_in(self, path: Path) -> set[tuple[str, int]]:
@@ -90,6 +111,13 @@ class Needles:
             raise Unread(found)
         return found
 
+    def _look(self, text: str) -> set[_Hit]:
+        return {
+            (kind, number)
+            for last, (kind, number, length) in self._automaton.iter(text)
+            if not length or _is_apart(text, last + 1 - length, last + 1)
+        }
+
     def _take(self, content: Iterable[bytes], found: set[tuple[str, int]]) -> bool:
         """What stands there is in `found`; whether it was read to its end."""
         tail = b""
@@ -105,23 +133,36 @@ class Needles:
 def contents(path: Path) -> Iterator[Iterable[bytes]]:
     """The file's bytes in chunks, then those of each thing that is packed in it.
 
-    Unpacked are gzip, zip and the text columns of Parquet. Reading any of them may raise anything.
+    Unpacked are zip, the text columns of Parquet, and what gzip, bzip2, xz, zstd and lz4 made.
+    Reading any of them may raise anything.
     """
     with path.open("rb") as file:
-        start = file.read(4)
+        start = file.read(6)
         file.seek(0)
         yield iter(lambda: file.read(_CHUNK), b"")
-    if start[:2] == b"\x1f\x8b":
-        yield _gunzip(path)
-    elif start == b"PK\x03\x04":
+    if start[:4] == b"PK\x03\x04":
         yield from _unzip(path)
-    elif start == b"PAR1":
+    elif start[:4] == b"PAR1":
         yield _columns(path)
+    yield from (
+        _uncompress(path, name) for magic, name in _COMPRESSED.items() if start.startswith(magic)
+    )
 
 
-def _gunzip(path: Path) -> Iterator[bytes]:
-    with gzip.open(path) as file:
-        yield from _capped(file)
+def _uncompress(path: Path, name: str) -> Iterator[bytes]:
+    if name == "xz":
+        with lzma.open(path) as file:
+            yield from _capped(file)
+        return
+    if name == "gzip":
+        # Several members after each other are one file.
+        with gzip.open(path) as packed:
+            yield from _capped(packed)
+        return
+    import pyarrow as pa
+
+    with pa.input_stream(str(path), compression=name) as stream:
+        yield from _capped(stream)
 
 
 def _unzip(path: Path) -> Iterator[Iterable[bytes]]:
@@ -135,7 +176,7 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes
         yield from _capped(file)
 
 
-def _capped(file: gzip.GzipFile | IO[bytes]) -> Iterator[bytes]:
+def _capped(file: Any) -> Iterator[bytes]:
     for _ in range(_MOST_UNPACKED // _CHUNK):
         if not (chunk := file.read(_CHUNK)):
             return
@@ -157,13 +198,26 @@ def _columns(path: Path) -> Iterator[bytes]:
             yield text.getvalue().encode()
 
 
-def _forms(value: str | bytes) -> set[str]:
-    """As UTF-8 and as JSON writes it, read the way that `find` reads bytes."""
-    if isinstance(value, bytes):
-        return {_read(value)}
-    # Bytes know no capitals beyond ASCII: these are spelled out.
-    cases = {value, value.upper(), value.lower()}
-    return {_read(form.encode()) for case in cases for form in (case, json.dumps(case)[1:-1])}
+def _forms(needle: Needle) -> Iterator[tuple[str, bool]]:
+    """Each way to write it, as UTF-8 and as JSON has it, read the way that `find` reads bytes.
+
+    With each, whether it must stand apart.
+    """
+    if isinstance(needle.value, bytes):
+        if len(needle.value) >= _SHORTEST:
+            yield _read(needle.value), False
+        return
+    for form in forms_of(needle.kind, needle.value):
+        # Bytes know no capitals beyond ASCII: these are spelled out.
+        for case in {form.text, form.text.upper(), form.text.lower()}:
+            for written in (case, json.dumps(case)[1:-1]):
+                yield _read(written.encode()), form.is_bounded
+
+
+def _is_apart(text: str, first: int, end: int) -> bool:
+    """Whether neither a letter nor a digit stands beside it."""
+    before, after = text[first - 1 : first] if first else "", text[end : end + 1]
+    return not _ALPHANUMERIC.intersection((before, after))
 
 
 def _read(content: bytes) -> str:

@@ -26,6 +26,9 @@ _CONTROL_NOTES: Final = 400
 _SUSPICIOUS: Final = 11
 # Whatever strangers share, so many words in a row of one patient are a copy.
 _COPY: Final = 25
+# A holdout of which more than this stands in one patient's notes, nearly whole, is no holdout.
+_MOST_COPIED: Final = 0.05
+_WHOLE: Final = 0.9
 _NEAR: Final = 0.5
 _NEAR_RUNS: Final = 6
 _ALPHA: Final = 0.001
@@ -113,7 +116,7 @@ class Overlap:
                 )
             )
         longest = max((one.longest for one in found), default=0)
-        return conclude(
+        done = conclude(
             self,
             f"{len(found)} texts against {self._notes.count() if self._notes else 0} notes: the "
             f"longest run that one patient alone has is {longest} words, {limit} would be a copy.",
@@ -122,6 +125,18 @@ class Overlap:
             blind_spots=self._blind_spots(control, limit),
             charts=[_histogram(found, control)],
         )
+        copied = sum(map(_is_copy, control)) if self._holdout else 0
+        if copied > _MOST_COPIED * len(control) and not problems:
+            # A control that has seen the notes makes any text look harmless.
+            return not_tested(
+                self,
+                f"{copied} of {len(control)} sentences of the holdout stand in one patient's notes "
+                "of the vault: it is no control. Give notes of other patients with --holdout, "
+                "which were never imported, or none.",
+                is_broken=True,
+                so_far=done,
+            )
+        return done
 
     def _find_copies(self, found: Sequence[Personal], limit: int) -> Iterable[Problem]:
         pairs = list(zip(self._outgoing, found, strict=True))
@@ -185,6 +200,11 @@ def _limit(control: Sequence[Personal]) -> int:
     """Longer than anything that strangers share; never so long that a copy would pass."""
     longest = max((one.longest for one in control), default=0)
     return max(_SUSPICIOUS, min(longest + 1, _COPY))
+
+
+def _is_copy(one: Personal) -> bool:
+    """Whether a control sentence is one patient's, nearly whole, and no common phrase."""
+    return one.runs >= _NEAR_RUNS and one.contained >= _WHOLE and one.rare > 0
 
 
 def _count(group: Sequence[Personal], words: int) -> int:

@@ -11,6 +11,10 @@ from appliance.records.progress import Progress
 from appliance.records.verdicts import Decision
 
 _BATCH: Final = 64
+_LOST: Final = (
+    "their sheet changed since, or they were drawn with a seed from before seeds were on record "
+    "(--seed)."
+)
 
 
 class Regate:
@@ -18,6 +22,7 @@ class Regate:
 
     Args:
         prompts: Draft to prompt, as far as they could be drawn again.
+        others: Those of them under whose name another prompt was sent.
         sent: How many drafts the ledger says were sent.
         gate: Today's.
     """
@@ -25,8 +30,15 @@ class Regate:
     name = "would-we-send-it-again"
     claim = "Today's gate, with today's patients and notes, would let every prompt pass again."
 
-    def __init__(self, prompts: Mapping[str, str], sent: int, gate: Inspector | None) -> None:
+    def __init__(
+        self,
+        prompts: Mapping[str, str],
+        others: Sequence[str],
+        sent: int,
+        gate: Inspector | None,
+    ) -> None:
         self._prompts = prompts
+        self._others = others
         self._sent = sent
         self._gate = gate
 
@@ -40,28 +52,45 @@ class Regate:
             return not_tested(
                 self,
                 f"None of the {self._sent} drafts can be drawn again: their label sheets changed, "
-                "or they were drawn with another seed. Prompts are kept nowhere.",
+                "or they were drawn with a seed that is not on record (--seed). Prompts are kept "
+                "nowhere.",
             )
         denied = self._inspect(self._gate, list(self._prompts.items()), progress)
-        problems = [
-            Problem(
-                "regate.denied-today",
-                "journals",
-                f"{len(denied)} of {len(self._prompts)} would be denied today, the first for "
-                f"draft {denied[0] if denied else ''}.",
-                "See what it shares with a patient or a note: `appliance gate explain DRAFT` after "
-                "a new run; the patients or notes may have been imported since.",
+        problems = []
+        if denied:
+            problems.append(
+                Problem(
+                    "regate.denied-today",
+                    "journals",
+                    f"{len(denied)} of {len(self._prompts)} would be denied today, the first for "
+                    f"draft {denied[0]}.",
+                    "See what it shares with a patient or a note: `appliance gate explain DRAFT` "
+                    "after a new run; the patients or notes may have been imported since.",
+                )
             )
-        ]
+        if self._others:
+            problems.append(
+                Problem(
+                    "regate.other-prompt",
+                    "ledger",
+                    f"Under the name of {len(self._others)} draft(s) another prompt was sent than "
+                    f"the sheet draws; the first is {self._others[0]}.",
+                    "Find out which program sent it: its text is kept nowhere, its digest is in "
+                    "the ledger.",
+                )
+            )
         lost = self._sent - len(self._prompts)
         return conclude(
             self,
             f"{len(self._prompts)} of {self._sent} prompts drawn again and inspected, "
             f"{len(denied)} of them would be denied today.",
-            problems if denied else [],
-            estimates=[share("prompts that would be denied", len(denied), len(self._prompts))],
+            problems,
+            estimates=[
+                share("prompts that would be denied", len(denied), len(self._prompts)),
+                share("prompts that could not be drawn again", lost, self._sent),
+            ],
             blind_spots=[
-                *([f"{lost} prompts could not be drawn again."] if lost else []),
+                *([f"{lost} of {self._sent} prompts: {_LOST}"] if lost else []),
                 "Prompts of other callers of the gateway: their text is kept nowhere.",
             ],
         )

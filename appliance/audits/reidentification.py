@@ -10,13 +10,15 @@ Source: k-anonymity, Samarati & Sweeney 1998; smallest cell as in policies/discl
 
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Final
 
 from appliance.audits.attack import conclude, not_tested
 from appliance.audits.statistics import fisher_greater, share, shares_by_edge
-from appliance.audits.texts import Notes, Outgoing, owner_of
+from appliance.audits.texts import Facts, Notes, Outgoing, owner_of
 from appliance.gate.normalisation import normalise
 from appliance.records.audits import AttackResult, Chart, Estimate, Problem, Series
 from appliance.records.progress import Progress
@@ -30,6 +32,7 @@ _SEX: Final = {
 }  # fmt: skip
 _SEXES: Final = re.compile(rf"\b(?:{'|'.join(_SEX)})\b")
 _ALPHA: Final = 0.001
+_MOST_PAIRS: Final = 2_000
 _TELLING: Final = ("age ", "day ")
 
 
@@ -41,14 +44,22 @@ class Reidentification:
         notes: The vault's.
         smallest: From so many patients on, nobody is singled out.
         seed: Of the dealing.
+        extracted: Facts of each patient, by the findings that have them; these stay on the site,
+            and it is told how many patients they single out.
     """
 
     name = "re-identification"
     claim = "The facts in a text that could leave single out no patient more often than by chance."
 
     def __init__(
-        self, outgoing: Sequence[Outgoing], notes: Notes | None, smallest: int, seed: int = 0
+        self,
+        outgoing: Sequence[Outgoing],
+        notes: Notes | None,
+        smallest: int,
+        seed: int = 0,
+        extracted: Mapping[str, Facts] = MappingProxyType({}),
     ) -> None:
+        self._extracted = extracted
         self._outgoing = outgoing
         self._notes = notes
         self._smallest = smallest
@@ -58,15 +69,29 @@ class Reidentification:
         """All facts of all texts, looked up in all notes."""
         sets = [facts for one in self._outgoing if _could_tell(facts := facts_of(one))]
         if not sets:
-            return not_tested(
-                self, "No text that could leave holds an age or a day beside another fact."
+            return self._without_texts(
+                "No text that could leave holds an age or a day beside another fact."
             )
         if self._notes is None or not self._notes.count():
-            return not_tested(self, "There are no notes in the vault to compare with.")
+            return self._without_texts("There are no notes in the vault to compare with.")
         owners = self._find_owners({fact for facts in sets for fact in facts}, progress)
         dealt = _deal(sets, random.Random(self._seed))
         real, chance = ([_crowd(facts, owners) for facts in one] for one in (sets, dealt))
         return self._judge(real, chance)
+
+    def _without_texts(self, why: str) -> AttackResult:
+        """Not tested; what findings tell of patients is told all the same."""
+        told = conclude(self, "findings are counted.", [], estimates=self._estimate_findings())
+        return not_tested(self, why, so_far=told)
+
+    def _estimate_findings(self) -> list[Estimate]:
+        rng = random.Random(self._seed)
+        return [
+            estimate
+            for name, people in sorted(self._extracted.items())
+            if people
+            for estimate in _singled_out(name, people, self._smallest, rng)
+        ]
 
     def _find_owners(self, wanted: set[str], progress: Progress) -> dict[str, set[str]]:
         import ahocorasick
@@ -107,7 +132,10 @@ class Reidentification:
             f"Of {len(real)} texts with an age or a day, {singled} fit 1 to "
             f"{self._smallest - 1} patients of the vault; by chance {by_chance} would.",
             problems,
-            estimates=_estimates(singled, by_chance, real, chance, self._smallest),
+            estimates=[
+                *_estimates(singled, by_chance, real, chance, self._smallest),
+                *self._estimate_findings(),
+            ],
             blind_spots=[
                 "Facts that are not labelled and are neither age, sex nor date.",
                 "What other sources know about the same people.",
@@ -141,6 +169,25 @@ def _named(text: str, automaton: object) -> Iterator[str]:
 def _crowd(facts: frozenset[str], owners: dict[str, set[str]]) -> int:
     """How many patients all of the facts fit."""
     return len(set.intersection(*(owners.get(fact, set()) for fact in facts)))
+
+
+def _singled_out(name: str, people: Facts, smallest: int, rng: random.Random) -> Iterator[Estimate]:
+    """How many patients one fact, and two of their facts drawn by lot, leave in a small crowd."""
+    having: dict[str, set[int]] = {}
+    for number, facts in enumerate(people):
+        for fact in facts:
+            having.setdefault(fact, set()).add(number)
+    rare = sum(any(len(having[fact]) < smallest for fact in facts) for facts in people)
+    several = [sorted(facts) for facts in people if len(facts) > 1]
+    tried = rng.sample(several, min(_MOST_PAIRS, len(several)))
+    pairs = [rng.sample(facts, 2) for facts in tried]
+    alone = sum(len(having[one] & having[other]) < smallest for one, other in pairs)
+    few = f"that fewer than {smallest} have"
+    rows = (f"a fact {few}", rare, len(people)), (f"two facts {few} together", alone, len(pairs))
+    for what, count, total in rows:
+        told = share(f"findings {name}: patients with {what}", count, total)
+        # A small count of patients is not told.
+        yield replace(told, value=None, low=None, high=None) if 0 < count < smallest else told
 
 
 def _could_tell(facts: frozenset[str]) -> bool:

@@ -13,6 +13,7 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from appliance.audits.attack import conclude
+from appliance.audits.kernel import Asked, Kernel, judge_kernel, kernel_estimates
 from appliance.audits.statistics import share
 from appliance.gate.clearance import is_stamped
 from appliance.records.audits import AttackResult, Estimate, Problem
@@ -50,6 +51,7 @@ class Evidence:
         provider_requests: What the provider has counted; None where nobody asked it.
         provider_since: From which day on it has, ISO 8601, UTC; "" for the beginning.
         unreadable: Names of journals that can't be read.
+        kernel: What the firewall has counted; None where nobody asked it.
     """
 
     events: Sequence[Event]
@@ -59,6 +61,7 @@ class Evidence:
     provider_requests: int | None = None
     provider_since: str = ""
     unreadable: Sequence[str] = ()
+    kernel: Kernel | None = None
 
 
 @dataclass(slots=True)
@@ -90,12 +93,13 @@ class Replay:
     def run(self, progress: Progress) -> AttackResult:
         """Every draft of every journal in the ledger, every stamp checked again."""
         del progress
-        account = self._read_ledger()
+        account, kernel = self._read_ledger(), self._with.kernel
         problems = [
             *self._judge_stamps(account),
             *self._judge_journals(account),
             *self._judge_gateway(account),
             *self._judge_provider(account),
+            *(judge_kernel(kernel, self._asked(kernel)) if kernel else ()),
         ]
         answers = sum(len(journal.answers) for journal in self._with.journals)
         return conclude(
@@ -253,8 +257,19 @@ class Replay:
                 "Ask the provider for the same period and key; else the events are invented.",
             )
 
+    def _asked(self, kernel: Kernel) -> Asked:
+        """What the ledger has of the time that the firewall has counted."""
+        events = [one for one in self._with.events if one.at >= kernel.since]
+        sizes = [one.facts.get("bytes") for one in events if one.kind == "egress.intended"]
+        return Asked(
+            len(sizes),
+            # A line that was tampered with may hold anything.
+            sum(size for size in sizes if isinstance(size, int)),
+            sum(one.kind == "egress.answered" for one in events),
+        )
+
     def _estimates(self, account: _Account, answers: int) -> list[Estimate]:
-        forged = len(account.forged)
+        forged, sent = len(account.forged), len(account.sent)
         outcomes = account.outcomes.total() - len(account.strangers)
         return [
             share("stamps that are not good", forged, account.stamped),
@@ -263,6 +278,7 @@ class Replay:
                 account.events_sent - account.stamped,
                 account.events_sent,
             ),
+            share("sendings that no journal here knows", self._unjournalled(account), sent),
             Estimate("answers accounted for", float(answers), None, None, answers, "count"),
             Estimate(
                 "requests to a provider without an outcome",
@@ -272,7 +288,18 @@ class Replay:
                 len(account.intended),
                 "count",
             ),
+            *(
+                kernel_estimates(kernel, self._asked(kernel))
+                if (kernel := self._with.kernel)
+                else ()
+            ),
         ]
+
+    def _unjournalled(self, account: _Account) -> int:
+        """Drafts on record as sent whose journal is gone."""
+        known = {draft for journal in self._with.journals for draft in journal.intents.values()}
+        known |= {draft for one in self._with.journals for draft, _ in one.answers.values()}
+        return len(account.sent.keys() - known)
 
     def _blind_spots(self, account: _Account) -> list[str]:
         elsewhere = (
@@ -280,8 +307,22 @@ class Replay:
             "only the firewall's counters and the provider see it."
         )
         spots = [elsewhere]
+        if self._with.kernel is not None:
+            spots.append("What is small beside the bytes that requests on record may need.")
+        elif account.intended:
+            spots.append("Packets past the gateway: no --kernel-counters was given.")
         if self._with.provider_requests is None and account.intended:
             spots.append("Requests past the gateway: no --provider-requests was given.")
+        elif account.outcomes["egress.failed"]:
+            spots.append(
+                f"Up to {account.outcomes['egress.failed']} requests past the gateway: so many of "
+                "its own failed, and the provider may have counted none of these."
+            )
+        if lost := self._unjournalled(account):
+            spots.append(
+                f"{lost} drafts on record as sent are in no journal that is here: no attack looked "
+                "at what was answered to them."
+            )
         if account.events_sent > account.stamped:
             spots.append(
                 f"{account.events_sent - account.stamped} sendings are from before stamps were "

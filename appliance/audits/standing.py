@@ -17,6 +17,8 @@ _ALONE: Final = (
     "machine alone can't notice that. Give --witness."
 )
 _PASS: Final = frozenset({"pass", "skip", "warn"})
+# Of the machine: swap, memory dumps, a user of its own, telemetry, ways out.
+_OF_THE_MACHINE: Final = frozenset({"HOST007", "HOST008", "HOST010", "HOST013", "HOST014"})
 
 
 class Sound:
@@ -65,14 +67,14 @@ class Product:
         kind: "corpus" or "adapter".
         name: Of its directory.
         check: Reads every byte; gives the manifest's digest or raises.
-        is_site_only: Whether its card says that it was derived from notes.
+        strays: Files in it that its manifest does not name.
         made_of: Digest of the corpus that its card names; "" for a corpus.
     """
 
     kind: str
     name: str
     check: Callable[[], str]
-    is_site_only: bool = False
+    strays: int = 0
     made_of: str = ""
 
 
@@ -137,6 +139,15 @@ class Provenance:
                     "Let it not leave; find out who put it there, and make it again.",
                 )
             )
+        if product.strays:
+            problems.append(
+                Problem(
+                    "provenance.stray",
+                    where,
+                    f"{product.strays} file(s) lie in it that its manifest does not name.",
+                    "Look at them, find out who put them there, and take them out.",
+                )
+            )
         if product.made_of and product.made_of not in self._made:
             problems.append(
                 Problem(
@@ -169,10 +180,14 @@ class Safeguards:
     """
 
     name = "safeguards"
-    claim = "Keys, modes, policies and routes are at least as strict as the product's own."
+    claim = "Keys, modes, policies, routes and machine are at least as strict as the product asks."
 
     def __init__(self, checks: Sequence[Check], policies: Mapping[str, int]) -> None:
-        self._checks = [check for check in checks if check.check_id.startswith("SITE")]
+        self._checks = [
+            check
+            for check in checks
+            if check.check_id.startswith("SITE") or check.check_id in _OF_THE_MACHINE
+        ]
         self._policies = policies
 
     def run(self, progress: Progress) -> AttackResult:
@@ -186,8 +201,8 @@ class Safeguards:
         warned = sum(check.status == "warn" for check in self._checks)
         return conclude(
             self,
-            f"{len(self._checks)} checks of the site, {len(problems)} failed, {warned} warn; "
-            f"{len(self._policies)} version(s) of the policies were in force.",
+            f"{len(self._checks)} checks of site and machine, {len(problems)} failed, {warned} "
+            f"warn; {len(self._policies)} version(s) of the policies were in force.",
             problems,
             estimates=[
                 share("checks that fail", len(problems), len(self._checks)),
@@ -200,5 +215,12 @@ class Safeguards:
                     "count",
                 ),
             ],
-            blind_spots=["Policies that were looser for a while and are strict again."],
+            blind_spots=[
+                "Policies that were looser for a while and are strict again.",
+                *(
+                    f"{check.check_id} warns and fails nothing: {check.evidence}"
+                    for check in self._checks
+                    if check.status == "warn"
+                ),
+            ],
         )

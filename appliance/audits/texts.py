@@ -9,6 +9,8 @@ from appliance.gate.normalisation import normalise
 from appliance.records.notes import Note
 
 _WORD: Final = re.compile(r"[^\W_]+")
+Facts = Sequence[frozenset[str]]
+"""What is known of each patient, in no order."""
 _SENTENCE: Final = re.compile(r"(?<=[.!?;:])\s+|\n+")
 
 

@@ -7,6 +7,7 @@ import click
 
 from appliance.cli import render
 from appliance.cli.options import PathType, dry_run_option, json_option, site_option
+from appliance.records.audits import PATIENTS, PAYLOADS
 
 
 @click.group()
@@ -54,16 +55,26 @@ def audit() -> None:
     help="First day (UTC) of that count; the site's first day if left out.",
 )
 @click.option(
+    "--kernel-counters",
+    type=PathType(dir_okay=False),
+    help="What `nft -j list counters` printed for root: what the firewall has let through.",
+)
+@click.option(
+    "--kernel-since",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="Day (UTC) on which the firewall's rules were loaded; the site's first day if left out.",
+)
+@click.option(
     "--payloads",
     type=click.IntRange(min=1),
-    default=1_000,
+    default=PAYLOADS,
     show_default=True,
     help="Identifiers to send against the gate.",
 )
 @click.option(
     "--patients",
     type=click.IntRange(min=1),
-    default=2_000,
+    default=PATIENTS,
     show_default=True,
     help="Most patients whose identifiers are searched for.",
 )
@@ -74,7 +85,7 @@ def audit() -> None:
     multiple=True,
     default=(0,),
     show_default=True,
-    help="Of each run of `synthesize` whose prompts are to be drawn again.",
+    help="Of runs of `synthesize` from before seeds were on record, to draw their prompts again.",
 )
 @site_option
 @click.option("--dry-run", is_flag=True, help="Attack, and write neither report nor its event.")
@@ -87,6 +98,8 @@ def run(
     drop: Path | None,
     provider_requests: int | None,
     provider_since: datetime | None,
+    kernel_counters: Path | None,
+    kernel_since: datetime | None,
     payloads: int,
     patients: int,
     seeds: tuple[int, ...],
@@ -103,6 +116,7 @@ def run(
     """
     from appliance.workflows import audit as workflow
     from appliance.workflows.audit_attacks import AuditOrder
+    from appliance.workflows.audit_kernel import read_kernel
 
     order = AuditOrder(
         witnesses=witnesses,
@@ -110,7 +124,8 @@ def run(
         look=look,
         drop=drop,
         provider_requests=provider_requests,
-        provider_since=f"{provider_since:%Y-%m-%d}" if provider_since else "",
+        provider_since=_day(provider_since),
+        kernel=read_kernel(kernel_counters, _day(kernel_since)) if kernel_counters else None,
         payloads=payloads,
         patients=patients,
         seeds=seeds,
@@ -144,6 +159,10 @@ def run(
     if done.directory:
         render.say(f"The report is in {done.directory}{'' if done.has_pdf else ', without a PDF'}.")
     return done.exit_code
+
+
+def _day(day: datetime | None) -> str:
+    return f"{day:%Y-%m-%d}" if day else ""
 
 
 @audit.command()

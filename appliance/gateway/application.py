@@ -64,6 +64,17 @@ def make_application(now: Callable[[], Front]) -> Starlette:
         passed = await front.door.ask(caller, chat, headers.get(HEADER, ""))
         return _answer_response(passed, int(front.clock.now().timestamp()))
 
+    async def inspect(request: Request) -> Response:
+        # For attacks of our own: what would pass is asked for, and nothing can be sent this way.
+        front = now()
+        caller, _ = _admit(front, request)
+        if not caller.needs_clearance:
+            raise Refused(Rule.NOT_OFFERED)
+        if not front.door.is_fresh():
+            raise Refused(Rule.STALE)
+        rule = await front.door.would_refuse(await _read_body(front, request))
+        return JSONResponse({"rule": rule.value if rule else ""})
+
     async def models(request: Request) -> Response:
         front = now()
         _admit(front, request)
@@ -72,10 +83,6 @@ def make_application(now: Callable[[], Front]) -> Starlette:
             for name in front.policy.models
         ]
         return JSONResponse({"object": "list", "data": listed})
-
-    async def livez(request: Request) -> Response:
-        del request
-        return JSONResponse({"live": True})
 
     async def readyz(request: Request) -> Response:
         del request
@@ -92,21 +99,28 @@ def make_application(now: Callable[[], Front]) -> Starlette:
         front.meters.state(front.counts.in_flight, is_latched=front.latch.is_shut())
         return Response(front.meters.expose(), media_type="text/plain; version=0.0.4")
 
-    async def not_offered(request: Request) -> Response:
-        del request
-        raise Refused(Rule.NOT_OFFERED)
-
     guard = _Guard(now)
     routes = [
         Route("/v1/chat/completions", guard(complete), methods=["POST"]),
         Route("/v1/responses", guard(respond), methods=["POST"]),
+        Route("/v1/inspect", guard(inspect), methods=["POST"]),
         Route("/v1/models", guard(models), methods=["GET"]),
-        Route("/livez", guard(livez), methods=["GET"]),
+        Route("/livez", guard(_livez), methods=["GET"]),
         Route("/readyz", guard(readyz), methods=["GET"]),
         Route("/metrics", guard(metrics), methods=["GET"]),
-        Route("/{path:path}", guard(not_offered), methods=_METHODS),
+        Route("/{path:path}", guard(_not_offered), methods=_METHODS),
     ]
     return Starlette(routes=routes)
+
+
+async def _livez(request: Request) -> Response:
+    del request
+    return JSONResponse({"live": True})
+
+
+async def _not_offered(request: Request) -> Response:
+    del request
+    raise Refused(Rule.NOT_OFFERED)
 
 
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]

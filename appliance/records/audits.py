@@ -10,12 +10,29 @@ KEPT: Final = "audits"
 """Directory below SITE/reports where each audit's JSON is kept under its digest."""
 
 
+PAYLOADS: Final = 1_000
+"""Identifiers that an audit sends against the gate where nobody asks for fewer."""
+SEARCHED: Final = "most patients searched for"
+"""Name of that count in a report."""
+PATIENTS: Final = 2_000
+"""Most patients whose identifiers it searches for; a release asks for no fewer."""
+
+
 class Standing(StrEnum):
     """What an attack came to; there is no fourth way."""
 
     PASS = "pass"  # noqa: S105 - a standing
     FAIL = "fail"
     NOT_TESTED = "not tested"
+
+
+class Overall(StrEnum):
+    """What a whole audit came to; pass says that nothing which was tried succeeded."""
+
+    PASS = "pass"  # noqa: S105 - a verdict
+    FAIL = "fail"
+    INCOMPLETE = "incomplete"
+    """Nothing succeeded, and something that should have been tried could not be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +198,7 @@ class AuditReport:
         policy_digest: Of the policies in force.
         entries: Of the ledger when the audit began.
         root: Of the ledger then, hex; "" where it is broken.
-        verdict: Fail where one attack succeeded.
+        verdict: Fail where one attack succeeded, incomplete where one could not be carried out.
         results: Of all attacks, in order.
         departures: What left.
         denials: What was denied, by room and rule.
@@ -192,6 +209,7 @@ class AuditReport:
         trend: Beside the audit before; empty where there was none.
         before: When that was, ISO 8601; "" where there was none.
         seconds: How long it took.
+        asked: How it was to be done: counts by name.
     """
 
     site: str
@@ -201,7 +219,7 @@ class AuditReport:
     policy_digest: str
     entries: int
     root: str
-    verdict: Standing
+    verdict: Overall
     results: tuple[AttackResult, ...]
     departures: tuple[Departure, ...]
     denials: dict[str, int]
@@ -212,3 +230,4 @@ class AuditReport:
     trend: tuple[Trend, ...]
     before: str
     seconds: float
+    asked: dict[str, int]

@@ -8,6 +8,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,14 +21,23 @@ from appliance.artifacts.writing import (
 )
 from appliance.audits.attack import carry_out
 from appliance.audits.evasion import Inspector
+from appliance.audits.live import Asker
 from appliance.audits.regulations import HIPAA, OTHERS, judge_harbor, judge_lines
 from appliance.audits.signing import report_signer, statement
 from appliance.audits.standing import Check
-from appliance.errors import LedgerBroken
+from appliance.audits.trend import compare
+from appliance.errors import ApplianceError, LedgerBroken
 from appliance.ledger.checkpoint import open_checkpoint, signer_of
 from appliance.ledger.proofs import prove_entry, read_bodies
 from appliance.ledger.signing import Signer
-from appliance.records.audits import COMPLETED, KEPT, AuditReport, Standing, Trend
+from appliance.records.audits import (
+    COMPLETED,
+    KEPT,
+    AttackResult,
+    AuditReport,
+    Overall,
+    Standing,
+)
 from appliance.records.clock import Clock
 from appliance.records.events import Event, Fact
 from appliance.records.progress import Progress, Silent
@@ -36,6 +46,7 @@ from appliance.settings.keys import FileKeys, Purpose
 from appliance.settings.policies import digest_policies
 from appliance.settings.site import SitePaths, find_site
 from appliance.workflows.audit_attacks import AuditOrder, Subject, look_at_ledger, make_attacks
+from appliance.workflows.audit_live import ask_gateway
 from appliance.workflows.audit_reports import HTML, JSON, PDF, SIGNATURE
 from appliance.workflows.audit_traffic import count_denials, count_departures, salvage_events
 from appliance.workflows.doctor import check_up
@@ -46,6 +57,9 @@ from appliance.workflows.witness import read_kept
 
 ENTRY, PROOF = "ledger-entry.json", "ledger-proof.txt"
 _MODE: Final = 0o600
+# One audit proves no periodic evaluation; the shipped timer makes one a week.
+_PERIOD: Final = timedelta(days=35)
+_UNASKED: Final = "The ledger is broken: the gateway is asked nothing."
 # Rules where a shipped policy can't be read any more.
 _SMALLEST: Final = 11
 
@@ -71,9 +85,7 @@ class Audit:
     @property
     def exit_code(self) -> int:
         """0 where nothing failed, 3 where something did, 1 where an attack could not be made."""
-        if self.report.verdict is Standing.FAIL:
-            return 3
-        return 1 if any(result.is_broken for result in self.report.results) else 0
+        return {Overall.PASS: 0, Overall.INCOMPLETE: 1, Overall.FAIL: 3}[self.report.verdict]
 
 
 def audit(
@@ -146,7 +158,8 @@ def _attack(
     subject = _make_subject(root, find_site(root), order, time_)
     results = carry_out(make_attacks(subject, order, open_gate), progress)
     made_at = time_.now().isoformat(timespec="seconds")
-    return subject, _assemble(subject, results, made_at, time.monotonic() - began)
+    seconds = time.monotonic() - began
+    return subject, _assemble(subject, results, made_at, seconds, order.counted())
 
 
 def _signer(paths: SitePaths) -> Signer:
@@ -165,7 +178,15 @@ def _make_subject(root: Path, paths: SitePaths, order: AuditOrder, clock: Clock)
         site = open_site(root, clock)
     except LedgerBroken:
         site = None
-    return Subject(paths, site, events, look, len(kept), checks, _smallest(paths))
+    ask = _ask(site) if site else _UNASKED
+    return Subject(paths, site, events, look, len(kept), checks, _smallest(paths), ask)
+
+
+def _ask(site: Site) -> Asker | str:
+    try:
+        return ask_gateway(site)
+    except ApplianceError as error:
+        return f"Nobody can be asked: {error.what}"
 
 
 def _smallest(paths: SitePaths) -> int:
@@ -178,11 +199,15 @@ def _smallest(paths: SitePaths) -> int:
 
 
 def _assemble(
-    subject: Subject, results: Sequence[Any], made_at: str, seconds: float
+    subject: Subject,
+    results: Sequence[AttackResult],
+    made_at: str,
+    seconds: float,
+    asked: dict[str, int],
 ) -> AuditReport:
     paths, events = subject.paths, subject.events
     before, (entries, root) = _read_before(paths, events), _began(subject)
-    has_failed = any(result.standing is Standing.FAIL for result in results)
+    periodic = _is_periodic(str(before.get("made_at", "")), made_at)
     return AuditReport(
         site=signer_of(FileKeys(paths.keys).key(Purpose.LEDGER)).verifier.name,
         profile=subject.site.settings.profile if subject.site else "",
@@ -191,24 +216,40 @@ def _assemble(
         policy_digest=digest_policies(paths.policies),
         entries=entries,
         root=root,
-        verdict=Standing.FAIL if has_failed else Standing.PASS,
+        verdict=_judge(results),
         results=tuple(results),
         departures=count_departures(events),
         denials=count_denials(events),
-        hipaa=judge_lines(HIPAA, results, subject.checks),
+        hipaa=judge_lines(HIPAA, results, subject.checks, is_periodic=periodic),
         harbor=judge_harbor(results),
-        mappings=judge_lines(OTHERS, results, subject.checks),
+        mappings=judge_lines(OTHERS, results, subject.checks, is_periodic=periodic),
         not_tested=tuple(
             f"{result.attack}: {spot}"
             for result in results
             for spot in (
-                [result.summary] if result.standing is Standing.NOT_TESTED else result.blind_spots
+                *([result.summary] if result.standing is Standing.NOT_TESTED else ()),
+                *result.blind_spots,
             )
         ),
-        trend=_trend(before, results),
+        trend=compare(before, results),
         before=str(before.get("made_at", "")),
         seconds=round(seconds, 1),
+        asked=asked,
     )
+
+
+def _judge(results: Sequence[AttackResult]) -> Overall:
+    if any(result.standing is Standing.FAIL for result in results):
+        return Overall.FAIL
+    return Overall.INCOMPLETE if any(one.is_broken for one in results) else Overall.PASS
+
+
+def _is_periodic(before: str, now: str) -> bool:
+    """Whether the audit before was not too long ago."""
+    try:
+        return datetime.fromisoformat(now) - datetime.fromisoformat(before) <= _PERIOD
+    except ValueError:
+        return False
 
 
 def _began(subject: Subject) -> tuple[int, str]:
@@ -288,25 +329,3 @@ def _read_before(paths: SitePaths, events: Sequence[Event]) -> dict[str, Any]:
                 found: dict[str, Any] = json.loads(content)
                 return found
     return {}
-
-
-def _trend(before: dict[str, Any], results: Sequence[Any]) -> tuple[Trend, ...]:
-    then = {one["attack"]: one for one in before.get("results", ())}
-    return tuple(
-        Trend(
-            result.attack,
-            Standing(then[result.attack]["standing"]),
-            result.standing,
-            _change(then[result.attack]["standing"], result.standing),
-        )
-        for result in results
-        if result.attack in then
-    )
-
-
-def _change(before: str, now: Standing) -> str:
-    if before == now.value:
-        return "as before"
-    if now is Standing.FAIL:
-        return "worse"
-    return "better" if now is Standing.PASS else "no longer tested"

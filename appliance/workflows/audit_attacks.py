@@ -9,6 +9,8 @@ from appliance.audits.atrest import AtRest
 from appliance.audits.attack import Attack, not_tested
 from appliance.audits.evasion import Evasion, Inspector
 from appliance.audits.extraction import Extraction
+from appliance.audits.kernel import Kernel
+from appliance.audits.live import Asker, LiveGateway
 from appliance.audits.membership import Membership
 from appliance.audits.memorisation import Memorisation
 from appliance.audits.overlap import Overlap
@@ -20,7 +22,7 @@ from appliance.errors import ApplianceError, LedgerBroken
 from appliance.gate.opening import open_stamp_key
 from appliance.ledger.checkpoint import Checkpoint
 from appliance.ledger.examination import Examination, examine
-from appliance.records.audits import AttackResult
+from appliance.records.audits import PATIENTS, PAYLOADS, SEARCHED, AttackResult
 from appliance.records.events import Event
 from appliance.records.progress import Progress
 from appliance.settings.keys import FileKeys, Purpose
@@ -35,9 +37,11 @@ from appliance.workflows.audit_evidence import (
     gather_outputs,
     identifiers_of,
     make_needles,
+    planted_values,
     read_public,
     redraw,
 )
+from appliance.workflows.audit_facts import read_extracted
 from appliance.workflows.audit_holdout import read_holdout
 from appliance.workflows.audit_members import make_trials
 from appliance.workflows.audit_places import make_places
@@ -63,9 +67,10 @@ class AuditOrder:
         look: More paths to search for clear text: exports, backups, logs.
         provider_requests: What the provider has counted for the site's key; None if not asked.
         provider_since: From which day on it has, ISO 8601, UTC; "" for the beginning.
+        kernel: What the firewall has counted; None if not asked.
         payloads: Identifiers to send against the gate.
         patients: Most patients whose identifiers are searched for.
-        seeds: Of the runs whose prompts are drawn again.
+        seeds: Of runs from before seeds were on record, whose prompts are drawn again.
         seed: Of all samples.
     """
 
@@ -75,10 +80,23 @@ class AuditOrder:
     look: tuple[Path, ...] = ()
     provider_requests: int | None = None
     provider_since: str = ""
-    payloads: int = 1_000
-    patients: int = 2_000
+    kernel: Kernel | None = None
+    payloads: int = PAYLOADS
+    patients: int = PATIENTS
     seeds: tuple[int, ...] = (_DRAWN_SEED,)
     seed: int = 0
+
+    def counted(self) -> dict[str, int]:
+        """How much was asked for, by name: what another audit could have looked at besides."""
+        return {
+            "identifiers sent against the gate": self.payloads,
+            SEARCHED: self.patients,
+            "heads or directories of heads kept elsewhere": len(self.witnesses),
+            "exports of a holdout": len(self.holdout),
+            "more places searched": len(self.look),
+            "counts of the provider": int(self.provider_requests is not None),
+            "counts of the firewall": int(self.kernel is not None),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +112,8 @@ class Subject:
         witnesses: How many heads kept elsewhere it was compared with.
         checks: The doctor's.
         smallest: Smallest count of patients that may be told.
+        ask: Asks the running gateway what would pass, or why nobody can; it is handed over, because
+            what holds notes knows no way to a gateway.
     """
 
     paths: SitePaths
@@ -103,6 +123,7 @@ class Subject:
     witnesses: int
     checks: Sequence[Check]
     smallest: int
+    ask: Asker | str
 
 
 class _Untested:
@@ -160,6 +181,7 @@ def make_attacks(
         order.provider_requests,
         order.provider_since,
         outputs.damaged,
+        order.kernel,
     )
     standing: list[Attack] = [
         Sound(subject.look, subject.witnesses),
@@ -215,31 +237,38 @@ def _make_reading(
     notes, public = SiteNotes(site, planted), read_public(site.paths.labels)
     registered = notes.patients()
     patients = draw_patients(registered, order.patients, order.seed)
-    prompts = redraw(site.paths, subject.events, order.seeds)
-    sent = len(
-        {str(event.facts.get("draft")) for event in subject.events if event.kind == "prompt.sent"}
-    )
+    again = redraw(site.paths, subject.events, order.seeds)
+    extracted, unread = read_extracted(site)
     gate = _open(site, open_gate)
     needles = make_needles(site, notes, patients, public, planted, order.seed)
+    # One that was erased is nobody whom the gateway could know.
+    known = {item.value for item in identifiers_of(registered)}
+    canaries = [value for value in planted_values(site, planted) if value in known]
     trials, recalls = make_trials(site, order.seed)
     searched = (
         f"{len(patients)} of {len(registered)} patients were searched for, and {STRETCHES} "
         "stretches of notes at most, both drawn at random."
     )
     return [
-        Regate(prompts, sent, gate),
+        Regate(again.prompts, again.others, again.sent, gate),
         Evasion(identifiers_of(patients), gate, order.payloads, order.seed),
+        LiveGateway(canaries, subject.ask, seed=order.seed),
         Overlap(outputs.outgoing, notes, public, holdout, order.seed),
-        Reidentification(outputs.outgoing, notes, subject.smallest, order.seed),
+        Reidentification(outputs.outgoing, notes, subject.smallest, order.seed, extracted),
         Membership(trials, order.seed),
         Memorisation(recalls),
         Extraction(make_writers(site), len(trials), make_beginnings(site, subject.events)),
-        AtRest(make_places(site.paths, order.look), needles, SECRETS, (*outputs.unread, searched)),
+        AtRest(
+            make_places(site.paths, order.look),
+            needles,
+            SECRETS,
+            (*outputs.unread, *unread, searched),
+        ),
     ]
 
 
 _READING: Final[tuple[type, ...]] = (
-    *(Regate, Evasion, Overlap, Reidentification),
+    *(Regate, Evasion, LiveGateway, Overlap, Reidentification),
     *(Membership, Memorisation, Extraction, AtRest),
 )
 

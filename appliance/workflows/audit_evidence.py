@@ -1,15 +1,17 @@
 """What an audit looks at, gathered from a site: notes for a reason, everything else as it lies."""
 
 import base64
+import hashlib
+import json
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice, product
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from appliance.artifacts.manifest import list_finished, read_manifest
+from appliance.artifacts.manifest import MANIFEST, is_finished, read_manifest
 from appliance.audits.atrest import CANARY, NAME, SWAPPED
 from appliance.audits.needles import Needle, Needles
 from appliance.audits.replay import JournalView
@@ -30,7 +32,7 @@ from appliance.synthesis.journal.reading import JournalRows, read_journal
 from appliance.synthesis.prompting.stream import drafts
 from appliance.workflows.canaries import derive_canaries
 from appliance.workflows.ingest import opened_vault
-from appliance.workflows.rounds import sheets_of
+from appliance.workflows.rounds import drawings_of, rounds_on_record
 from appliance.workflows.site import Site
 
 REASON: Final = "audit"
@@ -124,6 +126,21 @@ class Outputs:
     damaged: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Redrawn:
+    """Prompts that were sent, as far as they could be drawn again.
+
+    Attributes:
+        prompts: Draft to prompt.
+        others: Drafts under whose name something else was sent, by its digest in the ledger.
+        sent: How many drafts the ledger says were sent.
+    """
+
+    prompts: Mapping[str, str] = field(repr=False)
+    others: tuple[str, ...]
+    sent: int
+
+
 def gather_outputs(paths: SitePaths) -> Outputs:
     """Corpora, adapters and journals as they lie."""
     products: list[Product] = []
@@ -131,13 +148,17 @@ def gather_outputs(paths: SitePaths) -> Outputs:
     journals: list[JournalView] = []
     unread: list[str] = []
     damaged: list[str] = []
-    for directory in list_finished(paths.corpora):
-        products.append(Product("corpus", directory.name, partial(_digest, directory, KIND)))
+    for directory in _lying_in(paths.corpora):
+        products.append(
+            Product("corpus", directory.name, partial(_digest, directory, KIND), _strays(directory))
+        )
+        if not is_finished(directory):
+            continue
         try:
             outgoing += _read_outgoing(directory)
         except ApplianceError as error:
             unread.append(error.what)
-    products += map(_adapter, list_finished(paths.adapters))
+    products += map(_adapter, _lying_in(paths.adapters))
     # The file of spent stamps lies beside them and begins with a dot.
     for path in sorted(paths.journal.glob("[!.]*.db")):
         try:
@@ -154,19 +175,39 @@ def gather_outputs(paths: SitePaths) -> Outputs:
     return Outputs(tuple(products), tuple(outgoing), tuple(journals), tuple(unread), tuple(damaged))
 
 
-def redraw(paths: SitePaths, events: Sequence[Event], seeds: Sequence[int]) -> dict[str, str]:
-    """Draft to prompt, of those that were sent and that today's sheets still give."""
-    sent = {str(event.facts.get("draft")) for event in events if event.kind == "prompt.sent"}
-    found: dict[str, str] = {}
+def redraw(paths: SitePaths, events: Sequence[Event], seeds: Sequence[int]) -> Redrawn:
+    """Prompts that were sent, drawn again from today's sheets as the rounds on record drew them.
+
+    Args:
+        paths: Of the site.
+        events: The ledger's.
+        seeds: Of runs from before rounds were on record.
+    """
+    sent: dict[str, set[str]] = {}
+    for event in events:
+        if event.kind == "prompt.sent":
+            said = str(event.facts.get("prompt"))
+            sent.setdefault(str(event.facts.get("draft")), set()).add(said)
+    rounds, found = rounds_on_record(events), dict[str, str]()
     for task in list_tasks(paths.labels) if sent else ():
         try:
-            sheets = sheets_of(paths, task)
+            drawings = drawings_of(paths, task, rounds, seeds)
         except ApplianceError:
             continue
-        for (sheet, vocabulary), seed in product(sheets, seeds):
+        for sheet, vocabulary, seed in drawings:
+            if len(found) == len(sent):
+                break
             stream = islice(drafts(sheet, vocabulary, seed), _DRAWN * len(sent) + _DRAWN_MORE)
             found |= {one.draft_id: one.prompt for one in stream if one.draft_id in sent}
-    return found
+    return Redrawn(
+        found,
+        tuple(
+            draft
+            for draft, prompt in found.items()
+            if sent[draft] != {hashlib.sha256(prompt.encode("utf-8", "surrogatepass")).hexdigest()}
+        ),
+        len(sent),
+    )
 
 
 def count_planted(events: Sequence[Event]) -> int:
@@ -195,12 +236,15 @@ def make_needles(
     sample = notes.sample(_NOTES, seed)
     needles += [Needle("stretch of a note", text) for text in _stretches(sample, public, seed)]
     key = site.keys.key(Purpose.PSEUDONYM)
-    needles += [
-        Needle(CANARY, value)
-        for canary in derive_canaries(key, planted)
-        for value in canary.needles()
-    ]
+    canaries = derive_canaries(key, planted)
+    needles += [Needle(CANARY, value) for canary in canaries for value in canary.needles()]
     return Needles([*needles, *find_secrets(site.paths)])
+
+
+def planted_values(site: Site, planted: int) -> list[str]:
+    """Names and record numbers of the canaries: what the registry has of them."""
+    canaries = derive_canaries(site.keys.key(Purpose.PSEUDONYM), planted)
+    return [value for one in canaries for value in (f"{one.given} {one.family}", one.mrn)]
 
 
 def read_public(labels: Path) -> list[str]:
@@ -227,11 +271,28 @@ def _digest(directory: Path, kind: str) -> str:
 
 def _adapter(directory: Path) -> Product:
     check = partial(_digest, directory, "adapter")
+    beside = _strays(directory)
     try:
         card, _ = read_adapter(directory)
     except ApplianceError:
-        return Product("adapter", directory.name, check)
-    return Product("adapter", directory.name, check, card.site_only, card.corpus_digest)
+        return Product("adapter", directory.name, check, beside)
+    return Product("adapter", directory.name, check, beside, card.corpus_digest)
+
+
+def _lying_in(parent: Path) -> list[Path]:
+    """Whatever lies there, finished or not; what a killed run left begins with a dot."""
+    return sorted(parent.glob("[!.]*"))
+
+
+def _strays(directory: Path) -> int:
+    """How many files lie in the product that its manifest does not name."""
+    try:
+        named = {MANIFEST, *json.loads((directory / MANIFEST).read_bytes())["files"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        # The product is told as one without a good manifest.
+        return 0
+    lying = (path for path in directory.rglob("*") if path.is_symlink() or not path.is_dir())
+    return sum(path.relative_to(directory).as_posix() not in named for path in lying)
 
 
 def _read_outgoing(directory: Path) -> list[Outgoing]:

@@ -4,14 +4,17 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
+from operator import sub
 from pathlib import Path
+from statistics import fmean
 from typing import Final
 
 from appliance.artifacts.manifest import list_finished, read_manifest
 from appliance.audits.membership import Groups, Trial
 from appliance.audits.memorisation import Ranks, Recall
+from appliance.clinical.vault.store import Vault
 from appliance.errors import ApplianceError
-from appliance.learning.adapters import read_adapter
+from appliance.learning.adapters import may_remember_notes, read_adapter
 from appliance.learning.basemodels.store import ModelStore
 from appliance.learning.inference.labeller import AdapterLabeller
 from appliance.learning.tokens.bio import entity_types
@@ -20,9 +23,9 @@ from appliance.learning.tuning.coins import SWITCH, toss
 from appliance.learning.tuning.data import LabelledText, read_split
 from appliance.learning.tuning.familiarity import Familiarity
 from appliance.learning.tuning.gaps import OTHERS, make_gap, rank, words_labelled
-from appliance.learning.tuning.own import teach
+from appliance.learning.tuning.own import STAMPS, teach
 from appliance.records.cards import AdapterCard
-from appliance.records.identifiers import Digest
+from appliance.records.identifiers import Digest, NoteId
 from appliance.records.notes import Note
 from appliance.settings.keys import Purpose
 from appliance.settings.site import SitePaths
@@ -33,7 +36,12 @@ from appliance.workflows.reviewed_training import (
     digest_passages,
     read_passages,
 )
-from appliance.workflows.self_training import find_teachers, load_teacher, share_out
+from appliance.workflows.self_training import (
+    find_teachers,
+    load_teacher,
+    may_teach,
+    share_out,
+)
 from appliance.workflows.site import Site
 
 _KIND = "corpus"
@@ -42,6 +50,8 @@ _NOTES: Final = 500
 _GAPS: Final = 200
 """Most gaps of either side, one of a patient."""
 Side = Sequence[Sequence[LabelledText]]
+Ids = Sequence[NoteId]
+Teachers = list[tuple[Path, Path]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +60,7 @@ class Exhibit:
 
     Attributes:
         judge: Says how familiar it is with a text.
+        references: Say how familiar adapters are with it that never saw it: how hard it is.
         members: What it was trained on.
         others: What it was not.
     """
@@ -57,9 +68,13 @@ class Exhibit:
     judge: Familiarity
     members: Side = field(repr=False)
     others: Side = field(repr=False)
+    references: Sequence[Familiarity] = ()
 
     def score(self) -> tuple[Groups, Groups]:
-        """Of each text, by group."""
+        """Of each text, by group; beside a reference the logarithm of the likelihood ratio.
+
+        Source: Watson et al. 2021, arXiv:2111.08440, on setting scores against a text's difficulty.
+        """
         members, others = (self._score(side) for side in (self.members, self.others))
         return members, others
 
@@ -70,7 +85,10 @@ class Exhibit:
         return members, others
 
     def _score(self, side: Side) -> Groups:
-        scores = iter(self.judge.score([text for group in side for text in group]))
+        texts = [text for group in side for text in group]
+        own, *others = ([*one.score(texts)] for one in (self.judge, *self.references))
+        hard = [fmean(many) for many in zip(*others, strict=True)] if others else [0.0] * len(own)
+        scores = map(sub, own, hard)
         return [[next(scores) for _ in group] for group in side]
 
     def _fill(self, side: Side, chance: random.Random) -> Ranks:
@@ -103,6 +121,7 @@ def make_trials(site: Site, seed: int = 0) -> tuple[list[Trial], list[Recall]]:
                 card.epsilon,
                 card.delta or 0.0,
                 is_coined=SWITCH in card.switches,
+                has_reference=_has_reference(site, card),
             )
         )
         recalls.append(Recall(card.name, card.site_only, OTHERS + 1, partial(_fill, exhibit, seed)))
@@ -128,28 +147,58 @@ def _load(card: AdapterCard) -> Callable[[Site, Path, AdapterCard], Exhibit]:
 def _load_notes(site: Site, adapter: Path, card: AdapterCard) -> Exhibit:
     """Notes that taught the adapter, and of patients' whose notes teach none; by patient.
 
+    Those that are in the vault as they were when it learned: notes that came later are of another
+    time, and would look unfamiliar for that alone.
+
     Raises:
-        ApplianceError: The vault is not the one it learned from, or a teacher is gone.
+        ApplianceError: Which these were is not known any more, or a teacher is gone.
     """
-    settings, limit = site.settings.learning, min(int(card.switches["own_notes"]), _NOTES)
+    settings = site.settings.learning
     with opened_vault(site) as vault:
-        if vault.digest() != card.switches["own_source"]:
-            raise ApplianceError(
-                f"The vault has changed since adapter {card.name} learned from it."
-            )
-        shares = share_out(vault)
         sides = [
-            vault.read_identified(ids[:limit], REASON)
-            for ids in (shares.teaching, shares.kept_back)
+            vault.read_identified(ids[:_NOTES], REASON) for ids in _choose(vault, adapter, card)
         ]
-    digests = [Digest(one) for one in card.switches["teachers"].split()]
-    teachers = [
-        load_teacher(path, base, settings.device, settings.dtype)
-        for path, base in find_teachers(site.paths, digests)
-    ]
+    found = _find_teachers(site, card)
+    teachers = [load_teacher(path, base, settings.device, settings.dtype) for path, base in found]
     types = entity_types(card.labels)
     members, others = (_by_patient(teachers, types, notes) for notes in sides)
-    return Exhibit(_load_judge(site, adapter, card), members, others)
+    references = [
+        Familiarity.load(path, base, device=settings.device) for path, base in _unread(found)
+    ]
+    return Exhibit(_load_judge(site, adapter, card), members, others, references)
+
+
+def _find_teachers(site: Site, card: AdapterCard) -> Teachers:
+    digests = [Digest(one) for one in card.switches["teachers"].split()]
+    return find_teachers(site.paths, digests)
+
+
+def _unread(teachers: Teachers) -> Teachers:
+    """Those that learned from no note: a teacher that did may know the same ones by heart."""
+    return [(path, base) for path, base in teachers if not may_remember_notes(path)]
+
+
+def _has_reference(site: Site, card: AdapterCard) -> bool:
+    try:
+        return "own_notes" in card.switches and bool(_unread(_find_teachers(site, card)))
+    except ApplianceError:
+        # Without its teachers it can't be attacked at all.
+        return False
+
+
+def _choose(vault: Vault, adapter: Path, card: AdapterCard) -> tuple[Ids, Ids]:
+    """Notes that taught the adapter, and notes that did not."""
+    if (adapter / STAMPS).is_file():
+        owners = vault.owners_as_stamped((adapter / STAMPS).read_bytes())
+        sides: tuple[list[NoteId], list[NoteId]] = ([], [])
+        for note, patient in sorted(owners.items()):
+            sides[not may_teach(patient or note)].append(note)
+        return sides
+    # An adapter of before stamps were kept.
+    if vault.digest() != card.switches["own_source"]:
+        raise ApplianceError(f"The vault has changed since adapter {card.name} learned from it.")
+    shares = share_out(vault)
+    return shares.teaching[: int(card.switches["own_notes"])], shares.kept_back
 
 
 def _load_reviewed(site: Site, adapter: Path, card: AdapterCard) -> Exhibit:

@@ -6,21 +6,27 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from appliance.audits.atrest import Hit, Place
 from appliance.audits.needles import Needles
 from appliance.errors import BadInput
 from appliance.settings.site import SitePaths
 
+_WEIGHTS: Final = ".safetensors"
+
 
 def make_places(paths: SitePaths, look: Sequence[Path]) -> Iterator[Place]:
-    """Every file of the site but its base models, other paths, shared memory, own processes.
+    """Every file of the site but its models' weights, other paths, shared memory, own processes.
 
     Raises:
         BadInput: One of `look` is not there.
     """
-    naming = (paths.corpora, paths.journal, paths.policies, paths.reports)
-    for path in _regular(paths.root, skip=paths.models):
+    # A model's vocabulary has names as well.
+    naming = (paths.corpora, paths.journal, paths.policies, paths.reports, paths.models)
+    for path in _regular(paths.root):
+        if path.suffix == _WEIGHTS and path.is_relative_to(paths.models):
+            continue
         yield Place(
             path.relative_to(paths.root).as_posix(),
             partial(_search_file, path),
@@ -39,7 +45,7 @@ def make_places(paths: SitePaths, look: Sequence[Path]) -> Iterator[Place]:
     yield Place("environments and command lines of this user", _search_processes)
 
 
-def _regular(root: Path, skip: Path | None = None) -> Iterator[Path]:
+def _regular(root: Path) -> Iterator[Path]:
     """Its regular files, and what can't be looked at: a search in that fails, and is told."""
     shut: list[Path] = []
 
@@ -48,7 +54,7 @@ def _regular(root: Path, skip: Path | None = None) -> Iterator[Path]:
             shut.append(Path(error.filename))
 
     for parent, directories, names in os.walk(root, onerror=note):
-        directories[:] = sorted(name for name in directories if Path(parent, name) != skip)
+        directories.sort()
         yield from (path for name in sorted(names) if _is_searched(path := Path(parent, name)))
     yield from shut
 

@@ -18,7 +18,9 @@ _EXPORTS: Final = {
     "corpus.exported": "corpora written for other tools",
     "product.released": "corpora and adapters that were released",
     "ledger.exported": "stretches of the ledger written for an auditor",
-    "findings.exported": "findings written for other tools",
+    "support.bundled": "support bundles: counts, settings and words of a fixed list, no text",
+    "backup.created": "backups, encrypted to those who may open them",
+    "findings.exported": "findings written for other tools, kept in the site",
     "findings.extracted": "extractions, kept in the site",
 }
 

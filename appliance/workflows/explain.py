@@ -19,7 +19,7 @@ from appliance.records.events import Event
 from appliance.settings.tasks import list_tasks
 from appliance.synthesis.prompting.stream import drafts
 from appliance.workflows.inputs import read_inputs
-from appliance.workflows.rounds import sheets_of
+from appliance.workflows.rounds import drawings_of, rounds_of
 from appliance.workflows.scan import text_id
 from appliance.workflows.scan_actors import content_id
 from appliance.workflows.site import Site, open_site
@@ -83,7 +83,7 @@ class Words:
         is_terminal: Whether what is shown goes to a terminal and nowhere else.
         sources: Files that were scanned; none for a draft.
         jsonl: Whether each line of them is an input.
-        seed: Seed of the run that the draft belongs to.
+        seed: Of the run that the draft belongs to, where that is from before runs were recorded.
     """
 
     is_terminal: bool
@@ -167,9 +167,10 @@ def _find_text(site: Site, text: str, event: Event, words: Words) -> str:
 
 
 def _drawn(site: Site, draft_id: str, words: Words) -> Iterator[str]:
+    rounds = rounds_of(site)
     for task in list_tasks(site.paths.labels):
-        for sheet, vocabulary in sheets_of(site.paths, task):
-            stream = drafts(sheet, vocabulary, words.seed)
+        for sheet, vocabulary, seed in drawings_of(site.paths, task, rounds, [words.seed]):
+            stream = drafts(sheet, vocabulary, seed)
             yield from (one.prompt for one in islice(stream, _DRAWN) if one.draft_id == draft_id)
 
 

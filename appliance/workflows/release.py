@@ -20,7 +20,7 @@ from appliance.artifacts.writing import (
 from appliance.errors import BadInput, Denied, LedgerBroken, ManifestMismatch
 from appliance.learning.adapters import read_adapter, refuse_site_only
 from appliance.ledger.signing import Verifier
-from appliance.records.audits import COMPLETED, KEPT, Standing
+from appliance.records.audits import COMPLETED, KEPT, PATIENTS, SEARCHED, Overall, Standing
 from appliance.records.events import Event
 from appliance.settings.names import is_name
 from appliance.settings.release import ReleasePolicy, load_release_policy
@@ -268,7 +268,8 @@ def _find_audit(
         raise Denied("There is no audit since it was made.", _AUDIT_AGAIN)
     audit = audits[-1][1]
     age = site.clock.now() - datetime.fromisoformat(audit.at)
-    if audit.facts.get("verdict") != Standing.PASS.value:
+    # What could not be tried is no failure: what speaks for the product is asked for one by one.
+    if audit.facts.get("verdict") not in {Overall.PASS.value, Overall.INCOMPLETE.value}:
         raise Denied("The newest audit failed.", _AUDIT_AGAIN)
     if age > policy.audit_age:
         raise Denied(f"The newest audit is {age.days} days old.", _AUDIT_AGAIN)
@@ -285,10 +286,19 @@ def _check_tested(site: Site, kind: str, digest: str, made: int) -> None:
         document = json.loads(content)
         results, entries = document["results"], int(document["entries"])
         passed = {one["attack"] for one in results if one["standing"] == Standing.PASS.value}
+        patients = int(document["asked"][SEARCHED])
     except (OSError, ValueError, KeyError, TypeError):
-        raise Denied("The newest audit's JSON is gone from SITE/reports.", _AUDIT_AGAIN) from None
+        raise Denied(
+            "The newest audit's JSON is gone from SITE/reports, or of a release before.",
+            _AUDIT_AGAIN,
+        ) from None
     if hashlib.sha256(content).hexdigest() != digest:
         raise Denied("The newest audit's JSON in SITE/reports was altered.", _AUDIT_AGAIN)
+    if patients < PATIENTS:
+        raise Denied(
+            f"The newest audit was asked to search for {patients} patients at most.",
+            f"Run `appliance audit run` without --patients: {PATIENTS} is the least here.",
+        )
     # It is on record where it ended: what was made meanwhile it may not have looked at.
     if entries <= made:
         raise Denied("The newest audit began before it was made.", _AUDIT_AGAIN)

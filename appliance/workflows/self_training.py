@@ -35,6 +35,8 @@ from appliance.workflows.site import Site
 
 _REASON: Final = "self-training"
 _BATCH_TOKENS: Final = 8192
+KEPT_BACK: Final = 500
+"""So many notes that teach nothing are remembered with an adapter, as an audit's control."""
 # Of so many patients one teaches nothing.
 _PATIENTS: Final = 5
 
@@ -184,7 +186,9 @@ def fit_on_notes(config: Mapping[str, object], worker: TrainingWorker) -> Mappin
                 "Notes were imported or erased since this training began.",
                 "Run the same command again.",
             )
-        chosen = share_out(vault).teaching[: lesson.notes]
+        shares = share_out(vault)
+        chosen, control = shares.teaching[: lesson.notes], shares.kept_back[:KEPT_BACK]
+        stamps = vault.stamps(frozenset({*chosen, *control}))
         texts = [note.text for note in vault.read_identified(chosen, _REASON)]
     finally:
         vault.close()
@@ -194,7 +198,7 @@ def fit_on_notes(config: Mapping[str, object], worker: TrainingWorker) -> Mappin
         for adapter, base in given["teachers"]
     ]
     labelled = teach(texts, teachers, tuple(given["types"]), lesson.least)
-    return fit(config, worker, Own(lesson, labelled))
+    return fit(config, worker, Own(lesson, labelled, stamps))
 
 
 def load_teacher(adapter: Path, base: Path, device: str, dtype: str) -> AdapterLabeller:

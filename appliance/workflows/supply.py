@@ -15,6 +15,7 @@ from appliance.synthesis.backends.base import Backend, Checker
 from appliance.workflows.site import Site
 
 if TYPE_CHECKING:
+    from appliance.synthesis.backends.chatgpt.asking import GatewayQuestion
     from appliance.synthesis.backends.chatgpt.client import GatewayPlace
 
 STAMPS: Final = ".stamps.db"
@@ -126,6 +127,13 @@ class GatewaySupply:
         return ChatGptBackend(
             self._place(), self._model, self._policy.instruction, seal_key, timeout_s
         )
+
+    def question(self) -> "GatewayQuestion":
+        """Asks the gateway what would pass; nothing can be sent this way."""
+        from appliance.synthesis.backends.chatgpt.asking import GatewayQuestion
+
+        timeout_s = self._policy.limits.request_timeout_s + _MARGIN_S
+        return GatewayQuestion(self._place(), self._model, timeout_s)
 
     def _place(self) -> "GatewayPlace":
         from appliance.synthesis.backends.chatgpt.client import GatewayPlace

@@ -36,6 +36,7 @@ from appliance.synthesis.routing.budget import Budget
 from appliance.workflows.dispatch import CloudState, Dispatcher, Inspector, Traffic
 from appliance.workflows.generation import Generation, Rooms, Tally
 from appliance.workflows.orders import Order, Prepared, find_finished, mix_of, prepare
+from appliance.workflows.rounds import Round, begin_round
 from appliance.workflows.scan import open_site_gate
 from appliance.workflows.site import Site, find_entries, open_site
 from appliance.workflows.supply import STAMPS, EngineSupply, GatewaySupply, Supply
@@ -113,6 +114,8 @@ def synthesize_with(
     journal_path = site.paths.journal / f"{order.out}.db"
     with ExitStack() as stack:
         stack.enter_context(run_lock(journal_path))
+        mix = None if order.mix_from is None else prepared.sheet.mix
+        begin_round(site, order.out, Round(order.task, order.seed, mix))
         journal = stack.enter_context(Journal.open(journal_path))
         curator = Curator(prepared.sheet, prepared.vocabulary)
         at_once = site.settings.vllm.at_once

@@ -10,10 +10,13 @@ from appliance.learning.basemodels.store import ModelStore
 from appliance.records.audits import Standing
 from appliance.records.progress import Silent
 from appliance.settings.keys import Purpose
+from appliance.workflows.audit import try_attacks
+from appliance.workflows.audit_attacks import AuditOrder
 from appliance.workflows.audit_traffic import salvage_events
 from appliance.workflows.audit_writers import make_beginnings, make_writers
 from appliance.workflows.canaries import derive_canaries, parts_of, plant
 from appliance.workflows.site import init
+from tests.lib.audited_site import narrow_gate
 from tests.lib.tiny_models import make_tiny_writer, tune_writer
 
 pytestmark = pytest.mark.slow
@@ -61,6 +64,10 @@ def test_planted_notes_are_drawn_out_of_what_learned_them_by_heart(site):
     assert figures["never planted"].value == 0.0
     canaries = derive_canaries(site.keys.key(Purpose.PSEUDONYM), PLANTED)
     assert not any(needle in str(result) for one in canaries for needle in one.needles())
+
+    whole = try_attacks(site.paths.root, AuditOrder(payloads=1), open_gate=narrow_gate).report
+    failed = {problem.rule for one in whole.results for problem in one.problems}
+    assert {"extraction.canary", "provenance.bytes"} <= failed
 
 
 def test_what_learned_other_notes_gives_nothing_away(site):

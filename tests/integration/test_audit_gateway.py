@@ -3,16 +3,26 @@
 import httpx2
 import pytest
 
+from appliance.records.audits import Standing
 from appliance.records.progress import Silent
 from appliance.records.prompts import Route
+from appliance.settings.keys import Purpose
 from appliance.workflows import synthesize as workflow
 from appliance.workflows.audit import try_attacks
 from appliance.workflows.audit_attacks import AuditOrder
+from appliance.workflows.canaries import derive_canaries, plant
 from appliance.workflows.supply import GatewaySupply
 from tests.lib.audited_site import narrow_gate
 from tests.lib.following_model import follow
 from tests.lib.provider_server import running_provider
-from tests.lib.running_gateway import KEY, MODEL, WordGate, cloud_site, running_gateway
+from tests.lib.running_gateway import (
+    KEY,
+    MODEL,
+    WordGate,
+    cloud_site,
+    make_site,
+    running_gateway,
+)
 from tests.lib.stamping_gate import StampingGate
 
 pytestmark = pytest.mark.slow
@@ -51,6 +61,58 @@ def test_what_went_through_the_gateway_is_all_accounted_for(sent):
     ]
     assert out.count == len(provider.bodies) >= 6
     assert int(out.amount.split()[0]) == sum(map(len, provider.bodies))
+
+
+@pytest.mark.parametrize(
+    ("words", "standing", "found"),
+    [([""], Standing.PASS, set()), ([], Standing.FAIL, {"live-gateway.passed"})],
+    ids=["denies all", "denies nothing"],
+)
+def test_the_gateway_that_runs_is_asked_what_it_would_let_pass(sent, words, standing, found):
+    """About canaries; and nothing of that reaches the provider or the ledger."""
+    site, provider = sent
+    plant(site.paths.root, 3, Silent())
+    before = len(provider.bodies)
+
+    with running_gateway(site, WordGate(*words)):
+        result = _attack(site, "live-gateway")
+
+    assert result.standing is standing
+    assert {one.rule for one in result.problems} == found
+    assert sum(one.total for one in result.estimates) == 200
+    assert len(provider.bodies) == before
+    needles = [value for one in derive_canaries(_key(site), 3) for value in one.needles()]
+    assert not any(one in str(result) for one in needles)
+
+
+def test_a_gateway_that_does_not_run_is_not_tested_and_said_to_be(sent):
+    site, _ = sent
+    plant(site.paths.root, 1, Silent())
+
+    result = _attack(site, "live-gateway")
+
+    assert (result.standing, result.is_broken) == (Standing.NOT_TESTED, False)
+    assert "does not run" in result.summary
+
+
+def test_only_our_own_caller_is_told_what_would_pass(tmp_path):
+    """Whoever asks again and again would learn how to get past the gate."""
+    site = make_site(tmp_path / "site", "https://provider.invalid")
+    body = {"model": MODEL, "messages": [{"role": "user", "content": "Fever."}]}
+
+    with running_gateway(site, WordGate()) as gateway, gateway.http() as client:
+        answer = client.post("/v1/inspect", json=body)
+
+    assert answer.status_code == 404
+
+
+def _key(site):
+    return site.keys.key(Purpose.PSEUDONYM)
+
+
+def _attack(site, name):
+    done = try_attacks(site.paths.root, AuditOrder(payloads=1), open_gate=narrow_gate)
+    return next(one for one in done.report.results if one.attack == name)
 
 
 def test_a_prompt_that_somebody_sends_past_the_gateway_is_found(sent):

@@ -2,11 +2,13 @@
 
 import json
 import logging
+import lzma
 import random
 import shutil
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -14,19 +16,28 @@ from appliance.artifacts.manifest import digest_file
 from appliance.audits.attack import carry_out
 from appliance.audits.membership import Membership, Trial
 from appliance.errors import ApplianceError
+from appliance.gate.clearance import Stamper, sending_facts
 from appliance.ledger import files as ledger_files
-from appliance.records.audits import Standing
+from appliance.records.audits import Overall, Standing
 from appliance.records.examples import Example, Split
 from appliance.records.progress import Silent
+from appliance.records.prompts import Draft, DraftKind, Route
 from appliance.settings.keys import Purpose
 from appliance.synthesis.curation.corpus import read_corpus, write_corpus
 from appliance.synthesis.curation.curator import example_id
 from appliance.workflows.audit import try_attacks
 from appliance.workflows.audit_attacks import AuditOrder
 from appliance.workflows.canaries import derive_canaries, plant
-from appliance.workflows.site import open_site
+from appliance.workflows.orders import Order
+from appliance.workflows.report.audit_page import render_audit
+from appliance.workflows.site import open_site, read_events
 from appliance.workflows.witness import keep_head
-from tests.lib.audited_site import hospital_of, make_audited_site, narrow_gate
+from tests.lib.audited_site import (
+    hospital_of,
+    make_audited_site,
+    narrow_gate,
+    synthesize_scripted,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -74,7 +85,7 @@ def test_the_clean_twin_passes(site):
     assert not any(result.is_broken for result in results.values())
     untested = {name for name, one in results.items() if one.standing is Standing.NOT_TESTED}
     of_adapters = {"membership", "memorisation", "extraction-by-prefix"}
-    assert untested <= {*of_adapters, "re-identification"}
+    assert untested <= {*of_adapters, "re-identification", "live-gateway"}
     assert all(one.blind_spots for one in results.values() if one.standing is Standing.PASS)
     assert any("back to an older state" in line for line in done.report.not_tested)
 
@@ -134,6 +145,56 @@ def test_one_sentence_of_a_note_in_a_corpus_is_found(site):
     results, _ = attack(site)
 
     assert {"overlap.copied-note", "canaries.found"} <= rules(results)
+
+
+def test_what_lies_beside_what_was_made_is_found(site):
+    """A file in a corpus, a corpus without a manifest, an adapter that somebody put there."""
+    (site.paths.corpora / "first" / "more.txt").write_text("a note")
+    (site.paths.corpora / "loose").mkdir()
+    (site.paths.corpora / "loose" / "train.parquet").write_bytes(b"PAR")
+    (site.paths.adapters / "stranger.bin").write_bytes(b"weights")
+
+    results, _ = attack(site)
+
+    found = {(one.rule, one.where) for one in results["provenance"].problems}
+    assert found == {
+        ("provenance.stray", "corpus first"),
+        ("provenance.bytes", "corpus loose"),
+        ("provenance.bytes", "adapter stranger.bin"),
+    }
+
+
+def test_another_prompt_under_a_drafts_name_is_found(site):
+    """With a good stamp: somebody had the gate clear it, and named it after a harmless one."""
+    sent = next(one for one in read_events(site) if one[1].kind == "prompt.sent")[1].facts
+    key = site.keys.key(Purpose.CLEARANCE)
+    stamper = Stamper(key, site.clock, site.policy_digest, timedelta(minutes=5))
+    other = Draft(sent["draft"], "disease", DraftKind.NONE, (), "", "Another prompt altogether.")
+    site.ledger.record("prompt.sent", sending_facts(stamper.stamp(other, Route(sent["route"]))))
+
+    results, _ = attack(site)
+
+    assert rules(results) == {"regate.other-prompt"}
+    assert sent["draft"] in results["would-we-send-it-again"].problems[0].what
+
+
+def test_prompts_of_a_round_that_was_killed_are_inspected_again(site, tmp_path):
+    """Its seed and its mix are on record, though no corpus came of it."""
+    report = tmp_path / "report.json"
+    mix = {"single": 0.1, "several": 0.8, "abbreviation": 0.05, "none": 0.05}
+    report.write_text(json.dumps({"mix": mix}))
+    before, _ = attack(site)
+    order = Order("disease", 12, "killed", seed=7, mix_from=report)
+    synthesize_scripted(site, order)
+    shutil.rmtree(site.paths.corpora / "killed")
+
+    results, _ = attack(site)
+
+    name = "would-we-send-it-again"
+    [lost] = [one for one in results[name].estimates if "drawn again" in one.name]
+    assert lost.value == 0.0
+    assert lost.total > before[name].estimates[0].total + 5
+    assert not rules(results)
 
 
 def test_a_corpus_that_nobody_made_is_found(site):
@@ -285,6 +346,24 @@ def test_an_identifier_in_a_log_is_found(site, tmp_path):
     assert mrn not in str(results)
 
 
+def test_an_identifier_as_a_message_writes_it_is_found_beside_a_models_weights(site):
+    """Where nobody looks, and not as it is registered."""
+    name = next(one.value for one in hospital_of().identifiers() if one.kind == "name")
+    family, given = name.split(", ")
+    place = site.paths.run / "messages.log.xz"
+    place.write_bytes(lzma.compress(f"PID|1||{family.upper()}^{given.upper()}\n".encode()))
+    canary = derive_canaries(site.keys.key(Purpose.PSEUDONYM), 1)[0]
+    (site.paths.models / "notes.txt").write_text(canary.phrase)
+
+    results, _ = attack(site)
+
+    found = {(one.rule, one.where) for one in results["clear-text-at-rest"].problems}
+    assert found == {
+        ("at-rest.clear-text", "run/messages.log.xz"),
+        ("canaries.found", "models/notes.txt"),
+    }
+
+
 def test_a_canary_in_a_log_is_found(site):
     canary = derive_canaries(site.keys.key(Purpose.PSEUDONYM), 3)[2]
     (site.paths.run / "a.log").write_text(f"WARN {canary.mrn}\n")
@@ -323,7 +402,10 @@ def test_an_adapter_that_remembers_is_found(shift, standing):
     """Members' scores as others' give nothing away; far above them they do."""
     rng = random.Random(5)
     groups = [[[rng.gauss(up, 1) for _ in range(4)] for _ in range(60)] for up in (shift, 0.0)]
-    trial = Trial("reader", is_site_only=True, score=lambda: (groups[0], groups[1]), epsilon=1.0)
+    trial = Trial(
+        "reader", is_site_only=True, score=lambda: (groups[0], groups[1]),
+        epsilon=1.0, is_coined=True,
+    )  # fmt: skip
 
     [result] = carry_out([Membership([trial])], Silent())
 
@@ -351,6 +433,11 @@ def test_an_adapter_that_can_not_be_attacked_hides_no_other(hindrance):
     assert both.standing is Standing.FAIL
     assert any("hindered" in spot for spot in both.blind_spots)
     assert alone.standing is Standing.NOT_TESTED
+    alike = Trial("alike", is_site_only=True, score=lambda: (groups[1], groups[1]))
+    [beside] = carry_out([Membership([alike, hindered])], Silent())
+    assert beside.standing is Standing.NOT_TESTED
+    assert [one.name for one in beside.estimates if one.name.startswith("alike: ")]
+    assert [one.kind for one in beside.charts] == ["roc", "epsilon"]
 
 
 def test_names_where_an_order_said_to_look_are_found(site, tmp_path):
@@ -373,7 +460,10 @@ def test_what_can_not_be_gathered_ends_no_audit(site):
 
     assert results["replay"].standing is Standing.PASS
     assert results["overlap"].is_broken
-    assert done.exit_code != 0
+    assert (done.report.verdict, done.exit_code) == (Overall.INCOMPLETE, 1)
+    page = render_audit(done.report)
+    assert "overlap, re-identification" in page
+    assert "could not be tried" in page
 
 
 def test_the_audit_writes_nothing_of_a_patient_into_log_or_ledger(site, caplog):

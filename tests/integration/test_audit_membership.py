@@ -110,7 +110,7 @@ def test_differential_privacy_keeps_an_adapter_from_telling_its_members(twins):
 def test_the_attacks_bound_on_epsilon_stands_beside_the_promise(twins):
     """What is shown of the private adapter is no more than what its card promises."""
     result = twins[Membership.name]
-    shown = "epsilon, lower bound from one run"
+    shown = "epsilon of a patient, lower bound from one run"
     private = _figures(result, "private")
     [promise] = [one for name, one in private.items() if "upper bound" in name]
     [chart] = [one for one in result.charts if one.kind == "epsilon"]

@@ -117,6 +117,24 @@ def test_the_second_audit_stands_beside_the_first(audited):
     assert {one.attack for one in second.report.trend} == {
         one.attack for one in first.report.results
     }
+    evaluated = [
+        next(line.standing.value for line in one.report.hipaa if line.rule == "164.308(a)(8)")
+        for one in (first, second)
+    ]
+    assert evaluated == ["not tested", "pass"]
+
+
+def test_the_page_says_how_much_was_looked_at_and_what_was_not(audited):
+    """In the first minute: a pass with three attacks that were not made reads as one."""
+    _, _, second = audited
+    page = (second.directory / HTML).read_text(encoding="utf-8")
+    summary = page[page.index('id="summary"') : page.index('id="attacks"')]
+
+    idle = [one.attack for one in second.report.results if one.standing.value == "not tested"]
+    assert "membership" in idle
+    assert f"nothing here to try it on: {', '.join(idle)}" in summary
+    assert second.report.asked["identifiers sent against the gate"] == 220
+    assert "identifiers sent against the gate" in page
 
 
 def test_nothing_in_it_points_outside(audited):

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from appliance.audits.kernel import Asked, judge_kernel
+from appliance.workflows.audit_kernel import read_kernel
 from tests.lib.house import REPOSITORY
 
 pytestmark = pytest.mark.slow
@@ -198,6 +200,26 @@ def test_one_user_gets_to_one_port_and_nobody_anything_else(names, sink, shut):
 
     assert set(refused.values()) == {"no"}, refused
     assert sink() == {"packets": 0, "heard": []}
+
+
+def test_an_audit_knows_by_the_counters_what_went_past_the_gateway(names, sink, tmp_path):
+    """As root hands them over; the same is nothing where it was asked for."""
+    by_nftables(names)
+    sink()
+    assert attempt(names["egress"], EGRESS, "tcp") == "out"
+    assert attempt(names["egress"], APP, "tcp") == "no"
+    counters = tmp_path / "counters.json"
+    words = ["ip", "netns", "exec", names["egress"], "nft", "-j", "list", "counters"]
+    counters.write_bytes(subprocess.run(words, check=True, capture_output=True).stdout)
+
+    kernel = read_kernel(counters, "")
+
+    assert kernel.packets >= 3
+    assert kernel.octets > 100
+    assert kernel.refused >= 1
+    unasked = [one.rule for one in judge_kernel(kernel, Asked(0, 0, 0))]
+    assert unasked == ["replay.kernel-counted-unasked"]
+    assert not list(judge_kernel(kernel, Asked(1, 5, 1)))
 
 
 def test_each_of_the_three_users_reaches_what_it_is_for(names, sink):

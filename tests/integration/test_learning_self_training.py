@@ -1,6 +1,7 @@
 """`train --teacher`: the site's own notes teach, and what comes of them stays on site."""
 
 import json
+import shutil
 
 import pytest
 from click.testing import CliRunner
@@ -11,6 +12,7 @@ from appliance.learning.adapters import read_adapter, refuse_site_only
 from appliance.records.audits import Standing
 from appliance.workflows.audit import try_attacks
 from appliance.workflows.audit_attacks import AuditOrder
+from appliance.workflows.audit_members import make_trials
 from appliance.workflows.ingest import opened_vault
 from appliance.workflows.self_training import share_out
 from appliance.workflows.site import init, open_site
@@ -116,6 +118,25 @@ def test_the_audit_compares_notes_that_taught_with_notes_that_did_not(site):
     assert result.standing is Standing.PASS
     assert area.low < 0.6
     assert area.total > 300
+
+
+def test_notes_that_came_later_keep_no_audit_from_its_attack(site, tmp_path):
+    """A live site imports every night; what taught the adapter is known again all the same."""
+    assert learn(site).exit_code == 0
+    twin = shutil.copytree(site, tmp_path / "site", ignore=shutil.ignore_patterns("run"))
+    (twin / "run").mkdir(mode=0o700)
+    later = tmp_path / "later.jsonl"
+    rows = [{"id": f"later-{at}", "patient": f"later-{at}", "text": "Seen."} for at in range(30)]
+    later.write_text("\n".join(map(json.dumps, rows)))
+    assert run(twin, "notes", "import", str(later)).exit_code == 0
+
+    assert _sizes(twin) == _sizes(site)
+
+
+def _sizes(site):
+    """How many texts of patients who taught `ours` and who did not the attack compares."""
+    [trial] = [one for one in make_trials(open_site(site))[0] if one.name == "ours"]
+    return [sum(map(len, side)) for side in trial.score()]
 
 
 def test_the_same_again_is_there_already_and_other_teachers_are_another_adapter(site):

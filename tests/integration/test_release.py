@@ -10,7 +10,7 @@ import pytest
 from appliance.artifacts.manifest import read_manifest
 from appliance.cli.main import run
 from appliance.errors import BadInput, Denied, KeyMismatch, ManifestMismatch
-from appliance.records.audits import COMPLETED, KEPT
+from appliance.records.audits import COMPLETED, KEPT, PATIENTS, SEARCHED
 from appliance.settings.clock import SystemClock
 from appliance.settings.release import load_release_policy
 from appliance.synthesis.curation.corpus import write_corpus
@@ -25,13 +25,14 @@ from tests.lib.tiny_corpora import make_card, make_examples
 ATTACKS = ("ledger", "safeguards", "provenance", "replay", "clear-text-at-rest", "overlap")
 
 
-def let_pass(site, verdict="pass", untested=(), mark="", began=None):
+def let_pass(site, verdict="pass", untested=(), mark="", began=None, patients=PATIENTS):
     """The site was audited, as far as a release can tell; `mark` makes another report of it."""
     results = [
         {"attack": one, "standing": "not tested" if one in untested else "pass"} for one in ATTACKS
     ]
     entries = site.ledger.head().size if began is None else began
-    content = json.dumps({"results": results, "mark": mark, "entries": entries}).encode()
+    document = {"results": results, "mark": mark, "entries": entries}
+    content = json.dumps({**document, "asked": {SEARCHED: patients}}).encode()
     digest = hashlib.sha256(content).hexdigest()
     (site.paths.reports / KEPT).mkdir(exist_ok=True)
     (site.paths.reports / KEPT / f"{digest}.json").write_bytes(content)
@@ -155,6 +156,20 @@ def test_what_was_not_tested_is_no_pass(site, untested):
         ask(site.paths.root, "corpus", "first")
     if untested == "overlap":
         assert ask(site.paths.root, "adapter", "reader").kind == "adapter"
+
+
+def test_an_audit_that_was_asked_to_look_at_less_does_not_count(site):
+    """Whoever lets something out can't choose how little is searched for."""
+    let_pass(site, patients=PATIENTS - 1)
+
+    with pytest.raises(Denied, match="1999 patients at most"):
+        ask(site.paths.root, "corpus", "first")
+
+
+def test_what_speaks_for_the_product_counts_where_something_else_could_not_be_tried(site):
+    let_pass(site, "incomplete")
+
+    assert ask(site.paths.root, "corpus", "first").kind == "corpus"
 
 
 def test_a_report_that_is_gone_or_altered_is_no_pass(site):

@@ -30,7 +30,7 @@ from appliance.workflows.patients import register
 from appliance.workflows.scan import INDEX
 from appliance.workflows.site import Site, init
 from appliance.workflows.supply import STAMPS
-from appliance.workflows.synthesize import synthesize_with
+from appliance.workflows.synthesize import Synthesis, synthesize_with
 from tests.lib.scripted_backend import ScriptedBackend
 
 NOTES = 48
@@ -75,10 +75,16 @@ def make_audited_site(root: Path, notes: int = NOTES, examples: int = EXAMPLES) 
     hospital = hospital_of(notes)
     import_stream(site, hospital.notes, Silent())
     register(site, hospital.patients, Silent())
-    order = Order("disease", examples, "first")
+    made = synthesize_scripted(site, Order("disease", examples, "first"))
+    write_reader(site, made.digest)
+    return site
+
+
+def synthesize_scripted(site: Site, order: Order) -> Synthesis:
+    """The corpus that was ordered, by a scripted model behind the site's own stamps."""
     prepared = prepare(site, order)
     scripted = RoutingPolicy("test", (Route.SCRIPTED,))
-    made = synthesize_with(
+    return synthesize_with(
         site,
         KeyedGate(site),
         {Route.SCRIPTED: ScriptedSupply(site)},
@@ -86,8 +92,6 @@ def make_audited_site(root: Path, notes: int = NOTES, examples: int = EXAMPLES) 
         Prepared(prepared.sheet, prepared.vocabulary, scripted),
         Silent(),
     )
-    write_reader(site, made.digest)
-    return site
 
 
 def hospital_of(notes: int = NOTES) -> InventedHospital:

@@ -2,8 +2,10 @@
 
 import gzip
 import json
+import lzma
 import random
 import zipfile
+from dataclasses import asdict
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,6 +23,7 @@ from appliance.audits.reidentification import Reidentification
 from appliance.audits.runs import WIDTH, Runs
 from appliance.audits.standing import Check
 from appliance.audits.texts import Outgoing, words_of
+from appliance.audits.trend import compare
 from appliance.errors import BadInput, ManifestMismatch
 from appliance.records.audits import AttackResult, Estimate, Standing
 from appliance.records.identifiers import Digest, NoteId, PatientId
@@ -115,6 +118,24 @@ def test_a_corpus_of_other_words_passes_and_one_with_a_copy_fails():
     assert copy not in str(failed)
 
 
+def test_a_holdout_that_the_vault_has_as_well_is_no_control():
+    """What was copied would look like what strangers share; a long copy is found all the same."""
+    hospital, rng = _hospital(), random.Random(9)
+    texts = [Outgoing("corpus a", f"x-{at}", _babble(rng, 20)) for at in range(50)]
+    known = [text for _, text in hospital]
+    fresh = [f"Seen. {_babble(rng)}" for _ in range(40)]
+
+    apart, same = (_attack(Overlap(texts, FewNotes(hospital), (), one)) for one in (fresh, known))
+
+    assert apart.standing is Standing.PASS
+    assert (same.standing, same.is_broken) == (Standing.NOT_TESTED, True)
+    assert "no control" in same.summary
+    assert same.estimates
+    copy = Outgoing("corpus b", "x-copy", " ".join(words_of(known[3])[5:40]))
+    copied = _attack(Overlap([*texts, copy], FewNotes(hospital), (), known))
+    assert [one.rule for one in copied.problems] == ["overlap.copied-note"]
+
+
 def test_an_answer_in_journal_and_corpus_is_one_text():
     """Counted twice, chance would look like more than chance."""
     rng = random.Random(4)
@@ -164,6 +185,25 @@ def test_facts_of_real_patients_are_told_from_facts_at_random():
     least = [_attack(Reidentification(real, notes, most)).estimates[-1].value for most in (11, 1)]
     assert least[0] is None
     assert 0 < least[1] < 11
+
+
+def test_findings_tell_how_many_patients_they_single_out():
+    """They stay; this is what would leave with them. Small counts are told nowhere."""
+    common, rare = frozenset({"C1", "C2"}), frozenset({"C1", "C3"})
+
+    def told(people, smallest):
+        attack = Reidentification([], None, smallest, extracted={"first": people, "none": []})
+        result = _attack(attack)
+        assert result.standing is Standing.NOT_TESTED
+        return [one.value for one in result.estimates], [one.total for one in result.estimates]
+
+    assert told([common] * 20, 11) == ([0.0, 0.0], [20, 20])
+    assert told([*[common] * 60, *[rare] * 20], 30) == ([None, None], [80, 80])
+    assert told([*[common] * 60, *[rare] * 20], 21) == ([None, None], [80, 80])
+    assert told([*[common] * 30, *[rare] * 30], 40) == ([1.0, 1.0], [60, 60])
+    alone = [frozenset({"C1", f"D{at}"}) for at in range(15)]
+    assert told([*[common] * 30, *alone], 11) == ([1 / 3, 1 / 3], [45, 45])
+    assert told([frozenset({"C1"})] * 12, 11) == ([0.0, None], [12, 0])
 
 
 class PlainGate:
@@ -236,6 +276,57 @@ def test_a_needle_is_found_in_any_case_and_encoding(tmp_path, written):
     assert not needles.find_in(tmp_path / "file")
     (tmp_path / "file").write_bytes(written("Zoë Quillfeather").replace(b"\xeb\0", b"\xc3\xab"))
     assert needles.find_in(tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "written"),
+    [
+        ("name", "Zoe Ann Quillfeather", "PID|1||7|QUILLFEATHER^ZOE^ANN"),
+        ("name", "Zoe Quillfeather", "Quillfeather, Zoe"),
+        ("name", "Zoe Quillfeather", "/tmp/zoe_quillfeather.pdf"),
+        ("name", "Quillfeather, Zoe Ann", "we saw Zoe Ann Quillfeather again"),
+        ("name", "Quillfeather, Zoe", "PID|1||7|QUILLFEATHER^ZOE"),
+        ("phone", "202-555-0143", "call (202) 555-0143"),
+        ("phone", "(202) 555-0143", "tel=2025550143;"),
+        ("ssn", "078-05-1120", "ssn 078051120"),
+        ("mrn", "MRN-004-1772", "mrn0041772"),
+        ("mrn", "41772", '{"mrn": "41772"}'),
+    ],
+)
+def test_an_identifier_is_found_in_the_ways_that_programs_write_it(kind, value, written):
+    needles = Needles([Needle(kind, value)])
+
+    assert needles.find(written.encode())
+    assert needles.find(written.encode("utf-16"))
+    assert not needles.find(b"Zoe was seen, and so was Quillfeather; 202, 555, 0143.")
+
+
+def test_digits_within_other_digits_are_nobodys():
+    """Digests and measurements are full of them."""
+    needles = Needles([Needle("mrn", "00412345"), Needle("account", "412"), Needle("other", "412")])
+
+    assert needles.find(b"mrn 00412345.")
+    assert not needles.find(b"900412345 0041234567 a00412345 00412345f")
+    assert not needles.find(b"there were 412 of them")
+    assert (needles.kinds, needles.left_out) == ({"mrn": 1, "account": 1}, 1)
+    place = Place("place", lambda needles: needles.find(b""))
+    result = _attack(AtRest([place], needles, frozenset()))
+    assert any("1 identifiers too short" in spot for spot in result.blind_spots)
+
+
+@pytest.mark.parametrize("how", ["gzip", "bz2", "zstd", "lz4", "xz"])
+def test_a_needle_is_found_in_what_is_compressed(tmp_path, how):
+    # Its two halves were there before: a compressor refers to them.
+    text = b"Zoe Quil was seen, and a lfeather. " * 20 + b"Zoe Quillfeather"
+    path = tmp_path / "log"
+    if how == "xz":
+        path.write_bytes(lzma.compress(text))
+    else:
+        with pa.output_stream(str(path), compression=how) as stream:
+            stream.write(text)
+
+    assert b"Quillf" not in path.read_bytes()
+    assert Needles([Needle("name", "Zoe Quillfeather")]).find_in(path)
 
 
 def test_a_needle_is_found_in_what_is_packed(tmp_path):
@@ -320,6 +411,33 @@ def test_a_line_of_the_law_passes_only_where_all_of_its_evidence_does():
     assert judge(A="skip") is Standing.NOT_TESTED
     assert judge_lines([("r", "t", ("nobody",))], [], [])[0].standing is Standing.NOT_TESTED
     assert judge_lines([("r", "t", ())], [], [])[0].standing is Standing.NOT_TESTED
+
+
+def test_an_audit_tells_what_moved_since_the_one_before():
+    def found(standing, value):
+        share = Estimate("found", value, None, None, 9)
+        return AttackResult(
+            "a", "c", standing, "", (share, Estimate("n", 9.0, None, None, 9, "count"))
+        )
+
+    def then(standing, value):
+        return {"results": [json.loads(json.dumps(asdict(found(standing, value))))]}
+
+    moved = compare(then(Standing.PASS, 0.1), [found(Standing.FAIL, 0.35)])
+    still = compare(then(Standing.PASS, 0.1), [found(Standing.PASS, 0.104)])
+    lost = compare(then(Standing.FAIL, None), [found(Standing.NOT_TESTED, 0.5)])
+
+    assert [one.what for one in (*moved, *still, *lost)] == [
+        "worse; found: 10.0%, now 35.0%", "as before", "no longer tested",
+    ]  # fmt: skip
+    assert compare({}, [found(Standing.PASS, 0.1)]) == ()
+
+
+def test_one_audit_is_no_periodic_evaluation():
+    lines = [("rule", "text", ("audit",))]
+
+    assert judge_lines(lines, [], [])[0].standing is Standing.NOT_TESTED
+    assert judge_lines(lines, [], [], is_periodic=True)[0].standing is Standing.PASS
 
 
 def test_the_rows_of_safe_harbor_are_eighteen_and_without_evidence_untested():

@@ -102,3 +102,29 @@ def test_an_adapter_that_does_not_open_is_no_pass(error, standing):
     knows = _go_on({PLANTED[0].secret})
     both = _attack(Extraction([Writer("stranger", fail), knows], 0, PLANTED))
     assert both.standing is Standing.FAIL
+
+
+def _fail(*_):
+    raise BadInput("x", "y")
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        Extraction([Writer("stranger", _fail), _go_on(())], 0, PLANTED),
+        Memorisation(
+            [
+                Recall("gone", True, WORDS, _fail),
+                Recall("ours", True, WORDS, lambda: ([2] * 50,) * 2),
+            ]
+        ),
+    ],
+)
+def test_what_is_known_of_the_others_is_told_where_one_can_not_be_attacked(attack):
+    """Not tested is what the whole came to; figures that were measured are in the report."""
+    result = _attack(attack)
+
+    assert (result.standing, result.is_broken) == (Standing.NOT_TESTED, True)
+    assert len(result.estimates) >= 3
+    assert "could not be attacked" in result.summary
+    assert any("could not be attacked" in spot for spot in result.blind_spots)

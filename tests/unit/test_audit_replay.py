@@ -1,5 +1,6 @@
 """Four records of the same sendings: whatever one of them lacks, another one tells."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -7,13 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.audits.attack import carry_out
+from appliance.audits.kernel import Kernel
 from appliance.audits.replay import Evidence, JournalView, Replay
+from appliance.errors import BadInput
 from appliance.gate.clearance import Stamper, is_stamped, public_key_of, sending_facts
 from appliance.records.audits import Standing
 from appliance.records.events import Event, check_facts
 from appliance.records.identifiers import Digest, DraftId
 from appliance.records.progress import Silent
 from appliance.records.prompts import Draft, DraftKind, Route
+from appliance.workflows.audit_kernel import read_kernel
 from tests.lib.frozen_clock import FrozenClock
 
 SEED, POLICY = bytes(range(32)), Digest("0" * 64)
@@ -117,6 +121,90 @@ def test_a_request_that_failed_may_have_been_counted_or_not(books):
 
 def test_a_latched_gateway_is_no_pass(books):
     assert _replay(*books, is_latched=True)[0] == {"replay.latched"}
+
+
+def test_sendings_whose_journal_is_gone_are_told(books):
+    """Nobody knows what was answered to them."""
+    found, result = _replay(books[0], JournalView("other", {}, {}))
+
+    assert found == set()
+    [lost] = [one for one in result.estimates if "no journal" in one.name]
+    assert (lost.value, lost.total) == (1.0, COUNT)
+    assert any(f"{COUNT} drafts" in spot for spot in result.blind_spots)
+
+
+@pytest.mark.parametrize(
+    ("packets", "octets", "rule"),
+    [
+        (10 * COUNT, 4_000 * COUNT, None),
+        (10 * COUNT, 4_000_000, "replay.kernel-counted-more"),
+        (COUNT - 1, 400, "replay.kernel-counted-less"),
+    ],
+)
+def test_the_firewall_counts_what_requests_can_need(books, packets, octets, rule):
+    found, result = _replay(*books, kernel=Kernel(packets, octets, 3))
+
+    assert found == ({rule} if rule else set())
+    counts = {one.name: one.value for one in result.estimates}
+    assert counts["packets that it refused"] == 3.0
+    assert counts["bytes that it let through"] == octets
+
+
+def test_packets_to_a_provider_whom_nobody_asked_are_a_failure():
+    """Also where the rules were loaded after the last request on record."""
+    nothing = JournalView("first", {}, {})
+
+    assert _replay([], nothing, kernel=Kernel(1, 60, 0))[0] == {"replay.kernel-counted-unasked"}
+    assert _replay([], nothing, kernel=Kernel(0, 0, 9))[0] == set()
+
+
+def test_the_firewall_may_have_counted_from_a_day_on(books):
+    later = Kernel(1, 60, 0, since="2026-12-01")
+
+    assert _replay(*books, kernel=later)[0] == {"replay.kernel-counted-unasked"}
+
+
+def _nft(*counters):
+    head = {"metainfo": {"version": "1.0.6", "json_schema_version": 1}}
+    return json.dumps({"nftables": [head, *({"counter": one} for one in counters)]})
+
+
+def _counter(name, packets, octets, table="appliance_egress"):
+    return {
+        "family": "inet", "table": table, "name": name,
+        "handle": 1, "packets": packets, "bytes": octets,
+    }  # fmt: skip
+
+
+def test_what_nft_prints_is_read(tmp_path):
+    """Of our own tables; and a packet that passed both of them is one."""
+    path = tmp_path / "counters"
+    path.write_text(
+        _nft(
+            _counter("to_provider", 7, 700),
+            _counter("to_provider", 9, 900, "appliance_users"),
+            _counter("refused", 2, 120),
+            _counter("refused", 1, 60, "appliance_users"),
+            _counter("to_provider", 99, 9999, "somebody_elses"),
+        )
+    )
+
+    assert read_kernel(path, "2026-12-01") == Kernel(9, 900, 3, "2026-12-01")
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", '{"nftables": 1}', '{"nftables": [1]}', _nft(), _nft(_counter("refused", 1, 1)),
+     _nft({"table": "appliance_egress"}), _nft(_counter("to_provider", "many", 1))],
+)  # fmt: skip
+def test_what_nft_did_not_print_is_no_count(tmp_path, content):
+    path = tmp_path / "counters"
+    path.write_text(content)
+
+    with pytest.raises(BadInput, match="counter"):
+        read_kernel(path, "")
+    with pytest.raises(BadInput, match="can't be read"):
+        read_kernel(tmp_path, "")
 
 
 def test_what_is_from_before_stamps_were_kept_is_said_and_not_failed(books):

@@ -7,14 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from appliance.audits.coins import (
+    bound_by_coins,
+    bound_by_lots,
+    epsilon_lower_bound,
+    surest_guesses,
+)
 from appliance.audits.statistics import (
     area_under_curve,
     bootstrap,
-    epsilon_lower_bound,
     fisher_greater,
     hit_rate_at,
     share,
-    surest_guesses,
 )
 
 SCORES = st.lists(st.integers(0, 9).map(float), min_size=1, max_size=12)
@@ -98,8 +102,9 @@ def test_no_bound_is_above_that_of_pure_privacy(right, guesses, delta, more):
 @given(SCORES, SCORES, st.integers(1, 6))
 def test_the_surest_guesses_are_right_by_no_luck(members, others, half):
     """Against every order of equal scores: the worst of them is what counts."""
-    size = min(len(members), len(others))
-    members, others, half = members[:size], others[:size], min(half, size)
+    half = min(half, (len(members) + len(others)) // 2)
+    if not half:
+        return
 
     right = surest_guesses(members, others, 2 * half)
 
@@ -107,6 +112,45 @@ def test_the_surest_guesses_are_right_by_no_luck(members, others, half):
     high = sorted(pooled, key=lambda one: (-one[0], one[1]))[:half]
     low = sorted(pooled, key=lambda one: (one[0], not one[1]))[:half]
     assert right == sum(inside for _, inside in high) + sum(not inside for _, inside in low)
+
+
+@pytest.mark.parametrize("guesses", [2, 4, 8])
+def test_where_coins_decide_guessing_is_right_as_often_as_the_proof_says(guesses):
+    """Of an adapter that tells nothing, over every way that nine coins can fall."""
+    coins = [
+        [[at for at, coin in enumerate(fallen) if coin is side] for side in (True, False)]
+        for fallen in product((True, False), repeat=9)
+    ]
+
+    right = [surest_guesses(*sides, guesses) for sides in coins]
+
+    for least in range(guesses + 1):
+        tail = sum(math.comb(guesses, k) for k in range(least, guesses + 1)) / 2**guesses
+        assert sum(one >= least for one in right) / len(right) == tail
+
+
+@pytest.mark.parametrize("seen", [5, 20, 35])
+def test_how_many_guesses_are_made_does_not_follow_from_how_the_coins_fell(seen):
+    """Nor which: an attacker who has the adapter does not know how many were in."""
+    members, others = [1.0] * seen, [0.0] * (40 - seen)
+
+    bound, guesses = bound_by_coins(members, others)
+
+    assert guesses == 28
+    looks = [
+        (sum(min(one, guesses // 2) for one in (seen, 40 - seen)), guesses) for guesses in (28, 8)
+    ]
+    assert bound == max(epsilon_lower_bound(*look, 0.975, canaries=40) for look in looks)
+
+
+def test_of_patients_shared_out_by_lot_one_text_more_is_no_more_evidence():
+    """A patient is one canary, however many notes there are."""
+    once = bound_by_lots([[1.0]] * 40, [[0.0]] * 40, 3)
+    often = bound_by_lots([[1.0] * 9] * 40, [[0.0] * 9] * 40, 3)
+
+    assert once == often
+    assert 1 < once[0] < 2
+    assert bound_by_lots([[1.0]] * 40, [[1.0]] * 40, 3)[0] == 0.0
 
 
 @given(SCORES, SCORES)

@@ -21,7 +21,7 @@ def test_an_export_with_a_release_is_counted_once():
     assert rows == {
         "corpora written for other tools": 1,
         "corpora and adapters that were released": 1,
-        "findings written for other tools": 1,
+        "findings written for other tools, kept in the site": 1,
     }
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from appliance.errors import BackendUnavailable, BadInput, Denied, Exhausted
 from appliance.ledger.files import ENTRIES
+from appliance.records.events import Event
 from appliance.records.examples import Origin
 from appliance.records.progress import Silent
 from appliance.records.prompts import Draft, Route
@@ -20,7 +21,13 @@ from appliance.synthesis.routing.policy import RoutingPolicy
 from appliance.workflows import orders
 from appliance.workflows import synthesize as workflow
 from appliance.workflows.profile import report_corpus
-from appliance.workflows.rounds import sheets_of
+from appliance.workflows.rounds import (
+    BEGUN,
+    drawings_of,
+    rounds_of,
+    rounds_on_record,
+    sheets_of,
+)
 from appliance.workflows.site import Site, init
 from tests.lib.frozen_clock import FrozenClock
 from tests.lib.scripted_backend import ScriptedBackend, tell
@@ -289,6 +296,39 @@ def test_a_round_is_another_corpus_than_one_without_it(site, gate, tmp_path):
         False,
         True,
     ]
+
+
+def _write_mix(path, several):
+    mix = {"single": 0.9 - several, "several": several, "abbreviation": 0.05, "none": 0.05}
+    path.write_text(json.dumps({"mix": mix}))
+    return path
+
+
+def test_a_killed_round_goes_on_with_its_own_mix_only(site, gate, tmp_path):
+    """Its prompts were sent by that mix, and whoever audits it draws them so."""
+    report = _write_mix(tmp_path / "report.json", 0.8)
+    done = run_round(site, gate, "second", report)
+    shutil.rmtree(done.directory)
+
+    with pytest.raises(BadInput, match="another mix"):
+        run_round(site, gate, "second", _write_mix(tmp_path / "other.json", 0.3))
+    with pytest.raises(BadInput, match="another mix"):
+        run(site, gate, Supply(gate), out="second")
+    again = run_round(site, gate, "second", report)
+
+    assert again.from_journal >= done.card.completions
+    [known] = rounds_of(site)
+    assert (known.task, known.seed, asdict(known.mix)) == ("disease", 0, done.card.mix)
+    mixes = [asdict(sheet.mix) for sheet, *_ in drawings_of(site.paths, "disease", [known], [0])]
+    assert done.card.mix in mixes
+
+
+def test_what_somebody_wrote_for_a_round_draws_nothing():
+    """A line that was tampered with may hold anything."""
+    facts = [{"seed": "x", "task": "disease"}, {"seed": 1}, {"seed": 1, "task": "d", "share_x": 1}]
+    events = [Event(BEGUN, "", "a", "0" * 64, one) for one in facts]
+
+    assert rounds_on_record(events) == []
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from appliance.artifacts.manifest import read_manifest
+from appliance.artifacts.writing import write_atomically
 from appliance.errors import BadInput
 from appliance.learning.adapters import refuse_finished, write_adapter
 from appliance.learning.device import choose_device
@@ -23,7 +24,7 @@ from appliance.learning.tuning.entities import entity_objective
 from appliance.learning.tuning.figures import Epoch
 from appliance.learning.tuning.loop import train
 from appliance.learning.tuning.objective import Objective
-from appliance.learning.tuning.own import Own
+from appliance.learning.tuning.own import STAMPS, Own
 from appliance.learning.tuning.private import (
     Spent,
     check_private,
@@ -127,7 +128,13 @@ def fit(
             card = replace(card, site_only=True, switches=card.switches | own.switches())
         if given[SWITCH]:
             card = replace(card, switches={**card.switches, SWITCH: given[SWITCH]})
-        write_adapter(out, card, lambda draft: save_weights(model, draft, given["base_name"]))
+
+        def save(draft: Path) -> None:
+            save_weights(model, draft, given["base_name"])
+            if own is not None and own.stamps:
+                write_atomically(draft / STAMPS, own.stamps)
+
+        write_adapter(out, card, save)
         checkpoint.remove()
     return {
         "dev_f1": last.dev_f1,

@@ -19,6 +19,8 @@ from appliance.learning.tokens.encoding import split_words
 from appliance.learning.tuning.data import LabelledText
 from appliance.records.identifiers import Digest
 
+STAMPS: Final = "learned.stamps"
+"""Which notes an adapter learned from, and which were kept back for an audit."""
 # Weights of all words of these texts are in memory at once.
 _CHUNK: Final = 256
 
@@ -75,10 +77,12 @@ class Own:
     Attributes:
         lesson: Where they and their labels are from.
         texts: They live in the memory of a training worker, and nowhere else.
+        stamps: By which the vault knows these notes again, and others that teach nothing.
     """
 
     lesson: Lesson | Checked
     texts: Sequence[LabelledText] = field(repr=False)
+    stamps: bytes = field(default=b"", repr=False)
 
     def switches(self) -> dict[str, str]:
         """See `Lesson`."""

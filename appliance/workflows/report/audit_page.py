@@ -31,6 +31,12 @@ def render_audit(report: AuditReport) -> str:
         style=_part("audit.css"),
         counts=Counter(result.standing.value for result in report.results),
         order=[Standing.PASS.value, Standing.FAIL.value, Standing.NOT_TESTED.value],
+        broken=[result.attack for result in report.results if result.is_broken],
+        idle=[
+            result.attack
+            for result in report.results
+            if result.standing is Standing.NOT_TESTED and not result.is_broken
+        ],
         problems=[problem for result in report.results for problem in result.problems],
         charts={result.attack: _charts(result) for result in report.results},
     )
