@@ -10,6 +10,7 @@ import click
 import pytest
 
 from appliance.cli.main import cli
+from offline.machine import USERS
 from tests.lib.house import REPOSITORY
 
 UNITS = REPOSITORY / "deploy/systemd"
@@ -250,12 +251,16 @@ def test_systemd_reads_every_unit_without_complaint(tmp_path):
 def test_users_and_directories_are_those_of_the_units():
     """sysusers.d and tmpfiles.d name them; what a unit runs as is made."""
     made = re.findall(r"^u (\S+)", (UNITS / "appliance.sysusers").read_text(), re.MULTILINE)
+    homes = re.findall(
+        r"^u (\S+) +- +\"[^\"]+\" *(\S*)$", (UNITS / "appliance.sysusers").read_text(), re.MULTILINE
+    )
     folders = re.findall(r"^d (\S+)", (UNITS / "appliance.tmpfiles").read_text(), re.MULTILINE)
 
-    assert {_Unit(name).last("User") for name in OURS} == set(made)
-    for name in OURS:
-        for view in re.findall(r"/run/appliance-view/[a-z-]+", (UNITS / name).read_text()):
-            assert view in folders
+    assert {_Unit(name).last("User") for name in OURS} == set(made) == set(USERS)
+    assert {user: home or "/" for user, home in homes} == USERS
+    assert "/run/appliance-view" in folders
+    # At an upgrade the view is mounted there: its owner is not to be changed.
+    assert not [folder for folder in folders if folder.startswith("/run/appliance-view/")]
 
 
 def test_examples_are_drop_ins_of_known_keys():
