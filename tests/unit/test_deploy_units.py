@@ -16,8 +16,11 @@ from tests.lib.house import REPOSITORY
 UNITS = REPOSITORY / "deploy/systemd"
 PROGRAM = "/opt/appliance/current/.venv/bin/appliance"
 SERVICES = sorted(path.name for path in UNITS.glob("*.service"))
-# What runs our own code; the other two make a mount and a network, as root, and end.
-OTHERS = {"appliance-cluster-network.service", "appliance-site-view@.service"}
+# What runs our own code; the others make a mount, a network and rules, as root, and end.
+OTHERS = {
+    *("appliance-cluster-network.service", "appliance-site-view@.service"),
+    "appliance-egress.service",
+}
 OURS = [name for name in SERVICES if name not in OTHERS]
 MOST = {"appliance-gateway.service": 15}
 CLUSTER_KEYS = ("vault", "pseudonym", "patient-index", "clearance")
@@ -98,7 +101,7 @@ def test_every_command_of_a_unit_is_a_whole_one_of_ours(name, words, monkeypatch
     command.make_context("appliance", rest)
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", [*OURS, "appliance-egress.service"])
 def test_a_unit_is_shut_in(name):
     """As systemd itself judges it, which needs no running systemd: 1.5 and 2.5 of 10."""
     most = MOST.get(name, 25)
@@ -128,6 +131,25 @@ def test_a_unit_has_no_way_out_but_the_gateways(name):
     else:
         assert unit.last("PrivateNetwork") == "yes"
         assert allowed <= {"localhost"}
+
+
+def test_the_rules_are_loaded_before_the_gateway_runs_and_again_with_the_hosts_own():
+    """Every value that users.nft asks for is given, each user by its name."""
+    unit, gateway = _Unit("appliance-egress.service"), _Unit("appliance-gateway.service")
+    wanted = set(re.findall(r"\$([A-Z]+)", (REPOSITORY / "deploy/egress/users.nft").read_text()))
+    example = (UNITS / "examples/egress.env").read_text()
+    left = set(re.findall(r"^([A-Z]+)=", example, re.MULTILINE))
+
+    given = dict(re.findall(r"-D ([A-Z]+)=(\S+)", unit.last("ExecStart")))
+    users = {name for name, value in given.items() if value in USERS}
+
+    assert set(given) == wanted
+    assert len(users) == len(USERS)
+    assert left == wanted - users
+    assert unit.last("ExecReload") == unit.last("ExecStart")
+    assert unit.last("PartOf") == unit.last("ReloadPropagatedFrom") == "nftables.service"
+    for key in ("Requires", "After"):
+        assert "appliance-egress.service" in gateway.words(key)
 
 
 @pytest.mark.parametrize("name", OURS)
