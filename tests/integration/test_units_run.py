@@ -174,5 +174,6 @@ def test_root_sees_that_the_users_are_held(machine):
     done = machine.run("appliance", "doctor", "--site", SITE, "--json")
 
     found = {one["check_id"]: one for one in json.loads(done.stdout)["checks"]}
-    assert {one["status"] for one in found.values()} <= {"pass", "skip", "warn"}, found
+    bad = [one for one in found.values() if one["status"] in {"fail", "error"}]
+    assert not bad
     assert found["SITE003"]["status"] == found["SITE025"]["status"] == "pass"

@@ -65,7 +65,7 @@ def swap_media(proc: Path, sys: Path) -> list[Medium]:
 def _mount_of(path: Path, proc: Path) -> tuple[str, str, str]:
     """Device number, kind and source of the mount that holds the path."""
     found, longest = ("", "unknown", ""), -1
-    for line in (proc / "self/mountinfo").read_text(encoding="utf-8").splitlines():
+    for line in (proc / "self/mountinfo").read_text("utf-8", errors="surrogateescape").splitlines():
         first, _, second = line.partition(" - ")
         place = Path(_plain(first.split()[4]))
         # Of two mounts at one place the later one hides the other.

@@ -38,8 +38,8 @@ def _spilled(site: SiteView) -> Outcome:
         f"{directory} ({medium.name}, {kept[medium.is_encrypted]}); {len(left)} session(s) of "
         f"ended runs{'' if inside else '; it leads out of the site'}"
         f"{f'; {_ELSEWHERE} is of this user, too' if strays else ''}.",
-        "The next run removes sessions of ended ones. A link is taken away; what lies in /tmp/ray "
-        "is of a Ray that somebody else started: end that, and remove it.",
+        "The next run removes sessions of ended ones. Where it leads out of the site, put a "
+        "directory in place of the link. /tmp/ray is of a Ray started by hand: end and remove it.",
         fails=not inside,
         warns=bool(left) or strays,
     )

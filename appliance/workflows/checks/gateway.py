@@ -11,6 +11,7 @@ from typing import Final
 from appliance.artifacts.wal import looked_into
 from appliance.errors import IntegrityError
 from appliance.gateway.counting import LOCK, Latch
+from appliance.settings.credentials import is_handed_over
 from appliance.settings.gateway import OWN_USER, GatewayPolicy, load_gateway_policy
 from appliance.settings.secrets import PROVIDER_KEY, read_provider_key
 from appliance.synthesis.routing.policy import AIR_GAPPED, load_routing
@@ -23,6 +24,8 @@ from appliance.workflows.supply import SOCKET
 _OTHERS: Final = 0o077
 _MAY_WRITE: Final = 0o022
 _MAY_ENTER: Final = 0o001
+SEALED: Final = Path("/etc/credstore.encrypted/appliance.provider-key")
+"""Where deploy/systemd has the provider's key."""
 _NOT_IN_USE: Final = "gateway.toml lists no model, so nobody can be served."
 
 
@@ -47,6 +50,12 @@ def _provider_key(site: SiteView) -> Outcome:
         return _not_in_use(site)
     path = site.paths.keys / PROVIDER_KEY
     found = _stat(path)
+    if found is None and not is_handed_over(path):
+        sealed = _is_sealed()
+        if sealed is None:
+            return skipped("No file holds it; what is sealed for the gateway's unit root can see.")
+        if sealed:
+            return passed(f"It is sealed for the gateway's unit: {SEALED}.")
     if found is not None and found.st_uid != os.getuid():
         # The gateway's own user keeps it; its mode can be seen all the same.
         mode = stat.S_IMODE(found.st_mode)
@@ -210,6 +219,14 @@ def _not_in_use(site: SiteView) -> Outcome:
 
 def _load(site: SiteView) -> GatewayPolicy:
     return load_gateway_policy(site.paths.policies / GATEWAY_POLICY)
+
+
+def _is_sealed() -> bool | None:
+    """Whether the gateway's unit has the key; None where this user can't see."""
+    try:
+        return _stat(SEALED) is not None
+    except PermissionError:
+        return None
 
 
 def _stat(path: Path) -> os.stat_result | None:
