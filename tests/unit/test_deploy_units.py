@@ -165,6 +165,12 @@ def test_a_unit_has_a_user_limits_and_no_core_dumps(name):
     assert unit.last("PrivateDevices") == "yes" or unit.last("DevicePolicy") == "closed"
 
 
+@pytest.mark.parametrize("name", [name for name in OURS if "ray" in name or "vllm" in name])
+def test_processes_that_find_each_other_may_ask_for_interfaces(name):
+    """Run under systemd without it, vLLM's engine ended before it was ready."""
+    assert "AF_NETLINK" in _Unit(name).words("RestrictAddressFamilies")
+
+
 @pytest.mark.parametrize("name", LONG_RUNNING)
 def test_a_service_is_watched_and_started_again(name):
     """It says itself when it is ready, and for how long it is alive."""
