@@ -18,7 +18,7 @@ HIPAA: Final = (
     (
         "164.312(a)(2)(iv)",
         "Encryption and decryption",
-        ("SITE004", "SITE010", "clear-text-at-rest", "HOST007", "HOST008"),
+        ("SITE004", "SITE010", "clear-text-at-rest", "HOST007", "HOST008", "HOST017"),
     ),
     ("164.312(b)", "Audit controls", ("ledger", "SITE007", "SITE008")),
     ("164.312(c)(1)", "Integrity", ("provenance", "SITE011", "SITE012")),

@@ -41,8 +41,9 @@ def audit() -> None:
 )
 @click.option(
     "--drop",
-    type=PathType(exists=True, file_okay=False),
-    help="Also put a copy of the report into this directory: a share, a mail gateway's spool.",
+    type=PathType(file_okay=False),
+    help="Also put a copy of the report into this directory: a share, a mail gateway's spool. "
+    "It is made in one that is there.",
 )
 @click.option(
     "--provider-requests",

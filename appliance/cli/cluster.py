@@ -161,7 +161,7 @@ def serve(
 
     Example: appliance cluster serve --gpus 2
     """
-    from appliance.workflows.cluster import serve as serve_host
+    from appliance.workflows.cluster_hosts import serve as serve_host
 
     def announce(place: "Joined") -> None:
         _show("In the cluster; Ctrl-C ends it", place, as_json=as_json)
@@ -188,7 +188,7 @@ def status(expect: int | None, node: Path | None, site: Path, as_json: bool) -> 
 
     Example: appliance cluster status --expect 3
     """
-    from appliance.workflows.cluster import check_count, list_hosts
+    from appliance.workflows.cluster_hosts import check_count, list_hosts
 
     found = list_hosts(site, node=node)
     if as_json:
@@ -223,13 +223,68 @@ def drain(
 
     Example: appliance cluster drain 10.0.0.2 && ssh 10.0.0.2 systemctl restart appliance-ray-worker
     """
-    from appliance.workflows.cluster import drain as drain_host
+    from appliance.workflows.cluster_hosts import drain as drain_host
 
     drain_host(site, host, patience_s=patience, node=node, dry_run=dry_run)
     if as_json:
         render.emit_json({"host": host, "drained": not dry_run})
         return
     render.say(f"{host} {'would leave' if dry_run else 'has left the cluster'}.")
+
+
+@cluster.command()
+@click.argument("hosts", nargs=-1)
+@click.option(
+    "--patience",
+    type=click.FloatRange(1),
+    default=600,
+    show_default=True,
+    help="Seconds that the work of one may take to end.",
+)
+@click.option(
+    "--wait",
+    type=click.FloatRange(1),
+    default=300,
+    show_default=True,
+    help="Seconds that one may take to be back.",
+)
+@_node_option
+@site_option
+@dry_run_option
+@json_option
+def restart(
+    hosts: tuple[str, ...],
+    patience: float,
+    wait: float,
+    node: Path | None,
+    site: Path,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Drain the workers, or HOSTS, and wait until each is back, one after the other.
+
+    A run goes on meanwhile. The first that does not come back ends it, with 6; the same command
+    then goes on there. The head is not restarted: a run ends with it.
+
+    Example: appliance cluster restart --wait 600
+    """
+    from appliance.workflows.rolling import restart as restart_hosts
+
+    rolled = restart_hosts(
+        site,
+        hosts,
+        render.Bars(),
+        patience_s=patience,
+        wait_s=wait,
+        node=node,
+        dry_run=dry_run,
+    )
+    if as_json:
+        render.emit_json(rolled)
+        return
+    rows = [(host, "before") for host in rolled.before]
+    rows += [(host, "would be" if dry_run else "now") for host in rolled.restarted]
+    render.emit_table("Restarted", ("host", "when"), rows)
 
 
 def _show(title: str, place: "Joined", *, as_json: bool) -> None:

@@ -7,6 +7,7 @@ import click
 
 from appliance.cli import render
 from appliance.cli.options import PathType, dry_run_option, json_option, site_option
+from appliance.errors import BadInput
 
 if TYPE_CHECKING:
     from appliance.workflows.model import Serving
@@ -18,18 +19,41 @@ def model() -> None:
 
 
 @model.command("import")
-@click.argument("directory", type=PathType(file_okay=False))
-@click.option("--name", required=True, help="What to call it.")
+@click.argument("directory", type=PathType(file_okay=False), required=False)
+@click.option("--name", help="What to call it.")
+@click.option(
+    "--embedded", is_flag=True, help="Take in those that come with the product, for services."
+)
 @site_option
 @dry_run_option
 @json_option
-def import_(directory: Path, name: str, site: Path, dry_run: bool, as_json: bool) -> None:
+def import_(
+    directory: Path | None,
+    name: str | None,
+    embedded: bool,
+    site: Path,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
     """Copy the model in DIRECTORY into the site: safetensors, configuration and tokenizer only.
 
     Example: appliance model import /media/usb/BioClinical-ModernBERT-base --name modernbert
     """
-    from appliance.workflows.model import import_model
+    from appliance.workflows.model import import_embedded, import_model
 
+    if embedded == (directory is not None) or embedded == bool(name):
+        raise BadInput("Which model?", "Name DIRECTORY and --name, or --embedded alone.")
+    if embedded:
+        names = import_embedded(site, dry_run=dry_run)
+        if as_json:
+            render.emit_json({"imported": not dry_run, "models": names})
+            return
+        render.emit_table(
+            "Would import" if dry_run else "Imported", ("name",), [[n] for n in names]
+        )
+        return
+    assert directory is not None
+    assert name is not None
     imported = import_model(site, directory, name, dry_run=dry_run)
     if as_json:
         render.emit_json({"imported": imported is not None, "model": imported})

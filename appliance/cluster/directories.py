@@ -97,13 +97,21 @@ def check_token(run_directory: Path) -> Path:
 
 def scrub_sessions(directory: Path) -> int:
     """Session directories that no process uses any more are removed; their count."""
-    removed = 0
-    for path in directory.glob("session_*"):
-        match = _SESSION.fullmatch(path.name)
-        if match and not path.is_symlink() and not _is_in_use(path.name, int(match[1])):
-            shutil.rmtree(path, ignore_errors=True)
-            removed += 1
-    return removed
+    left = left_sessions(directory)
+    for path in left:
+        shutil.rmtree(path, ignore_errors=True)
+    return len(left)
+
+
+def left_sessions(directory: Path) -> list[Path]:
+    """Session directories that no process uses any more."""
+    return [
+        path
+        for path in sorted(directory.glob("session_*"))
+        if (match := _SESSION.fullmatch(path.name))
+        and not path.is_symlink()
+        and not _is_in_use(path.name, int(match[1]))
+    ]
 
 
 def _is_in_use(session: str, starter: int) -> bool:

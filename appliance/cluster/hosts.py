@@ -26,6 +26,7 @@ class HostState:
         cpus: Count that it gives.
         gpus: Count that it gives.
         zone: What its label says that it may hold.
+        node_id: Number of its present life: another one after each start.
     """
 
     address: str
@@ -34,6 +35,7 @@ class HostState:
     cpus: float
     gpus: float
     zone: str
+    node_id: str
 
 
 def list_hosts(place: Membership) -> tuple[HostState, ...]:
@@ -95,6 +97,12 @@ def is_there(place: Membership) -> bool:
     return node is not None and node.state == _alive()
 
 
+def life_of(place: Membership) -> str:
+    """The number of this host's present life; to be asked inside `speaking`."""
+    node = _nodes(place).get(place.host)
+    return "" if node is None else str(node.node_id.hex())
+
+
 def _ask_to_drain(place: Membership, node: Any, patience_s: float) -> None:
     import ray
     from ray.core.generated import autoscaler_pb2
@@ -135,6 +143,7 @@ def _state(node: Any) -> HostState:
         cpus=float(node.resources_total.get("CPU", 0)),
         gpus=float(node.resources_total.get("GPU", 0)),
         zone=str(node.labels.get(ZONE_LABEL, "")),
+        node_id=node.node_id.hex(),
     )
 
 

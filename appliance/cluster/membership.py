@@ -25,7 +25,8 @@ _TOKEN: Final = "ray.token"  # noqa: S105 - a file's name
 _AUTHORITY, _CERTIFICATE, _KEY = "authority.pem", "host.pem", "host.key"
 _NO_PORT: Final = "65536"
 _JOIN: Final = (
-    "Run `appliance cluster join` on this host, with a token of `appliance cluster token`."
+    "Run `appliance cluster join` on this host, with a token of `appliance cluster token`; on the "
+    "head itself `appliance cluster init --host ADDRESS`, also after a restore."
 )
 
 

@@ -7,10 +7,11 @@ from typing import Final, Protocol
 from appliance.gateway.refusals import Rule
 
 # Invented: numbers from ranges that are never issued, a name that nobody has.
-_CANARY: Final = (
+CANARY: Final = (
     "Patient Zebedee Quillfeather, born 03/04/1931, MRN 00912345, phone (202) 555-0143, "
     "was seen at 12 Harbour Lane on 2 May 2024."
 )
+"""A text that nothing may let pass."""
 _GOOD_FOR_S: Final = 10.0
 
 
@@ -32,7 +33,7 @@ class Readiness:
     def __init__(self, door: Refuser, model: str) -> None:
         self._door = door
         self._body = json.dumps(
-            {"model": model, "messages": [{"role": "user", "content": _CANARY}]}
+            {"model": model, "messages": [{"role": "user", "content": CANARY}]}
         ).encode()
         self._asked_at = -_GOOD_FOR_S
         self._is_blocked = False

@@ -16,6 +16,7 @@ from appliance import __version__
 from appliance.artifacts.writing import (
     check_absent,
     check_writable,
+    disk_errors,
     folder_atomically,
     write_atomically,
 )
@@ -117,6 +118,7 @@ def audit(
     check_absent(target)
     check_writable(target)
     if order.drop is not None:
+        _open_drop(order.drop)
         check_writable(order.drop / target.name)
     subject, report = _attack(root, order, progress or Silent(), clock, open_gate)
     done = _publish(subject, report, target)
@@ -281,6 +283,17 @@ def _publish(subject: Subject, report: AuditReport, target: Path) -> Audit:
     kept.mkdir(mode=0o700, exist_ok=True)
     write_atomically(kept / f"{digests[JSON]}.json", document)
     return Audit(report, target, pdf is not None, entry, key)
+
+
+def _open_drop(place: Path) -> None:
+    """The directory is there, for others to read in; what it lies in is not made: it is a mount."""
+    if place.is_dir():
+        return
+    check_writable(place)
+    with disk_errors(place):
+        place.mkdir()
+        # Whatever the umask of the service is.
+        place.chmod(0o755)
 
 
 def _drop(report: Path, place: Path) -> None:

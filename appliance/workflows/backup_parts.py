@@ -110,14 +110,14 @@ def _gather_vault(site: Site, stage: Path, parts: Parts) -> None:
     vault = site.paths.vault
     # A mount that failed must not make a backup that lacks all notes.
     check_vault(site)
-    parts.keys = _read_keys(site.paths.keys)
+    parts.keys = read_keys(site.paths.keys)
     parts.counts["notes"] = 0
     if not (vault / VAULT_FILE).is_file():
         return
     for is_last in (False, False, True):
-        before = _read_keys(site.paths.keys), _read_if_there(vault / KEYRING_FILE)
+        before = read_keys(site.paths.keys), _read_if_there(vault / KEYRING_FILE)
         notes = _copy_vault(site, stage, is_last=is_last)
-        after = _read_keys(site.paths.keys), _read_if_there(vault / KEYRING_FILE)
+        after = read_keys(site.paths.keys), _read_if_there(vault / KEYRING_FILE)
         if notes is not None and before == after:
             break
     else:
@@ -203,7 +203,7 @@ def _copy_database(path: Path, stage: Path) -> Path:
     return target
 
 
-def _read_keys(directory: Path) -> dict[str, bytes]:
+def read_keys(directory: Path) -> dict[str, bytes]:
     """Every secret of the site, also those that the service manager hands over.
 
     Raises:

@@ -1,17 +1,12 @@
 """A cluster of several hosts: begun, joined, served, looked at, and one host taken out."""
 
 import secrets
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from appliance.artifacts.writing import write_atomically
-from appliance.cluster import hosts as cluster_hosts
 from appliance.cluster.certificates import (
     Credentials,
     issue,
@@ -26,14 +21,11 @@ from appliance.cluster.membership import (
     read_membership,
     write_membership,
 )
-from appliance.cluster.serving import HELPERS, Shares
-from appliance.cluster.serving import serve as serve_part
-from appliance.errors import BackendUnavailable, BadInput, KeyMismatch
+from appliance.cluster.serving import HELPERS
+from appliance.errors import BadInput, KeyMismatch
 from appliance.records.access import Verb
 from appliance.records.events import Fact
-from appliance.settings.service import read_service_manager
-from appliance.settings.site import SitePaths, find_site
-from appliance.settings.site_file import load_site_file
+from appliance.settings.site import SitePaths
 from appliance.workflows.access import allow
 from appliance.workflows.site import Site, open_site
 
@@ -107,6 +99,10 @@ def init(
 ) -> Begun:
     """The site has a cluster's authority and token, and this host is its head.
 
+    A head that was made again, from a backup as a rule, has lost its own place and not the
+    cluster's keys: at the same address it gets a new certificate, and no other host has to join
+    again.
+
     Args:
         root: The site.
         host: This host's address.
@@ -127,27 +123,29 @@ def init(
     _check_outside(site, place)
     if port in HELPERS.values():
         raise BadInput(f"Port {port} is for one of Ray's helpers.", "Give another --port.")
-    if (site.paths.keys / AUTHORITY_KEY).exists() and not renew:
-        raise BadInput(
-            "This site has a cluster already.",
-            "Invite hosts with `appliance cluster token`; --renew makes all of them join again.",
-        )
     now = site.clock.now()
     head = f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"  # noqa: PLR2004 - IPv6
     expires = now + timedelta(days=days)
+    is_there = (site.paths.keys / AUTHORITY_KEY).exists() and not renew
+    if is_there:
+        _check_returns(site, place, head)
     if dry_run:
         return Begun(head, place, _second(expires), is_dry_run=True)
-    authority, token = make_authority(now), secrets.token_hex(32)
+    if is_there:
+        authority, token, _ = _read_authority(site.paths)
+    else:
+        authority, token = make_authority(now), secrets.token_hex(32)
     given = _admit(authority, token, "head", str(address), head, now, days)
     # The site's keys last: what fails before them leaves no cluster, or the old one.
     facts: dict[str, Fact] = {"head": head, "renewed": renew}
     write_membership(place, given, lambda: site.ledger.record("cluster.begun", facts))
-    for name, content in (
+    kept = (
         (TOKEN, token.encode()),
         (ADDRESS, head.encode()),
         (AUTHORITY, authority.certificate),
         (AUTHORITY_KEY, authority.key),
-    ):
+    )
+    for name, content in () if is_there else kept:
         write_atomically(site.paths.keys / name, content)
     return Begun(head, place, _second(read_membership(place).expires), is_dry_run=False)
 
@@ -206,115 +204,11 @@ def join(root: Path, token: str, *, node: Path | None = None, dry_run: bool = Fa
     # Used up once all is on this host's disk, and before it counts.
     write_membership(place, given, lambda: accept(invitations, token, now))
     site.ledger.record("cluster.joined", {"host": given.host, "invitation": number})
-    return _joined(read_membership(place))
+    return joined_as(read_membership(place))
 
 
-def serve(
-    root: Path,
-    announce: Callable[[Joined], None],
-    *,
-    cpus: int | None,
-    gpus: int | None,
-    object_store_mb: int | None,
-    directory: Path,
-    node: Path | None = None,
-) -> bool:
-    """This host was part of the cluster until SIGTERM, or until it was drained; whether it was.
-
-    Args:
-        root: The site.
-        announce: Called once, when the head counts this host in.
-        cpus: What it gives; None for all it has.
-        gpus: The same.
-        object_store_mb: Size of its object store; None for `[ray] object_store_mb`.
-        directory: Where Ray writes; best in memory.
-        node: Where this host keeps its place; None for `[ray] node` of site.toml.
-
-    Raises:
-        BadInput: This host belongs to no cluster.
-        BackendUnavailable: The head doesn't answer, or Ray ended by itself.
-    """
-    from appliance.gateway.notifying import Beat
-
-    settings = load_site_file(find_site(root).settings).ray
-    place = read_membership(node or Path(settings.node))
-    beat = Beat(read_service_manager())
-
-    def ready() -> None:
-        beat.ready()
-        announce(_joined(place))
-
-    def seen() -> None:
-        if beat.is_due():
-            beat.alive()
-
-    with _told_to_stop() as stop:
-        drained = serve_part(
-            place,
-            Shares(cpus, gpus, object_store_mb or settings.object_store_mb),
-            directory,
-            when_ready=ready,
-            when_seen=seen,
-            stop=stop,
-        )
-        beat.stopping()
-    return drained
-
-
-def list_hosts(root: Path, *, node: Path | None = None) -> tuple[cluster_hosts.HostState, ...]:
-    """The hosts of the cluster, as its head sees them; asked from one of them.
-
-    Raises:
-        BadInput: This host belongs to no cluster.
-        BackendUnavailable: The head doesn't answer.
-    """
-    return cluster_hosts.list_hosts(_place(root, node))
-
-
-def drain(
-    root: Path, host: str, *, patience_s: float, node: Path | None = None, dry_run: bool = False
-) -> None:
-    """The host has ended its work and left; it may join again by starting its service.
-
-    Args:
-        root: The site.
-        host: Address of a worker.
-        patience_s: How long its work may take to end.
-        node: Where this host keeps its place; None for `[ray] node` of site.toml.
-        dry_run: Only look whether it is there.
-
-    Raises:
-        BadInput: There is no such worker.
-        BackendUnavailable: It is still at work after that time.
-        Forbidden: Whoever runs this may not.
-    """
-    site = open_site(root)
-    allow(site, Verb.ADMIT, host, with_second=not dry_run)
-    place = _place(root, node)
-    if dry_run:
-        alive = [one.address for one in cluster_hosts.list_hosts(place) if one.is_alive]
-        if host not in alive:
-            raise BadInput(f"No host {host} is in the cluster.", "See `appliance cluster status`.")
-        return
-    cluster_hosts.drain(place, host, patience_s)
-    site.ledger.record("cluster.drained", {"host": host})
-
-
-def check_count(found: tuple[cluster_hosts.HostState, ...], expected: int) -> None:
-    """So many hosts are alive.
-
-    Raises:
-        BackendUnavailable: Fewer are.
-    """
-    alive = sum(one.is_alive for one in found)
-    if alive < expected:
-        raise BackendUnavailable(
-            f"{alive} of {expected} hosts are in the cluster.",
-            "Look at the services of the others.",
-        )
-
-
-def _joined(place: Membership) -> Joined:
+def joined_as(place: Membership) -> Joined:
+    """A host's place, as it is told."""
     expires = _second(place.expires)
     return Joined(place.host, place.role, place.head, place.directory, expires)
 
@@ -323,9 +217,20 @@ def _second(moment: datetime) -> str:
     return moment.isoformat(timespec="seconds")
 
 
-def _place(root: Path, node: Path | None) -> Membership:
-    settings = load_site_file(find_site(root).settings).ray
-    return read_membership(node or Path(settings.node))
+def _check_returns(site: Site, place: Path, head: str) -> None:
+    """There is a cluster, and this is its head, which has no place in it any more."""
+    _, _, known = _read_authority(site.paths)
+    if place.exists():
+        raise BadInput(
+            "This site has a cluster already.",
+            "Invite hosts with `appliance cluster token`; --renew makes all of them join again.",
+        )
+    if known != head:
+        raise BadInput(
+            f"This site has a cluster already; its head is {known}.",
+            f"Give this host that address. Or make it the head with --renew, mend [ray] address in "
+            f"{site.paths.settings}, and let every other host join again.",
+        )
 
 
 def _check_outside(site: Site, place: Path) -> None:
@@ -376,18 +281,3 @@ def _read_authority(paths: SitePaths) -> tuple[Credentials, str, str]:
         raise BadInput(
             "This site has no cluster.", "Begin one on its head: `appliance cluster init`."
         ) from None
-
-
-@contextmanager
-def _told_to_stop() -> Iterator[threading.Event]:
-    """An event that SIGTERM and Ctrl-C set."""
-    stop = threading.Event()
-    before = {}
-    with suppress(ValueError):  # Not the main thread: nobody sends it a signal.
-        for number in (signal.SIGTERM, signal.SIGINT):
-            before[number] = signal.signal(number, lambda *_: stop.set())
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

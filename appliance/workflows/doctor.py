@@ -16,11 +16,14 @@ from appliance.settings.site import find_site
 from appliance.workflows.checks.backups import BACKUP_CHECKS
 from appliance.workflows.checks.cluster import CLUSTER_CHECKS
 from appliance.workflows.checks.contents import CONTENT_CHECKS
+from appliance.workflows.checks.gate import SPILL_CHECKS, gate_check
 from appliance.workflows.checks.gateway import GATEWAY_CHECKS
 from appliance.workflows.checks.host import HOST_CHECKS, this_host
+from appliance.workflows.checks.network import NETWORK_CHECKS
 from appliance.workflows.checks.outcome import Check, Outcome, Status, skipped
 from appliance.workflows.checks.packages import PACKAGE_CHECKS, product_lock
 from appliance.workflows.checks.site import ANY_LAYOUT, SITE_CHECKS, SiteView, view
+from appliance.workflows.checks.storage import STORAGE_CHECKS
 
 _WORST_FIRST: Final = (
     (Status.ERROR, ApplianceError.exit_code),
@@ -58,19 +61,25 @@ class CheckUp:
         return {status.value: ends.count(status) for status in Status if status in ends}
 
 
-def check_up(root: Path | None, clock: Clock | None = None) -> CheckUp:
+def check_up(root: Path | None, clock: Clock | None = None, *, with_gate: bool = False) -> CheckUp:
     """Every check was made: of the machine, and of the site at `root` where that is given.
+
+    Args:
+        root: The site, or None.
+        clock: The time.
+        with_gate: Whether the gate is opened too, and shown an invented patient.
 
     Raises:
         SiteError: There is no site at `root`.
     """
-    return CheckUp(tuple(_run(root, clock or SystemClock())))
+    return CheckUp(tuple(_run(root, clock or SystemClock(), with_gate=with_gate)))
 
 
-def _run(root: Path | None, clock: Clock) -> Iterator[CheckResult]:
+def _run(root: Path | None, clock: Clock, *, with_gate: bool) -> Iterator[CheckResult]:
     paths = find_site(root) if root else None
-    host = this_host(paths.root if paths else Path.cwd(), clock)
-    for check in HOST_CHECKS:
+    owner = paths.root.stat().st_uid if paths else None
+    host = this_host(paths.root if paths else _here(), clock, owner)
+    for check in (*HOST_CHECKS, *STORAGE_CHECKS, *NETWORK_CHECKS):
         yield _result(check.check_id, check.title, check.run(host))
     for package_check in PACKAGE_CHECKS:
         outcome = package_check.run(product_lock())
@@ -78,9 +87,17 @@ def _run(root: Path | None, clock: Clock) -> Iterator[CheckResult]:
     if paths:
         site = view(paths, clock)
         checks = (*SITE_CHECKS, *CONTENT_CHECKS, *BACKUP_CHECKS, *GATEWAY_CHECKS, *CLUSTER_CHECKS)
-        for site_check in checks:
+        for site_check in (*checks, *SPILL_CHECKS, gate_check(is_asked=with_gate)):
             outcome = _look(site_check, site)
             yield _result(site_check.check_id, site_check.title, outcome)
+
+
+def _here() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        # Somebody removed it under this process.
+        return Path("/")
 
 
 def _look(check: Check[SiteView], site: SiteView) -> Outcome:

@@ -8,6 +8,7 @@ from typing import Final
 
 from appliance.artifacts.writing import write_atomically
 from appliance.errors import BackendUnavailable
+from appliance.learning.basemodels.embedded import EMBEDDED
 from appliance.learning.basemodels.store import BaseModel, ModelStore
 from appliance.records.progress import Progress
 from appliance.settings.service import read_service_manager
@@ -46,6 +47,23 @@ def import_model(root: Path, source: Path, name: str, *, dry_run: bool = False) 
     model = ModelStore(site.paths.models).import_directory(source, name)
     site.ledger.record("model.imported", {"name": model.name, "digest": model.digest})
     return model
+
+
+def import_embedded(root: Path, *, dry_run: bool = False) -> list[str]:
+    """The models that come with the product are in the site's store; the names of those put there.
+
+    Commands that may write there do it on first use; a service that may not finds them then.
+
+    Raises:
+        NoSpace: The disk is full; nothing is left behind.
+    """
+    site = open_site(root)
+    store = ModelStore(site.paths.models)
+    missing = [name for name in EMBEDDED if store.digest_of(name) is None]
+    for name in () if dry_run else missing:
+        model = store.resolve(name)
+        site.ledger.record("model.imported", {"name": model.name, "digest": model.digest})
+    return missing
 
 
 def list_models(root: Path) -> tuple[BaseModel, ...]:

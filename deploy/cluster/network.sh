@@ -15,7 +15,12 @@ rules=$(dirname "$(readlink -f "$0")")/cluster.nft
 inside() { ip netns exec "$namespace" "$@"; }
 
 if [ "$what" = down ]; then
-  # The interface goes back to the host's own namespace, if it is a real one.
+  # The interface goes back to the host's own namespace. The kernel sends back a network card by
+  # itself; a VLAN would be gone with the namespace.
+  ip -netns "$namespace" -o link show | sed -n 's/^[0-9]*: \([^:@]*\)[:@].*/\1/p' |
+    while read -r link; do
+      [ "$link" = lo ] || ip -netns "$namespace" link set "$link" netns 1
+    done
   ip netns del "$namespace"
   exit 0
 fi

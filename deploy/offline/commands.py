@@ -2,6 +2,7 @@
 
 import json
 import os
+import pwd
 import subprocess
 from pathlib import Path
 from typing import Any, Final
@@ -35,7 +36,7 @@ def start(folder: Path) -> str:
 
 def examine(folder: Path, site: Path | None) -> tuple[int, list[str]]:
     """The exit code of the release's doctor, and the ids of checks that fail or can't be made."""
-    where = ["--site", str(site)] if site else []
+    where = ["--site", str(site), "--gate"] if site else []
     done = _call(folder, ["doctor", *where, "--json"], site)
     try:
         checks = json.loads(done.stdout)["checks"]
@@ -111,17 +112,27 @@ def _told(done: subprocess.CompletedProcess[str], verb: str) -> None:
 
 def _call(folder: Path, words: list[str], site: Path | None) -> subprocess.CompletedProcess[str]:
     identity: dict[str, Any] = {}
+    known = environment()
     if site is not None and os.geteuid() == 0:
         # Root would leave files in the site that its user can't write any more.
         owner = site.stat()
         identity = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []}
+        # Root's is shut to that user, and nothing may be kept in it.
+        known["HOME"] = _home_of(owner.st_uid)
     return subprocess.run(
         [str(folder / ".venv/bin/appliance"), *words],
         cwd=folder,
-        env=environment(),
+        env=known,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,
         **identity,
     )
+
+
+def _home_of(user: int) -> str:
+    try:
+        return pwd.getpwuid(user).pw_dir
+    except KeyError:
+        return "/"

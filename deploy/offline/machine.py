@@ -1,17 +1,26 @@
 """The machine around the release: users of services, their directories, units; root only."""
 
+import os
 import pwd
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from offline.files import write_durably
-from offline.refusal import BUG, Refused
+from offline.refusal import BAD_INPUT, BUG, Refused
 
-USERS: Final = ("appliance", "appliance-gateway", "appliance-vllm")
+# Their homes are those of deploy/systemd/appliance.sysusers.
+USERS: Final = {
+    "appliance": "/var/lib/appliance",
+    "appliance-gateway": "/",
+    "appliance-vllm": "/",
+}
 UNITS: Final = Path("/etc/systemd/system")
 LISTS: Final = Path("/etc")
+SELINUX: Final = Path("/sys/fs/selinux")
+_SYSTEM: Final = "/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
 # `try-restart` leaves alone what does not run. One that works and ends (a backup, an audit), the
 # network of the cluster and the views of the site are not to be cut off.
 _RESTARTED: Final = tuple(
@@ -25,8 +34,11 @@ _READERS: Final = {
 _SUFFIXES: Final = {".service", ".timer", ".socket", ".target", ".slice", ".path"}
 
 
-def add_users(users: tuple[str, ...] = USERS) -> list[str]:
-    """Each user exists, may not log in and has no home; returns those that were made.
+def add_users(users: Mapping[str, str] = USERS) -> list[str]:
+    """Each user exists and may not log in; returns those that were made.
+
+    Args:
+        users: Name to home directory, which is not made here.
 
     Raises:
         Refused: One could not be made.
@@ -34,8 +46,8 @@ def add_users(users: tuple[str, ...] = USERS) -> list[str]:
     missing = [user for user in users if not _is_known(user)]
     for user in missing:
         # The gateway's and vLLM's users share a group with nobody.
-        _run(["useradd", "--system", "--user-group", "--no-create-home", "--shell",
-              "/usr/sbin/nologin", user])  # fmt: skip
+        _run(["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", users[user],
+              "--shell", "/usr/sbin/nologin", user])  # fmt: skip
     return missing
 
 
@@ -79,7 +91,7 @@ def put_lists(folder: Path, lists: Path = LISTS) -> list[str]:
             target.parent.mkdir(parents=True, exist_ok=True)
             write_durably(target, source.read_bytes())
             put.append(str(target))
-            if shutil.which(words[0]):
+            if find(words[0]):
                 _run([*words, str(target)])
     return put
 
@@ -106,7 +118,7 @@ def restart_units() -> None:
 
 def _has_systemd() -> bool:
     # sd_booted(3).
-    return Path("/run/systemd/system").is_dir() and shutil.which("systemctl") is not None
+    return Path("/run/systemd/system").is_dir() and find("systemctl") is not None
 
 
 def _is_known(user: str) -> bool:
@@ -117,8 +129,39 @@ def _is_known(user: str) -> bool:
     return True
 
 
+def label(folder: Path) -> bool:
+    """Where SELinux rules, the files have the labels that its policy gives to that place.
+
+    Files get the label of the directory that they are made in; a program in /opt that no package
+    manager put there then is none that systemd may start.
+
+    Returns:
+        Whether there was anything to do.
+
+    Raises:
+        Refused: They could not be labelled.
+    """
+    if not SELINUX.is_dir() or find("restorecon") is None:
+        return False
+    _run(["restorecon", "-R", "-F", str(folder)])
+    return True
+
+
+def find(program: str) -> str | None:
+    """Where the program is; `su` without a login leaves root without the system's own places."""
+    return shutil.which(program, path=f"{os.environ.get('PATH', '')}:{_SYSTEM}")
+
+
 def _run(words: list[str]) -> None:
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    found = find(words[0])
+    if found is None:
+        raise Refused(
+            f"{words[0]} is not installed.",
+            "Install it from the system's own packages, or make users and units by hand "
+            "(deploy/systemd/README.md) and use --no-services.",
+            BAD_INPUT,
+        )
+    done = subprocess.run([found, *words[1:]], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         said = done.stderr.strip().splitlines()
         raise Refused(

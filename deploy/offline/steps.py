@@ -16,8 +16,9 @@ from pathlib import Path
 
 from offline import commands, machine
 from offline.bundle import Manifest, check_bundle
-from offline.environment import check_room, furnish
+from offline.environment import check_room, furnish, pins
 from offline.files import write_durably
+from offline.fitting import check_fit, this_kind
 from offline.refusal import BAD_INPUT, CHECK_FAILED, Refused
 from offline.releases import Prefix, Release, locked
 
@@ -176,6 +177,7 @@ def _build(wish: Wish, manifest: Manifest, talk: Talk) -> Release:
 def _run_from_now_on(wish: Wish, release: Release, done: Done, talk: Talk) -> None:
     folder = wish.prefix.folder(release.name)
     if wish.with_services:
+        machine.label(folder)
         done.users = machine.add_users()
     wish.prefix.switch(release)
     talk(f"{release.name} runs")
@@ -217,6 +219,7 @@ def _check_place(wish: Wish, manifest: Manifest) -> None:
     prefix.check_counter(manifest)
     prefix.check_name(manifest)
     if prefix.find(manifest.release) is None:
+        check_fit((name for name, _, _ in pins(manifest.files)), this_kind())
         check_room(manifest, prefix.root)
     if wish.site is not None and commands.schema_of(wish.site) > manifest.site_schema:
         raise Refused(

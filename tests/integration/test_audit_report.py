@@ -210,7 +210,6 @@ def test_the_command_tells_monitoring_by_its_exit_code(tmp_path, capsys):
     """The whole gate, at the command line: a clean site, then one with a weakened policy."""
     site = make_audited_site(tmp_path / "site", notes=24, examples=6)
     words = ["audit", "run", "--site", str(site.paths.root), "--payloads", "1000"]
-    (tmp_path / "drop").mkdir()
     assert run(["audit", "plant", "--count", "2", "--site", str(site.paths.root), "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"count": 2, "total": 2}
 
@@ -226,6 +225,7 @@ def test_the_command_tells_monitoring_by_its_exit_code(tmp_path, capsys):
     harbor = {row["letter"]: row["stopped"] for row in told["report"]["harbor"]}
     assert len(harbor) == 18
     assert all(row["value"] == 1.0 for row in harbor.values())
+    assert (tmp_path / "drop").stat().st_mode & 0o777 == 0o755
     [dropped] = (tmp_path / "drop").iterdir()
     assert dropped.name.endswith("-pass")
     assert dropped.stat().st_mode & 0o777 == 0o755

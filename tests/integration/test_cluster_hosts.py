@@ -246,3 +246,20 @@ def test_a_drained_host_leaves_and_may_come_back(hosts, site):
     host.serve(site.paths.root)
 
     assert host.address in alive(hosts, site)
+
+
+def test_a_rolling_restart_waits_until_the_host_is_back(hosts, site):
+    """The worker finds itself in the plan, and ends so that its unit starts it again."""
+    host, root = hosts["2"], str(site.paths.root)
+
+    asked = hosts["1"].appliance(
+        *("cluster", "restart", host.address, "--wait", str(LONGEST_S), "--site", root, "--json"),
+        stderr=subprocess.DEVNULL,
+    )
+    # What Restart=on-failure takes for one.
+    assert host.service.wait(LONGEST_S) == 6
+    host.serve(site.paths.root)
+
+    said = json.loads(asked.communicate(timeout=LONGEST_S)[0])
+    assert (asked.returncode, said["restarted"]) == (0, [host.address])
+    assert host.address in alive(hosts, site)

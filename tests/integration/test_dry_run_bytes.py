@@ -32,7 +32,9 @@ from tests.unit.test_dry_runs import card_of, make_model
 # A dry run of these reads notes or the registry: that is on record, and a search fills its index.
 READS = {"audit run", "notes erase", "notes search"}
 # These want a cluster, or a site that was migrated: test_cluster_command, test_site_migration.
-ELSEWHERE = {"cluster token", "cluster join", "cluster drain", "site revert"}
+ELSEWHERE = {
+    *("cluster token", "cluster join", "cluster drain", "cluster restart", "site revert"),
+}
 
 
 @pytest.fixture(scope="module")

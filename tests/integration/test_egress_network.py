@@ -274,7 +274,7 @@ def test_the_doctor_sees_whether_rules_hold_the_sites_user(names, load, held):
     """Before they are loaded nobody is held; those for three users hold nobody else."""
 
     def look(user):
-        ask = f"from appliance.workflows.checks.gateway import has_rules; print(has_rules({user}))"
+        ask = f"from appliance.workflows.checks.network import has_rules; print(has_rules({user}))"
         command = ["ip", "netns", "exec", names["egress"], sys.executable, "-c", ask]
         done = subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, text=True)
         return done.stdout.strip()

@@ -1,15 +1,14 @@
-"""An idmapped mount of a site, and an event written through it by another user.
+"""The site's view that ships (deploy/systemd/site_view.py), and an event written through it.
 
-`unshare --mount python -m tests.lib.site_view SITE PLACE OWNER USER` does by the kernel itself
-what deploy/systemd/site-view.sh asks `mount` for, whose version here may be too old.
+`unshare --mount python -m tests.lib.site_view SITE PLACE OWNER USER`, users by number.
 """
 
-import ctypes
+import importlib.util
 import json
 import os
-import struct
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Final
 
 from appliance.ledger import entry, examination, proofs  # noqa: F401 - before the user changes
@@ -17,60 +16,21 @@ from appliance.settings.clock import SystemClock
 from appliance.workflows.checks.outcome import Status
 from appliance.workflows.checks.site import SITE_CHECKS, view
 from appliance.workflows.site import open_site
+from tests.lib.house import REPOSITORY
 
-_LIBC: Final = ctypes.CDLL(None, use_errno=True)
-_OPEN_TREE, _MOVE_MOUNT, _MOUNT_SETATTR = 428, 429, 442
-_HERE: Final = -100
-_CLONE, _CLOEXEC = 1, 0o2000000
-_EMPTY_PATH: Final = 0x1000
-_FROM_EMPTY_PATH: Final = 4
-_IDMAP: Final = 0x00100000
-_NEW_USER_NAMESPACE: Final = 0x10000000
 CANNOT: Final = 77
 
 
-class NotHere(Exception):
-    """This kernel or file system knows no idmapped mounts."""
-
-
-def mount_view(site: Path, place: Path, owner: int, user: int) -> None:
-    """At `place` the files of `owner` below `site` are those of `user`.
-
-    Raises:
-        NotHere: It can't be done here.
-    """
-    tree = _call(_OPEN_TREE, _HERE, os.fsencode(site), _CLONE | _CLOEXEC)
-    namespace = _user_namespace(f"{owner} {user} 1")
-    # struct mount_attr: set, clear, propagation, user namespace; mount_setattr(2).
-    attributes = ctypes.create_string_buffer(struct.pack("QQQQ", _IDMAP, 0, 0, namespace), 32)
-    _call(_MOUNT_SETATTR, tree, b"", _EMPTY_PATH, attributes, 32)
-    _call(_MOVE_MOUNT, tree, b"", _HERE, os.fsencode(place), _FROM_EMPTY_PATH)
-
-
-def _call(number: int, *arguments: object) -> int:
-    result: int = _LIBC.syscall(number, *arguments)
-    if result < 0:
-        raise NotHere(os.strerror(ctypes.get_errno()))
-    return result
-
-
-def _user_namespace(mapping: str) -> int:
-    """A handle of a new user namespace with that mapping."""
-    ready, made = os.pipe(), os.pipe()
-    child = os.fork()
-    if not child:
-        os.write(made[1], b"1" if not _LIBC.unshare(_NEW_USER_NAMESPACE) else b"0")
-        os.read(ready[0], 1)
-        os._exit(0)
-    try:
-        if os.read(made[0], 1) != b"1":
-            raise NotHere("no user namespace")
-        for name in ("uid_map", "gid_map"):
-            Path(f"/proc/{child}/{name}").write_text(mapping)
-        return os.open(f"/proc/{child}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
-    finally:
-        os.write(ready[1], b"1")
-        os.waitpid(child, 0)
+def shipped() -> ModuleType:
+    """The program that the unit runs, as a module."""
+    spec = importlib.util.spec_from_file_location(
+        "site_view", REPOSITORY / "deploy/systemd/site_view.py"
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def write_as(place: Path, user: int) -> dict[str, object]:
@@ -91,9 +51,10 @@ def write_as(place: Path, user: int) -> dict[str, object]:
 
 if __name__ == "__main__":
     root, there, whose, who = Path(sys.argv[1]), Path(sys.argv[2]), *map(int, sys.argv[3:5])
+    program = shipped()
     try:
-        mount_view(root, there, whose, who)
-    except NotHere as reason:
+        program.mount_view(root, there, (whose, who), (whose, who))
+    except program.NotHere as reason:
         sys.stdout.write(f"{reason}\n")
         sys.exit(CANNOT)
     sys.stdout.write(json.dumps(write_as(there, who)))

@@ -461,8 +461,12 @@ def test_the_law_names_attacks_and_checks_that_exist():
     from appliance.workflows.checks.gateway import GATEWAY_CHECKS
     from appliance.workflows.checks.host import HOST_CHECKS
     from appliance.workflows.checks.site import SITE_CHECKS
+    from appliance.workflows.checks.storage import STORAGE_CHECKS
 
-    known = {one.check_id for one in (*HOST_CHECKS, *SITE_CHECKS, *CONTENT_CHECKS, *GATEWAY_CHECKS)}
+    known = {
+        one.check_id
+        for one in (*HOST_CHECKS, *STORAGE_CHECKS, *SITE_CHECKS, *CONTENT_CHECKS, *GATEWAY_CHECKS)
+    }
     known |= {
         value.name
         for value in vars(audit_attacks).values()

@@ -1,5 +1,6 @@
 """What the installer does to the machine around a release."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -90,7 +91,38 @@ def test_an_upgrade_cuts_nothing_off_that_ends_by_itself(tmp_path, monkeypatch):
 
 
 def test_a_user_that_is_there_is_not_made_again():
-    assert add_users(("root",)) == []
+    assert add_users({"root": "/root"}) == []
+
+
+def test_where_selinux_rules_a_release_gets_the_labels_of_its_place(release, tmp_path, monkeypatch):
+    """Else systemd may not start what lies there; elsewhere nothing is asked."""
+    monkeypatch.setattr(machine, "SELINUX", tmp_path / "selinux")
+    program = tmp_path / "restorecon"
+    program.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/said\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    assert not machine.label(release)
+    (tmp_path / "selinux").mkdir()
+    assert machine.label(release)
+
+    assert (tmp_path / "said").read_text().split() == ["-R", "-F", str(release)]
+
+
+def test_a_program_of_the_system_is_found_without_roots_own_path(monkeypatch):
+    """As after `su` without a login: useradd, systemctl and nft are in sbin."""
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+
+    assert machine.find("useradd") == shutil.which("useradd", path="/usr/sbin:/sbin")
+
+
+def test_a_program_that_is_not_there_is_named(monkeypatch):
+    monkeypatch.setattr(machine, "find", lambda _: None)
+
+    with pytest.raises(Refused, match="useradd is not installed") as refusal:
+        add_users({"nobody-has-this-name": "/"})
+
+    assert refusal.value.exit_code == 2
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ CHANGES = {
     *("ledger export", "manual", "support-bundle", "site migrate", "site revert"),
     *("backup create", "backup restore", "backup rehearse", "backup recovery make"),
     *("backup recovery split", "backup recovery combine"),
-    *("cluster init", "cluster token", "cluster join", "cluster drain"),
+    *("cluster init", "cluster token", "cluster join", "cluster drain", "cluster restart"),
 }
 # Works until somebody ends it.
 SERVES = {"gateway serve", "model serve", "console serve", "cluster serve"}

@@ -1,6 +1,7 @@
 """`appliance cluster`: begun, invited, joined; no secret on record, on screen only the token."""
 
 import json
+import shutil
 
 import pytest
 
@@ -187,3 +188,37 @@ def test_a_host_that_never_joined_is_told_so(site, tmp_path, capsys, verb):
 
     assert command(*words, "--node", tmp_path / "nowhere", "--site", site.root) == 2
     assert "cluster join" in capsys.readouterr().err
+
+
+def test_a_restored_head_gets_its_place_again_and_no_other_host_has_to_join(site, tmp_path, capsys):
+    """From a backup come the cluster's keys, and not what lay outside of the site."""
+    begin(site, tmp_path / "head")
+    keys = {path.name: path.read_bytes() for path in site.keys.iterdir()}
+    old = (tmp_path / "head/host.pem").read_bytes()
+    shutil.rmtree(tmp_path / "head")
+
+    assert command("serve", "--node", tmp_path / "head", "--site", site.root) == 2
+    assert "`appliance cluster init --host ADDRESS`" in capsys.readouterr().err
+    assert begin(site, tmp_path / "head", "--dry-run") == 0
+    assert not (tmp_path / "head").exists()
+    assert begin(site, tmp_path / "head") == 0
+
+    place = read_membership(tmp_path / "head")
+    assert (place.role, place.head) == ("head", "10.0.0.1:6379")
+    assert (tmp_path / "head/host.pem").read_bytes() != old
+    assert {path.name: path.read_bytes() for path in site.keys.iterdir()} == keys
+    assert begin(site, tmp_path / "head") == 2
+
+
+def test_a_head_at_another_address_is_told_what_that_costs(site, tmp_path, capsys):
+    begin(site, tmp_path / "head")
+    shutil.rmtree(tmp_path / "head")
+    capsys.readouterr()
+
+    words = ("--node", tmp_path / "head", "--site", site.root)
+    assert command("init", "--host", "10.0.0.9", *words) == 2
+
+    said = capsys.readouterr().err
+    assert "its head is 10.0.0.1:6379" in said
+    assert "--renew" in said
+    assert not (tmp_path / "head").exists()

@@ -10,13 +10,17 @@ import click
 import pytest
 
 from appliance.cli.main import cli
+from offline.machine import USERS
 from tests.lib.house import REPOSITORY
 
 UNITS = REPOSITORY / "deploy/systemd"
 PROGRAM = "/opt/appliance/current/.venv/bin/appliance"
 SERVICES = sorted(path.name for path in UNITS.glob("*.service"))
-# What runs our own code; the other two make a mount and a network, as root, and end.
-OTHERS = {"appliance-cluster-network.service", "appliance-site-view@.service"}
+# What runs our own code; the others make a mount, a network and rules, as root, and end.
+OTHERS = {
+    *("appliance-cluster-network.service", "appliance-site-view@.service"),
+    "appliance-egress.service",
+}
 OURS = [name for name in SERVICES if name not in OTHERS]
 MOST = {"appliance-gateway.service": 15}
 CLUSTER_KEYS = ("vault", "pseudonym", "patient-index", "clearance")
@@ -97,7 +101,7 @@ def test_every_command_of_a_unit_is_a_whole_one_of_ours(name, words, monkeypatch
     command.make_context("appliance", rest)
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", [*OURS, "appliance-egress.service"])
 def test_a_unit_is_shut_in(name):
     """As systemd itself judges it, which needs no running systemd: 1.5 and 2.5 of 10."""
     most = MOST.get(name, 25)
@@ -129,6 +133,25 @@ def test_a_unit_has_no_way_out_but_the_gateways(name):
         assert allowed <= {"localhost"}
 
 
+def test_the_rules_are_loaded_before_the_gateway_runs_and_again_with_the_hosts_own():
+    """Every value that users.nft asks for is given, each user by its name."""
+    unit, gateway = _Unit("appliance-egress.service"), _Unit("appliance-gateway.service")
+    wanted = set(re.findall(r"\$([A-Z]+)", (REPOSITORY / "deploy/egress/users.nft").read_text()))
+    example = (UNITS / "examples/egress.env").read_text()
+    left = set(re.findall(r"^([A-Z]+)=", example, re.MULTILINE))
+
+    given = dict(re.findall(r"-D ([A-Z]+)=(\S+)", unit.last("ExecStart")))
+    users = {name for name, value in given.items() if value in USERS}
+
+    assert set(given) == wanted
+    assert len(users) == len(USERS)
+    assert left == wanted - users
+    assert unit.last("ExecReload") == unit.last("ExecStart")
+    assert unit.last("PartOf") == unit.last("ReloadPropagatedFrom") == "nftables.service"
+    for key in ("Requires", "After"):
+        assert "appliance-egress.service" in gateway.words(key)
+
+
 @pytest.mark.parametrize("name", OURS)
 def test_a_unit_has_a_user_limits_and_no_core_dumps(name):
     unit = _Unit(name)
@@ -140,6 +163,12 @@ def test_a_unit_has_a_user_limits_and_no_core_dumps(name):
     assert unit.last("LimitCORE") == "0"
     assert unit.last("UMask") == "0077"
     assert unit.last("PrivateDevices") == "yes" or unit.last("DevicePolicy") == "closed"
+
+
+@pytest.mark.parametrize("name", [name for name in OURS if "ray" in name or "vllm" in name])
+def test_processes_that_find_each_other_may_ask_for_interfaces(name):
+    """Run under systemd without it, vLLM's engine ended before it was ready."""
+    assert "AF_NETLINK" in _Unit(name).words("RestrictAddressFamilies")
 
 
 @pytest.mark.parametrize("name", LONG_RUNNING)
@@ -250,12 +279,16 @@ def test_systemd_reads_every_unit_without_complaint(tmp_path):
 def test_users_and_directories_are_those_of_the_units():
     """sysusers.d and tmpfiles.d name them; what a unit runs as is made."""
     made = re.findall(r"^u (\S+)", (UNITS / "appliance.sysusers").read_text(), re.MULTILINE)
+    homes = re.findall(
+        r"^u (\S+) +- +\"[^\"]+\" *(\S*)$", (UNITS / "appliance.sysusers").read_text(), re.MULTILINE
+    )
     folders = re.findall(r"^d (\S+)", (UNITS / "appliance.tmpfiles").read_text(), re.MULTILINE)
 
-    assert {_Unit(name).last("User") for name in OURS} == set(made)
-    for name in OURS:
-        for view in re.findall(r"/run/appliance-view/[a-z-]+", (UNITS / name).read_text()):
-            assert view in folders
+    assert {_Unit(name).last("User") for name in OURS} == set(made) == set(USERS)
+    assert {user: home or "/" for user, home in homes} == USERS
+    assert "/run/appliance-view" in folders
+    # At an upgrade the view is mounted there: its owner is not to be changed.
+    assert not [folder for folder in folders if folder.startswith("/run/appliance-view/")]
 
 
 def test_examples_are_drop_ins_of_known_keys():

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from appliance.spending.purse import Purse
-from appliance.workflows.checks.gateway import GATEWAY_CHECKS, judge_way_out
+from appliance.workflows.checks import gateway
+from appliance.workflows.checks.gateway import GATEWAY_CHECKS
+from appliance.workflows.checks.network import judge_way_out
 from appliance.workflows.checks.outcome import Status
 from appliance.workflows.checks.site import view
 from appliance.workflows.site import init
@@ -44,7 +46,30 @@ def test_a_site_that_is_well_fails_no_check(paths):
 def test_an_air_gapped_site_has_nothing_to_check(tmp_path):
     paths = init(tmp_path / "s", "air-gapped", FrozenClock()).paths
 
-    assert {outcome(check_id, paths).status for check_id in CHECKS} == {Status.SKIP}
+    assert {outcome(check_id, paths).status for check_id in set(CHECKS) - {"SITE025"}} == {
+        Status.SKIP
+    }
+
+
+def test_a_way_out_is_looked_for_where_nothing_is_to_leave(tmp_path):
+    """Above all there."""
+    paths = init(tmp_path / "s", "air-gapped", FrozenClock()).paths
+
+    assert outcome("SITE025", paths).status in {Status.PASS, Status.WARN}
+
+
+def test_a_key_that_is_sealed_for_the_gateways_unit_is_no_missing_one(paths, tmp_path, monkeypatch):
+    """As deploy/systemd has it: no file in the site, and only root sees whether it is there."""
+    (paths.keys / "provider-key").unlink()
+    monkeypatch.setattr(gateway, "SEALED", tmp_path / "store/appliance.provider-key")
+    assert outcome("SITE019", paths).status is Status.FAIL
+
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store/appliance.provider-key").write_bytes(b"sealed")
+    assert outcome("SITE019", paths).status is Status.PASS
+
+    monkeypatch.setattr(gateway, "_is_sealed", lambda: None)
+    assert outcome("SITE019", paths).status is Status.SKIP
 
 
 def test_without_a_model_key_and_callers_are_not_asked_for(tmp_path):

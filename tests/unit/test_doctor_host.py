@@ -5,11 +5,13 @@ import sys
 import pytest
 
 from appliance.workflows.checks.host import HOST_CHECKS, Host, this_host
+from appliance.workflows.checks.network import NETWORK_CHECKS
 from appliance.workflows.checks.outcome import Check, Status
 from appliance.workflows.checks.packages import PACKAGE_CHECKS, pins, product_lock
+from appliance.workflows.checks.storage import STORAGE_CHECKS, judge_speed
 from tests.lib.frozen_clock import DAWN, FrozenClock
 
-CHECKS = {check.check_id: check for check in HOST_CHECKS}
+CHECKS = {check.check_id: check for check in (*HOST_CHECKS, *STORAGE_CHECKS, *NETWORK_CHECKS)}
 
 
 @pytest.fixture
@@ -21,16 +23,20 @@ def host(tmp_path):
         "swaps": "Filename Type Size Used Priority\n",
         "sys/kernel/core_pattern": "core\n",
         "self/status": "Name: python\nUmask:\t0077\n",
+        "self/mountinfo": "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n",
+        "net/route": "Iface Destination Gateway Flags\n",
         "17/comm": "bash\n",
         "17/maps": "7f00-7f01 rw-s 0 00:1a 9 /dev/shm/psm_alive\n",
     }
     for name, content in files.items():
         (tmp_path / "proc" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "proc" / name).write_text(content, encoding="utf-8")
-    (tmp_path / "shm").mkdir()
     clock = FrozenClock()
     clock.advance(300 * 24 * 3600)
-    return Host(tmp_path / "proc", tmp_path / "shm", tmp_path, {}, clock)
+    for name in ("shm", "sys", "etc"):
+        (tmp_path / name).mkdir()
+    places = (tmp_path / "proc", tmp_path / "shm", tmp_path)
+    return Host(*places, {}, clock, tmp_path / "sys", tmp_path / "etc", 901, is_synchronised=True)
 
 
 def _status(check_id, host):
@@ -42,10 +48,33 @@ def _with(host, **changes):
     return Host(**{**fields, **changes})
 
 
+def _block(host, name, number, *, under=(), uuid=""):
+    """A block device as sysfs has it, on top of others."""
+    place = host.sys / "devices" / name
+    (place / "slaves").mkdir(parents=True)
+    for one in under:
+        (place / "slaves" / one).symlink_to(host.sys / "devices" / one)
+    if uuid:
+        (place / "dm").mkdir()
+        (place / "dm/uuid").write_text(f"{uuid}\n")
+    for link in (host.sys / "dev/block" / number, host.sys / "class/block" / name):
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(place)
+
+
+def _mount(host, number, kind, source):
+    (host.proc / "self/mountinfo").write_text(
+        f"1 0 8:1 / / rw - ext4 /dev/sda1 rw\n"
+        f"2 1 {number} / {host.disk} rw shared:1 - {kind} {source} rw\n"
+    )
+
+
 SOUND = ("HOST002", "HOST003", "HOST006", "HOST007", "HOST009", "HOST011", "HOST012", "HOST013")
 
 
-@pytest.mark.parametrize("check_id", [*SOUND, "HOST014", "HOST001"])
+@pytest.mark.parametrize(
+    "check_id", [*SOUND, "HOST014", "HOST001", "HOST016", "HOST019", "HOST020", "HOST021"]
+)
 def test_a_sound_machine_passes(host, check_id):
     assert _status(check_id, host) is Status.PASS
 
@@ -115,6 +144,131 @@ def test_a_driver_is_shown(host):
     assert CHECKS["HOST015"].run(host).evidence == "NVRM version: 580"
 
 
+def test_luks_under_a_volume_group_is_seen_and_a_bare_part_of_it_too(host):
+    """The site on LVM on LUKS is encrypted; where one of two disks is not, it isn't."""
+    _block(host, "sdb", "8:16")
+    _block(host, "dm-0", "253:0", under=["sdb"], uuid="CRYPT-LUKS2-0123-luks")
+    _block(host, "dm-1", "253:1", under=["dm-0"], uuid="LVM-4567")
+    _block(host, "dm-2", "253:2", under=["dm-0", "sdb"], uuid="LVM-89ab")
+
+    for number, status in (("253:1", Status.PASS), ("253:2", Status.WARN), ("8:16", Status.WARN)):
+        _mount(host, number, "ext4", "/dev/mapper/site")
+        assert _status("HOST017", host) is status, number
+
+
+@pytest.mark.parametrize(
+    ("kind", "source", "status"),
+    [
+        ("tmpfs", "tmpfs", Status.PASS),
+        # Another machine's, or one with devices that it does not name.
+        ("nfs4", "storage:/site", Status.WARN),
+        ("zfs", "tank/site", Status.WARN),
+        # Several devices: no number of its own, but a name.
+        ("btrfs", "/dev/dm-0", Status.PASS),
+    ],
+)
+def test_what_can_not_be_told_of_a_file_system_is_no_pass(host, kind, source, status):
+    _block(host, "dm-0", "253:0", uuid="CRYPT-LUKS2-0123-luks")
+    _mount(host, "0:99", kind, source)
+
+    assert _status("HOST017", host) is status
+
+
+def test_swap_that_is_encrypted_or_in_memory_is_none_to_warn_of(host):
+    """As the check itself asks for it."""
+    _block(host, "dm-3", "253:3", uuid="CRYPT-PLAIN-swap")
+    _block(host, "zram0", "252:0")
+    (host.proc / "swaps").write_text(
+        "Filename Type\n/dev/dm-3 partition 1 0 -2\n/dev/zram0 partition 1 0 -2\n"
+    )
+    assert _status("HOST007", host) is Status.PASS
+
+    with (host.proc / "swaps").open("a") as file:
+        file.write("/swap\\040file file 1 0 -3\n")
+    _block(host, "sda1", "8:1")
+
+    outcome = CHECKS["HOST007"].run(host)
+    assert outcome.status is Status.WARN
+    assert "3 swap device(s), 1 not encrypted" in outcome.evidence
+
+
+def test_a_slow_disk_is_told_and_a_try_leaves_nothing(host, tmp_path):
+    """A file without a name is written, and is gone."""
+    before = sorted(tmp_path.rglob("*")), tmp_path.stat().st_mtime_ns
+
+    assert _status("HOST018", host) in {Status.PASS, Status.WARN, Status.SKIP}
+
+    assert (sorted(tmp_path.rglob("*")), tmp_path.stat().st_mtime_ns) == before
+    assert judge_speed(0.004, 150).status is Status.PASS
+    assert judge_speed(0.2, 150).status is Status.WARN
+    assert judge_speed(0.004, 5).status is Status.WARN
+
+
+def test_processors_without_memory_of_their_own_are_named(host):
+    for number, size in enumerate((67108864, 0)):
+        node = host.sys / f"devices/system/node/node{number}"
+        node.mkdir(parents=True)
+        (node / "meminfo").write_text(f"Node {number} MemTotal:   {size} kB\n")
+        (node / "cpulist").write_text("0-31\n")
+
+    outcome = CHECKS["HOST019"].run(host)
+
+    assert outcome.status is Status.WARN
+    assert "node0 64 GiB" in outcome.evidence
+    assert outcome.fix.startswith("node1:")
+    (host.sys / "devices/system/node/node1/cpulist").write_text("\n")
+    assert _status("HOST019", host) is Status.PASS
+
+
+def test_a_clock_that_nobody_keeps_warns(host):
+    assert _status("HOST016", _with(host, is_synchronised=False)) is Status.WARN
+    assert _status("HOST016", _with(host, is_synchronised=None)) is Status.SKIP
+
+
+# proc(5), net/tcp: address and port in hexadecimal, state, ..., user.
+LISTENER = "0: {} 00000000:0000 {} 00000000:00000000 00:00000000 00000000 {} 0 1\n"
+
+
+@pytest.mark.parametrize(
+    ("table", "address", "state", "user", "status"),
+    [
+        ("tcp", "00000000:20FB", "0A", 901, Status.WARN),
+        ("tcp", "0A00000A:20FB", "0A", 901, Status.WARN),
+        ("tcp", "0100007F:20FB", "0A", 901, Status.PASS),
+        ("tcp", "0A00000A:20FB", "01", 901, Status.PASS),
+        ("tcp", "00000000:0016", "0A", 0, Status.PASS),
+        ("tcp6", f"{'0' * 32}:20FB", "0A", 901, Status.WARN),
+        ("tcp6", f"{'0' * 24}01000000:20FB", "0A", 901, Status.PASS),
+        ("tcp6", f"{'0' * 16}FFFF00000100007F:20FB", "0A", 901, Status.PASS),
+    ],
+)
+def test_a_port_that_others_can_reach_is_told(host, table, address, state, user, status):
+    """Of the site's user; what else the hospital serves there is not ours to judge."""
+    (host.proc / "net" / table).write_text("head\n" + LISTENER.format(address, state, user))
+
+    outcome = CHECKS["HOST020"].run(host)
+
+    assert outcome.status is status
+    assert ("8443" in outcome.evidence) == (status is Status.WARN)
+
+
+def test_as_root_it_is_not_told_whose_port_is_whose(host):
+    assert _status("HOST020", _with(host, user=0)) is Status.SKIP
+
+
+def test_a_name_server_that_can_be_reached_warns(host):
+    """Without a route it can't be, whatever is set."""
+    (host.etc / "resolv.conf").write_text("# set by hand\nsearch x\nnameserver 10.0.0.53\n")
+    assert _status("HOST021", host) is Status.PASS
+
+    with (host.proc / "net/route").open("a") as file:
+        file.write("eth0 00000000 0100000A 0003\n")
+
+    assert _status("HOST021", host) is Status.WARN
+    (host.etc / "resolv.conf").write_text("")
+    assert _status("HOST021", host) is Status.PASS
+
+
 def test_a_machine_without_shared_memory_fails(host, tmp_path):
     assert _status("HOST005", _with(host, shm=tmp_path / "nowhere")) is Status.FAIL
 
@@ -139,7 +293,7 @@ def test_a_check_that_can_not_be_made_is_an_error_and_never_a_pass(host, tmp_pat
 def test_every_check_can_be_made_on_this_machine(tmp_path):
     host = this_host(tmp_path, FrozenClock())
 
-    assert {check.run(host).status for check in HOST_CHECKS} <= set(Status) - {Status.ERROR}
+    assert {check.run(host).status for check in CHECKS.values()} <= set(Status) - {Status.ERROR}
 
 
 def test_the_installed_packages_are_those_of_the_lock():

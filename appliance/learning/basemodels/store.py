@@ -64,13 +64,20 @@ class ModelStore:
         """The model called `name`, its files checked by size; an embedded one is made on first use.
 
         Raises:
-            BadInput: No model has that name.
+            BadInput: No model has that name, or it can't be made here.
             ManifestMismatch: A file is missing or has another size.
             NoSpace: The disk is full.
         """
         self.require(name)
         digest = self._names().get(name)
-        return self._open(name, digest) if digest else self._take(name, EMBEDDED[name])
+        if digest:
+            return self._open(name, digest)
+        if self._models.is_dir() and not os.access(self._models, os.W_OK):
+            raise BadInput(
+                f"{name} is not in the store yet, and may not be put there by this user.",
+                "Run `appliance model import --embedded` as the user whose site it is.",
+            )
+        return self._take(name, EMBEDDED[name])
 
     def require(self, name: str) -> None:
         """A model has that name, or would have on first use; nothing is made.

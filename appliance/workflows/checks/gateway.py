@@ -2,10 +2,8 @@
 
 import os
 import re
-import shutil
 import sqlite3
 import stat
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -13,9 +11,11 @@ from typing import Final
 from appliance.artifacts.wal import looked_into
 from appliance.errors import IntegrityError
 from appliance.gateway.counting import LOCK, Latch
+from appliance.settings.credentials import is_handed_over
 from appliance.settings.gateway import OWN_USER, GatewayPolicy, load_gateway_policy
 from appliance.settings.secrets import PROVIDER_KEY, read_provider_key
 from appliance.synthesis.routing.policy import AIR_GAPPED, load_routing
+from appliance.workflows.checks.network import has_rules, judge_way_out
 from appliance.workflows.checks.outcome import Check, Outcome, judge, passed, skipped
 from appliance.workflows.checks.site import SiteView
 from appliance.workflows.orders import GATEWAY_POLICY
@@ -24,13 +24,9 @@ from appliance.workflows.supply import SOCKET
 _OTHERS: Final = 0o077
 _MAY_WRITE: Final = 0o022
 _MAY_ENTER: Final = 0o001
+SEALED: Final = Path("/etc/credstore.encrypted/appliance.provider-key")
+"""Where deploy/systemd has the provider's key."""
 _NOT_IN_USE: Final = "gateway.toml lists no model, so nobody can be served."
-# deploy/egress: of a namespace of the gateway's own, and of three users on the host's network.
-_NAMESPACE, _USERS = "appliance_egress", "appliance_users"
-_NFT_TIMEOUT_S: Final = 10
-# proc(5): a route that is up; in IPv6 also one that only refuses.
-_UP: Final = 0x1
-_REJECT: Final = 0x200
 
 
 def _policy(site: SiteView) -> Outcome:
@@ -54,6 +50,12 @@ def _provider_key(site: SiteView) -> Outcome:
         return _not_in_use(site)
     path = site.paths.keys / PROVIDER_KEY
     found = _stat(path)
+    if found is None and not is_handed_over(path):
+        sealed = _is_sealed()
+        if sealed is None:
+            return skipped("No file holds it; what is sealed for the gateway's unit root can see.")
+        if sealed:
+            return passed(f"It is sealed for the gateway's unit: {SEALED}.")
     if found is not None and found.st_uid != os.getuid():
         # The gateway's own user keeps it; its mode can be seen all the same.
         mode = stat.S_IMODE(found.st_mode)
@@ -158,15 +160,8 @@ def _use(site: SiteView) -> Outcome:
 
 
 def _egress(site: SiteView) -> Outcome:
-    if not _has_cloud(site):
-        return _air_gapped()
-    return judge_way_out(Path("/proc"), has_rules=has_rules(_owner(site)))
-
-
-def _owner(site: SiteView) -> int:
-    """Whose site it is: root may be the one who looks."""
-    found = _stat(site.paths.root)
-    return os.getuid() if found is None else found.st_uid
+    # Air-gapped or not: where nothing is to leave, a way out is the worse.
+    return judge_way_out(Path("/proc"), has_rules=has_rules(site.owner))
 
 
 GATEWAY_CHECKS: Final = (
@@ -179,66 +174,6 @@ GATEWAY_CHECKS: Final = (
     Check("SITE024", "What was spent is on record", _use),
     Check("SITE025", "Only the gateway has a way out", _egress),
 )
-
-
-def judge_way_out(proc: Path, *, has_rules: bool) -> Outcome:
-    """Whether this process could reach another machine.
-
-    Args:
-        proc: Where /proc is.
-        has_rules: Whether the rules of deploy/egress are in force here.
-    """
-    routes = sorted(set(_devices(proc)))
-    if not routes:
-        return passed("There is no route out where this process runs.")
-    return judge(
-        f"Routes lead out by {', '.join(routes)}"
-        f"{', and the rules of deploy/egress are in force' if has_rules else ''}.",
-        "Run the appliance in a namespace with loopback only, and the gateway behind the rules of "
-        "deploy/egress: else any program here has a way out. Rules are seen by root only.",
-        warns=not has_rules,
-    )
-
-
-def has_rules(user: int) -> bool:
-    """Whether rules of deploy/egress are in force here that hold this user.
-
-    Args:
-        user: Number of the user that the appliance runs as.
-
-    Returns:
-        False also where this process may not see them: only root may.
-    """
-    held = re.compile(rf"meta skuid {user} jump (?:clinical|model)\n")
-    return "policy drop" in _rules(_NAMESPACE) or held.search(_rules(_USERS)) is not None
-
-
-def _rules(table: str) -> str:
-    """As nft prints them, users by number; nothing where there are none to be seen."""
-    program = shutil.which("nft", path="/usr/sbin:/sbin:/usr/bin:/bin")
-    if program is None:
-        return ""
-    command = [program, "--numeric", "list", "table", "inet", table]
-    try:
-        done = subprocess.run(
-            command, capture_output=True, check=False, timeout=_NFT_TIMEOUT_S, text=True
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout if done.returncode == 0 else ""
-
-
-def _devices(proc: Path) -> Iterator[str]:
-    """Devices, other than loopback, of routes that are up; proc(5), net/route, net/ipv6_route."""
-    for line in _lines(proc / "net/route")[1:]:
-        device, _, _, state = line.split()[:4]
-        if device != "lo" and int(state, 16) & _UP:
-            yield device
-    for line in _lines(proc / "net/ipv6_route"):
-        fields = line.split()
-        flags, is_default = int(fields[8], 16), fields[1] == "00"
-        if is_default and fields[9] != "lo" and flags & _UP and not flags & _REJECT:
-            yield fields[9]
 
 
 def _lines(path: Path) -> list[str]:
@@ -284,6 +219,14 @@ def _not_in_use(site: SiteView) -> Outcome:
 
 def _load(site: SiteView) -> GatewayPolicy:
     return load_gateway_policy(site.paths.policies / GATEWAY_POLICY)
+
+
+def _is_sealed() -> bool | None:
+    """Whether the gateway's unit has the key; None where this user can't see."""
+    try:
+        return _stat(SEALED) is not None
+    except PermissionError:
+        return None
 
 
 def _stat(path: Path) -> os.stat_result | None:

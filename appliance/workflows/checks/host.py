@@ -1,5 +1,6 @@
 """Checks of the machine: what the kernel says of processor, memory, disk and processes."""
 
+import ctypes
 import os
 import re
 import resource
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from appliance.records.clock import Clock
+from appliance.workflows.checks.devices import swap_media
 from appliance.workflows.checks.outcome import Check, Outcome, judge, passed, skipped
 
 _GIB: Final = 1 << 30
@@ -35,6 +37,8 @@ _SWITCHES: Final[Mapping[str, frozenset[str]]] = {
     "TRANSFORMERS_OFFLINE": frozenset({"0"}),
     "HF_HUB_DISABLE_TELEMETRY": frozenset({"0"}),
 }
+# adjtimex(2): TIME_ERROR.
+_CLOCK_IS_NOT_SYNCHRONISED: Final = 5
 _REACHES_OUT: Final = ("http_proxy", "https_proxy", "all_proxy", "openai_api_key", "hf_token")
 
 
@@ -48,6 +52,10 @@ class Host:
         disk: A path on the disk that matters.
         environment: The variables of this process.
         clock: Its clock.
+        sys: Where its /sys is.
+        etc: Where its /etc is.
+        user: Number of the user whose site it is, or who looks.
+        is_synchronised: Whether something keeps the kernel's clock right; None where it won't say.
     """
 
     proc: Path
@@ -55,11 +63,31 @@ class Host:
     disk: Path
     environment: Mapping[str, str]
     clock: Clock
+    sys: Path
+    etc: Path
+    user: int
+    is_synchronised: bool | None
 
 
-def this_host(disk: Path, clock: Clock) -> Host:
-    """The machine this process runs on."""
-    return Host(Path("/proc"), Path("/dev/shm"), disk, dict(os.environ), clock)  # noqa: S108 - shared memory itself
+def this_host(disk: Path, clock: Clock, user: int | None = None) -> Host:
+    """The machine this process runs on.
+
+    Args:
+        disk: A path on the disk that matters.
+        clock: The time.
+        user: Whose site it is; None for who looks.
+    """
+    return Host(
+        Path("/proc"),
+        Path("/dev/shm"),  # noqa: S108 - shared memory itself
+        disk,
+        dict(os.environ),
+        clock,
+        Path("/sys"),
+        Path("/etc"),
+        os.getuid() if user is None else user,
+        _is_synchronised(),
+    )
 
 
 def _python(_: Host) -> Outcome:
@@ -129,11 +157,13 @@ def _leftover_memory(host: Host) -> Outcome:
 
 
 def _swap(host: Host) -> Outcome:
-    lines = (host.proc / "swaps").read_text(encoding="utf-8").splitlines()[1:]
+    found = swap_media(host.proc, host.sys)
+    clear = [one.name for one in found if not one.is_encrypted]
     return judge(
-        f"{len(lines)} swap device(s).",
+        f"{len(found)} swap device(s), {len(clear)} not encrypted"
+        f"{f': {_list(clear)}' if clear else ''}.",
         "Turn swap off (`swapoff -a`) or encrypt it: what is in memory can come to rest there.",
-        warns=bool(lines),
+        warns=bool(clear),
     )
 
 
@@ -188,6 +218,17 @@ def _clock(host: Host) -> Outcome:
     )
 
 
+def _kept_clock(host: Host) -> Outcome:
+    if host.is_synchronised is None:
+        return skipped("The kernel does not tell.")
+    return judge(
+        f"The kernel's clock is {'' if host.is_synchronised else 'not '}synchronised.",
+        "Let chrony or systemd-timesyncd follow a time server of the hospital's own "
+        "(`chronyc tracking`, `timedatectl`): hosts of a cluster and heads kept elsewhere need it.",
+        warns=not host.is_synchronised,
+    )
+
+
 def _telemetry(host: Host) -> Outcome:
     wrong = [name for name, values in _SWITCHES.items() if host.environment.get(name) in values]
     return judge(
@@ -229,7 +270,22 @@ HOST_CHECKS: Final = (
     Check("HOST013", "No library reports to its makers", _telemetry),
     Check("HOST014", "No way out is configured in this process", _ways_out),
     Check("HOST015", "The graphics driver, where there is one, answers", _graphics),
+    Check("HOST016", "The clock is kept by a time server", _kept_clock),
 )
+
+
+def _is_synchronised() -> bool | None:
+    """As adjtimex(2) says, which any user may ask."""
+    # struct timex; 208 bytes on every 64-bit Linux, and the answer does not need them.
+    try:
+        state = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.create_string_buffer(512))
+    except (OSError, AttributeError):
+        return None
+    return None if state < 0 else state != _CLOCK_IS_NOT_SYNCHRONISED
+
+
+def _list(names: list[str]) -> str:
+    return ", ".join(names)
 
 
 def _segments(host: Host) -> Iterator[tuple[str, int]]:

@@ -47,6 +47,11 @@ class SiteView:
         """Whether this program works with the site as it is."""
         return read_schema(self.paths.schema) == Schema(SITE_SCHEMA)
 
+    @property
+    def owner(self) -> int:
+        """Number of the user whose site it is: root may be the one who looks."""
+        return self.paths.root.stat().st_uid
+
     def settings(self) -> SiteSettings:
         """The settings, or the error that they are."""
         return load_site_file(self.paths.settings)
@@ -89,7 +94,7 @@ def _files(site: SiteView) -> Outcome:
     kept = (site.paths.vault, site.paths.ledger, site.paths.keys, site.paths.journal)
     found = [path for directory in kept for path in _regular(directory)]
     open_ = [path for path in found if _mode(path) & _OTHERS]
-    foreign = [path for path in found if path.stat().st_uid != os.getuid()]
+    foreign = [path for path in found if path.stat().st_uid != site.owner]
     return judge(
         f"{len(found)} files in vault, ledger, keys and journal; {len(open_)} open to others, "
         f"{len(foreign)} of another owner.",
@@ -99,9 +104,13 @@ def _files(site: SiteView) -> Outcome:
 
 
 def _keys(site: SiteView) -> Outcome:
+    from appliance.backups.keys import fingerprint
+    from appliance.workflows.backup_parts import read_keys
+
     keys = {site.keys.key(purpose) for purpose in Purpose}
     return judge(
-        f"{len(keys)} different keys for {len(Purpose)} purposes.",
+        f"{len(keys)} different keys for {len(Purpose)} purposes; fingerprint of all, as "
+        f"`backup verify` prints a backup's: {fingerprint(read_keys(site.paths.keys))}.",
         "Restore the keys from the backup: one key must not serve two purposes.",
         fails=len(keys) != len(Purpose),
     )

@@ -1,0 +1,179 @@
+"""The units, run by systemd as the users and behind the walls that they name."""
+
+import json
+import re
+
+import pytest
+
+from tests.lib.booted import NoMachine, booted
+from tests.unit.test_deploy_units import SERVICES
+
+pytestmark = pytest.mark.slow
+SITE = "/srv/appliance"
+INSTALL = """
+from pathlib import Path
+from offline import machine
+folder = Path("/opt/appliance/current")
+machine.add_users(); machine.put_lists(folder); machine.put_units(folder); machine.reload_units()
+"""
+# As the README of the units has it.
+SEAL = """
+set -e
+for key in vault pseudonym patient-index clearance ledger gateway; do
+  systemd-creds encrypt --name=$key.key /srv/appliance/keys/$key.key \
+    /etc/credstore.encrypted/appliance.$key.key
+done
+printf sk-invented-0123456789 | systemd-creds encrypt --name=provider-key - \
+  /etc/credstore.encrypted/appliance.provider-key
+install -D -m 644 /opt/appliance/current/deploy/systemd/examples/egress.env \
+  /etc/appliance/egress.env
+"""
+PRICES = """
+[models."invented"]
+usd_per_million_input_tokens = 1.0
+usd_per_million_output_tokens = 1.0
+max_output_tokens = 100
+"""
+ASK = """
+import http.client, socket, sys
+link = http.client.HTTPConnection("gateway")
+link.sock = socket.socket(socket.AF_UNIX); link.sock.connect(sys.argv[1])
+link.request("GET", "/readyz"); print(link.getresponse().read().decode())
+"""
+
+
+@pytest.fixture(scope="module")
+def machine():
+    """Installed, with a site, its keys sealed to this machine."""
+    try:
+        with booted() as made:
+            made.sure("env", "PYTHONPATH=/opt/appliance/current/deploy", "python", "-c", INSTALL)
+            # On file systems for tests it is no directory of the hospital's yet.
+            made.sure("systemd-tmpfiles", "--create", "/etc/tmpfiles.d/appliance.conf")
+            made.sure("appliance", "init", SITE, "--profile", "cloud-allowed", user="appliance")
+            made.sure("sh", "-c", SEAL)
+            change(made, "gateway.toml", "[models]\n", f"[models]\n{PRICES}")
+            change(made, "roles.toml", 'mode = "owner"', 'mode = "roles"')
+            change(
+                made,
+                "roles.toml",
+                "[holders.operator]\nusers = []",
+                '[holders.operator]\nusers = ["appliance", "nobody"]',
+            )
+            yield made
+    except NoMachine as reason:
+        pytest.skip(str(reason))
+
+
+def change(machine, name, before, after):
+    path = f"{SITE}/policies/{name}"
+    script = (
+        "import pathlib, sys; path = pathlib.Path(sys.argv[1]); text = path.read_text();"
+        "assert sys.argv[2] in text; path.write_text(text.replace(sys.argv[2], sys.argv[3]))"
+    )
+    machine.sure("python", "-c", script, path, before, after, user="appliance")
+
+
+def start(machine, unit):
+    machine.sure("systemctl", "start", unit)
+
+
+def test_systemd_takes_every_unit_as_it_is(machine):
+    """Where it is installed, users and programs there: no word of complaint."""
+    names = [name.replace("@.", "@appliance-gateway.") for name in SERVICES]
+
+    done = machine.run("systemd-analyze", "verify", "--man=no", *names)
+
+    ours = [line for line in done.stderr.splitlines() if "appliance" in line]
+    assert not [line for line in ours if "-failed@" not in line and "char-nvidia" not in line]
+
+
+def test_the_rules_are_loaded_for_the_three_users(machine):
+    start(machine, "appliance-egress")
+
+    rules = machine.sure("nft", "--numeric", "list", "table", "inet", "appliance_users")
+
+    numbers = [machine.sure("id", "-u", user).strip() for user in ("appliance", "appliance-vllm")]
+    for number in numbers:
+        assert re.search(rf"meta skuid {number} jump (clinical|model)\n", rules)
+
+
+def test_the_web_page_gives_a_token_to_everybody_of_this_machine(machine):
+    """Its socket can be reached; what somebody may do there, roles.toml says."""
+    start(machine, "appliance-console")
+
+    words = ("console", "token", "--socket", "/run/appliance-console/console.sock")
+    said = machine.sure("appliance", *words, "--json", user="nobody")
+
+    assert json.loads(said)["token"]
+
+
+def test_the_gateway_is_ready_and_sees_no_key_of_the_vault(machine):
+    """Ready means that the gate stopped a canary; the site is shown to it as its own."""
+    start(machine, "appliance-gateway")
+
+    said = machine.sure("python", "-c", ASK, "/run/appliance-gateway/gateway.sock")
+
+    assert json.loads(said) == {"ready": True, "latched": False}
+    number = machine.sure("systemctl", "show", "-P", "MainPID", "appliance-gateway").strip()
+    seen = machine.sure("ls", "-A", f"/proc/{number}/root{SITE}/keys")
+    assert seen.split() == []
+    owners = machine.sure("find", SITE, "!", "-user", "appliance")
+    assert owners == ""
+
+
+def test_an_upgrade_leaves_the_view_of_a_gateway_that_runs_alone(machine):
+    """What the installer asks of systemd at each upgrade, while the view is mounted."""
+    start(machine, "appliance-site-view@appliance-gateway")
+
+    machine.sure("env", "PYTHONPATH=/opt/appliance/current/deploy", "python", "-c", INSTALL)
+
+    mode = machine.sure("stat", "-c", "%a %U", SITE)
+    assert mode.split() == ["700", "appliance"]
+
+
+def test_a_backup_is_made_and_rehearsed(machine):
+    """Each with the keys it needs, and no network."""
+    name = machine.sure("appliance", "backup", "recovery", "make", "--out", "/root/identity")
+    sealed = "/etc/credstore.encrypted/rehearsal"
+    machine.sure("systemd-creds", "encrypt", "--name=rehearsal", "/root/identity", sealed)
+    change(machine, "backup.toml", "recipients = []", f'recipients = ["{name.strip()}"]')
+
+    for unit in ("appliance-backup", "appliance-rehearsal"):
+        start(machine, unit)
+
+    assert machine.sure("ls", "/mnt/backup").strip().endswith(".age")
+
+
+def test_the_network_of_a_cluster_comes_and_goes(machine):
+    """And the interface is the host's again, a VLAN too."""
+    lines = "INTERFACE=wire\nADDRESS=10.0.0.1/24\nHOSTS=10.0.0.1, 10.0.0.2\n"
+    machine.sure("sh", "-c", 'printf "%s" "$1" > /etc/appliance/cluster.env', "sh", lines)
+    machine.sure("ip", "link", "add", "wire", "type", "veth", "peer", "far")
+
+    for verb in ("start", "restart"):
+        machine.sure("systemctl", verb, "appliance-cluster-network")
+    inside = machine.sure("ip", "-n", "appliance-cluster", "-br", "address")
+    machine.sure("systemctl", "stop", "appliance-cluster-network")
+
+    assert "10.0.0.1/24" in inside
+    assert "wire" in machine.sure("ip", "-br", "link")
+
+
+def test_a_host_without_a_place_in_a_cluster_is_not_started_in_silence(machine):
+    done = machine.run("systemctl", "start", "appliance-ray-head")
+
+    assert done.returncode != 0
+    assert "ssertion" in done.stderr + machine.journal()
+
+
+def test_root_sees_that_the_users_are_held(machine):
+    """The doctor, run by root, judges as the site's user, and finds the rules."""
+    start(machine, "appliance-egress")
+
+    done = machine.run("appliance", "doctor", "--site", SITE, "--json")
+
+    found = {one["check_id"]: one for one in json.loads(done.stdout)["checks"]}
+    bad = [one for one in found.values() if one["status"] in {"fail", "error"}]
+    assert not bad
+    assert found["SITE003"]["status"] == found["SITE025"]["status"] == "pass"
