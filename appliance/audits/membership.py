@@ -163,7 +163,9 @@ def _measure(trial: Trial, members: Groups, others: Groups, seed: int) -> list[E
     estimates = []
     for name, measure in measures.items():
         low, high = bootstrap(members, others, measure, seed=seed)
-        estimates.append(Estimate(name, measure(*flat), low, high, len(flat[0]) + len(flat[1])))
+        unit = "area" if measure is area_under_curve else "share"
+        total = len(flat[0]) + len(flat[1])
+        estimates.append(Estimate(name, measure(*flat), low, high, total, unit))
     if trial.is_coined:
         whose, (bound, guesses) = "epsilon", bound_by_coins(*flat, trial.delta)
     else:

@@ -45,7 +45,8 @@ class Estimate:
         low: Lower bound; None where the figure is a plain count.
         high: Upper bound.
         total: How many cases it rests on.
-        unit: "share" (0 to 1), "words", "patients", "nats", "count".
+        unit: "share" (0 to 1), "area" (under a curve; 0.5 is guessing), "words", "patients",
+            "nats", "count".
     """
 
     name: str

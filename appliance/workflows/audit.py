@@ -230,7 +230,7 @@ def _assemble(
             for result in results
             for spot in (
                 *([result.summary] if result.standing is Standing.NOT_TESTED else ()),
-                *result.blind_spots,
+                *(one for one in result.blind_spots if one not in result.summary),
             )
         ),
         trend=compare(before, results),

@@ -80,6 +80,8 @@ def interval(estimate: Estimate) -> str:
 
 
 def _write(value: float, unit: str) -> str:
+    if unit == "area":
+        return f"{value:.2f}"
     if unit != "share":
         return f"{value:.3g} {unit}" if unit != "count" else f"{value:.0f}"
     percent = 100 * value
