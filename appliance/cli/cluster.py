@@ -34,6 +34,15 @@ _days_option = click.option(
 )
 
 
+_patience_option = click.option(
+    "--patience",
+    type=click.FloatRange(1),
+    default=600,
+    show_default=True,
+    help="Seconds that a host's work may take to end.",
+)
+
+
 @click.group()
 def cluster() -> None:
     """Run one Ray on several hosts, with a token and TLS."""
@@ -205,13 +214,7 @@ def status(expect: int | None, node: Path | None, site: Path, as_json: bool) -> 
 
 @cluster.command()
 @click.argument("host")
-@click.option(
-    "--patience",
-    type=click.FloatRange(1),
-    default=600,
-    show_default=True,
-    help="Seconds that its work may take to end.",
-)
+@_patience_option
 @_node_option
 @site_option
 @dry_run_option
@@ -219,9 +222,9 @@ def status(expect: int | None, node: Path | None, site: Path, as_json: bool) -> 
 def drain(
     host: str, patience: float, node: Path | None, site: Path, dry_run: bool, as_json: bool
 ) -> None:
-    """Let HOST end its work and leave; its service may then be stopped, or started anew.
+    """Let HOST end its work and leave; it stays away until its service is started.
 
-    Example: appliance cluster drain 10.0.0.2 && ssh 10.0.0.2 systemctl restart appliance-ray-worker
+    Example: appliance cluster drain 10.0.0.2
     """
     from appliance.workflows.cluster_hosts import drain as drain_host
 
@@ -234,13 +237,7 @@ def drain(
 
 @cluster.command()
 @click.argument("hosts", nargs=-1)
-@click.option(
-    "--patience",
-    type=click.FloatRange(1),
-    default=600,
-    show_default=True,
-    help="Seconds that the work of one may take to end.",
-)
+@_patience_option
 @click.option(
     "--wait",
     type=click.FloatRange(1),

@@ -57,6 +57,12 @@ def machine():
             change(
                 made,
                 "roles.toml",
+                "[holders.installer]\nusers = []",
+                '[holders.installer]\nusers = ["appliance"]',
+            )
+            change(
+                made,
+                "roles.toml",
                 "[holders.operator]\nusers = []",
                 '[holders.operator]\nusers = ["appliance", "nobody"]',
             )
@@ -76,6 +82,14 @@ def change(machine, name, before, after):
 
 def start(machine, unit):
     machine.sure("systemctl", "start", unit)
+
+
+def lay_wire(machine):
+    """An interface between the hosts, named as the cluster's network wants it."""
+    lines = "INTERFACE=wire\nADDRESS=10.0.0.1/24\nHOSTS=10.0.0.1, 10.0.0.2\n"
+    machine.sure("sh", "-c", 'printf "%s" "$1" > /etc/appliance/cluster.env', "sh", lines)
+    if machine.run("ip", "link", "show", "far").returncode:
+        machine.sure("ip", "link", "add", "wire", "type", "veth", "peer", "far")
 
 
 def test_systemd_takes_every_unit_as_it_is(machine):
@@ -147,9 +161,7 @@ def test_a_backup_is_made_and_rehearsed(machine):
 
 def test_the_network_of_a_cluster_comes_and_goes(machine):
     """And the interface is the host's again, a VLAN too."""
-    lines = "INTERFACE=wire\nADDRESS=10.0.0.1/24\nHOSTS=10.0.0.1, 10.0.0.2\n"
-    machine.sure("sh", "-c", 'printf "%s" "$1" > /etc/appliance/cluster.env', "sh", lines)
-    machine.sure("ip", "link", "add", "wire", "type", "veth", "peer", "far")
+    lay_wire(machine)
 
     for verb in ("start", "restart"):
         machine.sure("systemctl", verb, "appliance-cluster-network")
@@ -165,6 +177,25 @@ def test_a_host_without_a_place_in_a_cluster_is_not_started_in_silence(machine):
 
     assert done.returncode != 0
     assert "ssertion" in done.stderr + machine.journal()
+
+
+def test_the_head_of_a_cluster_is_counted_in_and_ends_well(machine):
+    """Ready means that Ray answers, with token and TLS, in the cluster's network alone."""
+    lay_wire(machine)
+    machine.sure(
+        *("appliance", "cluster", "init", "--host", "10.0.0.1", "--site", SITE), user="appliance"
+    )
+    script = 'mkdir "$1" && printf "[Service]\\nIPAddressAllow=10.0.0.1\\n" > "$1/hosts.conf"'
+    place = "/etc/systemd/system/appliance-ray-head.service.d"
+    machine.sure("sh", "-c", f"{script} && systemctl daemon-reload", "sh", place)
+
+    start(machine, "appliance-ray-head")
+    listening = machine.sure("ip", "netns", "exec", "appliance-cluster", "ss", "-ltnH")
+    machine.sure("systemctl", "stop", "appliance-ray-head")
+
+    assert ":6379 " in listening
+    shown = machine.sure("systemctl", "show", "-P", "Result", "appliance-ray-head")
+    assert shown.strip() == "success"
 
 
 def test_root_sees_that_the_users_are_held(machine):

@@ -174,6 +174,30 @@ def test_an_import_foresees_a_model_of_that_name(site, tmp_path, capsys, name, v
     assert sorted(site.paths.models.rglob("*")) == before
 
 
+def test_an_import_of_the_embedded_models_names_those_that_are_missing(site, capsys):
+    before = sorted(site.paths.models.rglob("*"))
+
+    code, said = call(site, capsys, "model", "import", "--embedded")
+
+    assert code == 0, said
+    assert said == {
+        "imported": False,
+        "models": ["embedded-encoder", "embedded-language-model"],
+    }
+    assert sorted(site.paths.models.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "words", [(), ("--name", "x"), ("{}",), ("{}", "--embedded"), ("--name", "x", "--embedded")]
+)
+def test_an_import_is_of_one_directory_with_a_name_or_of_the_embedded(
+    site, tmp_path, capsys, words
+):
+    given = [word.format(tmp_path) for word in words]
+
+    assert call(site, capsys, "model", "import", *given)[0] == 2
+
+
 def test_the_digest_foreseen_is_the_digest_given(site, tmp_path):
     """Files that stay outside and hidden ones included."""
     source = make_model(tmp_path / "other", 2.0)

@@ -150,3 +150,15 @@ def test_the_embedded_encoder_is_there_without_a_download(store):
     assert (encoder.path / "model.safetensors").stat().st_size > 90_000_000
     assert (encoder.path / "LICENSE").is_file()
     assert store.resolve("embedded-encoder") == encoder
+
+
+def test_a_service_that_may_not_write_is_told_how_to_have_an_embedded_model(store, monkeypatch):
+    """As the unit of the language model, which has the store read-only."""
+    store._models.mkdir()
+    monkeypatch.setattr("appliance.learning.basemodels.store.os.access", lambda *_: False)
+
+    with pytest.raises(BadInput, match="not in the store yet") as refusal:
+        store.resolve("embedded-encoder")
+
+    assert "model import --embedded" in refusal.value.next_step
+    assert list(store._models.iterdir()) == []
