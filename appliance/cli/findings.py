@@ -117,6 +117,11 @@ def count(name: str, by_concept: bool, site: Path, as_json: bool) -> None:
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the lot.")
 @site_option
+@click.option(
+    "--without",
+    multiple=True,
+    help="Another review; its patients are left out. May be given several times.",
+)
 @json_option
 @dry_run_option
 def review(
@@ -127,6 +132,7 @@ def review(
     unsure: int,
     seed: int,
     site: Path,
+    without: tuple[str, ...],
     as_json: bool,
     dry_run: bool,
 ) -> None:
@@ -147,7 +153,7 @@ def review(
         name,
         out=out,
         reason="-".join(reason.lower().split()),
-        wish=Wish(random, unsure, seed),
+        wish=Wish(random, unsure, seed, tuple(sorted(set(without)))),
         dry_run=dry_run,
         progress=render.Bars(),
     )
@@ -161,6 +167,8 @@ def review(
         *((f"notes, {stratum}", size) for stratum, size in made.strata.items()),
     ]
     if made.left_out:
+    if made.apart:
+        rows.append(("notes left out, patients of other reviews", made.apart))
         rows.append(("left out, changed since", made.left_out))
     render.emit_table("Would be read" if dry_run else f"Review {out}", ("", "count"), rows)
     if not dry_run:
@@ -177,7 +185,7 @@ def decide(review: str, decisions: Path, site: Path, as_json: bool, dry_run: boo
     """Take back what a person decided on the page of REVIEW.
 
     DECISIONS is the file that the page saved: taken whole or not at all, as often as you like;
-    what is not done on it stays open. Where it says other than before, the later file counts.
+    what is not done on it stays open. Where it says other than before, the later decision counts.
     After it, SITE/reviews/REVIEW is gold for `appliance evaluate --gold`.
 
     Example: appliance findings decide first first-decisions.json
@@ -190,7 +198,7 @@ def decide(review: str, decisions: Path, site: Path, as_json: bool, dry_run: boo
         return
     render.say(
         f"{'Would be new' if dry_run else 'New'}: {report.new}; changed: {report.changed}; "
-        f"on notes that are gone: {report.gone}."
+        f"older than what was handed in: {report.older}; on notes that are gone: {report.gone}."
     )
     _show_report(report)
 
@@ -203,7 +211,9 @@ def reviewed(review: str, site: Path, as_json: bool) -> None:
     """Show what was decided in REVIEW so far, and what that says of all notes.
 
     Precision, recall and F1 are of the notes that were drawn, each weighted by how many it stands
-    for, with 95 % intervals by patient. They come when something of each stratum is read.
+    for, with 95 % intervals by patient. They come when something of each stratum is read. Notes
+    that were changed since are told by number and id: they drop out of what `evaluate --gold` and
+    `train --reviewed` take from the review, which stays good for the others.
 
     Example: appliance findings reviewed first
     """
@@ -228,6 +238,11 @@ def _show_report(report: "ReviewReport") -> None:
         ("by", ", ".join(report.by)),
     ]
     if report.unsure_right is not None:
+    if report.apart:
+        others = ", ".join(report.without)
+        rows.append((f"notes not drawn from, patients of {others}", report.apart))
+    if report.outdated:
+        rows.append(("changed since, drop out", len(report.outdated)))
         rows.append(("right where it was least sure", f"{100 * report.unsure_right:.1f}"))
     if report.estimate is not None:
         rows += [
@@ -237,6 +252,8 @@ def _show_report(report: "ReviewReport") -> None:
         ]
     render.emit_table(f"Review {report.review}", ("", ""), rows)
 
+    if report.outdated:
+        render.emit_table("Changed since", ("item", "note"), report.outdated)
 
 def _figure(figure: "Figure") -> str:
     low, high = 100 * figure.ci_low, 100 * figure.ci_high
