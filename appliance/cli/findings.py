@@ -46,7 +46,8 @@ def export(
     """Write findings as tables, BRAT, OMOP NOTE_NLP or FHIR R4, under SITE/exports.
 
     Nothing is written outside the site, and no word of a note without --with-text. What a format
-    can't say is counted as left out. The ledger keeps the reason.
+    can't say is counted as left out, and so is what was found in a note that was changed since. The
+    ledger keeps the reason.
 
     Example: appliance findings export all --format omop --out study --reason "registry study"
     """
@@ -116,12 +117,12 @@ def count(name: str, by_concept: bool, site: Path, as_json: bool) -> None:
     help="Passages that the adapter was least sure of, of other patients.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the lot.")
-@site_option
 @click.option(
     "--without",
     multiple=True,
     help="Another review; its patients are left out. May be given several times.",
 )
+@site_option
 @json_option
 @dry_run_option
 def review(
@@ -131,8 +132,8 @@ def review(
     random: int,
     unsure: int,
     seed: int,
-    site: Path,
     without: tuple[str, ...],
+    site: Path,
     as_json: bool,
     dry_run: bool,
 ) -> None:
@@ -166,9 +167,9 @@ def review(
         ("patients", made.patients),
         *((f"notes, {stratum}", size) for stratum, size in made.strata.items()),
     ]
-    if made.left_out:
     if made.apart:
         rows.append(("notes left out, patients of other reviews", made.apart))
+    if made.left_out:
         rows.append(("left out, changed since", made.left_out))
     render.emit_table("Would be read" if dry_run else f"Review {out}", ("", "count"), rows)
     if not dry_run:
@@ -237,12 +238,12 @@ def _show_report(report: "ReviewReport") -> None:
         ("hours", f"{report.hours:.2f}"),
         ("by", ", ".join(report.by)),
     ]
-    if report.unsure_right is not None:
     if report.apart:
         others = ", ".join(report.without)
         rows.append((f"notes not drawn from, patients of {others}", report.apart))
     if report.outdated:
         rows.append(("changed since, drop out", len(report.outdated)))
+    if report.unsure_right is not None:
         rows.append(("right where it was least sure", f"{100 * report.unsure_right:.1f}"))
     if report.estimate is not None:
         rows += [
@@ -251,9 +252,9 @@ def _show_report(report: "ReviewReport") -> None:
             ("F1, all notes", _figure(report.estimate.f1)),
         ]
     render.emit_table(f"Review {report.review}", ("", ""), rows)
-
     if report.outdated:
         render.emit_table("Changed since", ("item", "note"), report.outdated)
+
 
 def _figure(figure: "Figure") -> str:
     low, high = 100 * figure.ci_low, 100 * figure.ci_high

@@ -155,8 +155,7 @@ class Vault(People):
 
     def owners_as_stamped(self, stamps: bytes) -> dict[NoteId, PatientId | None]:
         """The patient of every note that is there as it was when it was stamped."""
-        size = STAMP_BYTES
-        known = {stamps[start : start + size] for start in range(0, len(stamps), size)}
+        known = split_stamps(stamps)
         with database_errors():
             rows = self._connection.execute("SELECT note_id, version, patient_id FROM notes")
             return {
@@ -342,3 +341,9 @@ class Vault(People):
 
 def _stamp(note_id: str, version: int) -> bytes:
     return hashlib.sha256(f"{note_id}:{version}".encode()).digest()[:STAMP_BYTES]
+def split_stamps(stamps: bytes) -> frozenset[bytes]:
+    """The single stamps of `Vault.stamps`."""
+    size = STAMP_BYTES
+    return frozenset(stamps[start : start + size] for start in range(0, len(stamps), size))
+
+
