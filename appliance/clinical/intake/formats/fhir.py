@@ -72,7 +72,7 @@ def note_of(resource: Mapping[str, object], reading: Reading) -> SourceNote:
     else:
         raise Refusal(Reason.NO_NOTE)
     if _WITHDRAWN & {str(_at(resource, "status")), str(_at(resource, "docStatus"))}:
-        raise Refusal(Reason.WITHDRAWN)
+        raise Refusal(Reason.WITHDRAWN, f"{kind}/{_identity(resource)}")
     text, encoding = _text(attachments, resource, reading)
     return make_note(
         f"{kind}/{_identity(resource)}",
@@ -108,6 +108,11 @@ def _preference(attachment: Any) -> int:
 
 
 def _identity(resource: Mapping[str, object]) -> str:
+    """The resource's id, or else an identifier of its document.
+
+    Raises:
+        Refusal: It has none.
+    """
     for found in (
         _at(resource, "id"),
         _at(resource, "masterIdentifier", "value"),
