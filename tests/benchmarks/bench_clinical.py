@@ -43,7 +43,7 @@ from appliance.settings.tasks import load_task
 from appliance.workflows.extract_sources import Reader, open_reader
 from appliance.workflows.ingest import import_notes, opened_vault
 from appliance.workflows.site import init, open_site
-from tests.lib.tiny_corpora import write_tiny_corpus
+from tests.lib.tiny_corpora import training_config, write_tiny_corpus
 
 COUNTS = (1_000, 10_000, 100_000)
 STEPS = ("import", "import-again", "scan", "unseal", "index", "search", "label", "extract")
@@ -116,27 +116,7 @@ def step_train(root: Path) -> int:
     site = open_site(root)
     base = ModelStore(site.paths.models).resolve(site.settings.learning.base)
     corpus = write_tiny_corpus(site.paths.corpora / "tiny")
-    config = {
-        "corpus": str(corpus),
-        "base": str(base.path),
-        "out": str(site.paths.adapters / ADAPTER),
-        "name": ADAPTER,
-        "task": "disease",
-        "corpus_name": "tiny",
-        "base_name": site.settings.learning.base,
-        "base_digest": base.digest,
-        "types": ["Disease"],
-        "made_at": "2026-01-01T00:00:00+00:00",
-        "metrics": "",
-        "lora_rank": 8,
-        "lora_alpha": 16,
-        "learning_rate": 3e-3,
-        "epochs": 1,
-        "batch_tokens": 512,
-        "max_tokens": 128,
-        "base_dropout": False,
-    }
-    fit(config, InProcessWorker())
+    fit(training_config(site, base, ADAPTER, corpus), InProcessWorker())
     with opened_vault(site) as vault:
         return sum(vault.count().values())
 

@@ -36,6 +36,7 @@ def attachment(kind, content):
     ("changes", "reason"),
     [
         ({"status": "entered-in-error"}, Reason.WITHDRAWN),
+        ({"status": "superseded"}, Reason.SUPERSEDED),
         ({"resourceType": "Observation"}, Reason.NO_NOTE),
         ({"content": [{"attachment": {"url": "Binary/1"}}]}, Reason.NOT_INLINE),
         ({"content": []}, Reason.MISSING_FIELD),
