@@ -11,6 +11,7 @@ from typing import Final
 from appliance.artifacts.manifest import is_finished
 from appliance.artifacts.staging import nothing_staged
 from appliance.clinical.extraction.scrubbing import discard_drafts, recover, scrub
+from appliance.clinical.vault.opened import check_reason
 from appliance.clinical.vault.store import Vault
 from appliance.errors import BadInput
 from appliance.gate.patients.writing import write_index
@@ -161,9 +162,10 @@ def readmit(root: Path, patient_source_id: str, reason: str, *, dry_run: bool = 
         dry_run: Look only.
 
     Raises:
-        BadInput: Nobody of that id was erased.
+        BadInput: Nobody of that id was erased, or no proper reason.
         Forbidden: Whoever runs this may not erase either.
     """
+    check_reason(reason)
     site = open_site(root)
     allow(site, Verb.ERASE, f"readmit {patient_source_id}", with_second=not dry_run)
     with opened_vault(site) as vault:

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from appliance.clinical.intake.files import read_notes
-from appliance.clinical.intake.rejections import Reason, Rejected
+from appliance.clinical.intake.rejections import Reason, Rejected, Withdrawn
 from appliance.clinical.vault.words import Where
 from appliance.records.notes import SourceNote
 from appliance.records.progress import Silent
@@ -114,6 +114,16 @@ def test_the_same_feed_again_changes_nothing(tmp_path):
     with opened_vault(site) as vault:
         [note] = vault.read_identified(vault.note_ids(), "test")
     assert note.text == "Final."
+
+
+def test_a_document_that_replaces_itself_is_there(tmp_path):
+    """Some systems give the new one the old one's number."""
+    new = mdm(Exported(text="New.")).replace(b"MDM^T02^MDM_T02", b"MDM^T10")
+    new = new.replace(b"|17|||||AU", b"|17|17||||AU")
+    (tmp_path / "a.hl7").write_bytes(sent(mdm(Exported(text="Old.")), EARLY) + sent(new, LATE))
+
+    assert read(tmp_path) == (["New."], {Reason.SUPERSEDED: 1})
+    assert not [one for one in read_notes([tmp_path]) if isinstance(one, Withdrawn)]
 
 
 NOTE = Exported(text="Quillfeather has gout.")

@@ -283,6 +283,8 @@ def test_no_export_brings_back_who_was_erased(site, export, capfd):
     assert SECRET not in "".join(capfd.readouterr())
     back = import_notes(root, [export], Silent())
     assert (back.new, "patient-erased" in back.rejected) == (2, False)
+    with pytest.raises(BadInput, match="A reason is"):
+        readmit(root, SECRET, f"{SECRET} asks")
     with pytest.raises(BadInput, match="readmitted already"):
         readmit(root, SECRET, "again")
     erase(root, SECRET)

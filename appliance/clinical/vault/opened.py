@@ -45,12 +45,21 @@ class OpenVault:
             yield from self._connection.execute(query, part)
 
     def _record_read(self, kind: str, count: int, reason: str) -> None:
-        if not _REASON.fullmatch(reason):
-            raise BadInput(
-                "A reason for reading is two to forty of the letters a-z, with single dashes.",
-                "Give one such as `--reason chart-review`.",
-            )
+        check_reason(reason)
         self._recorder.record(kind, {"count": count, "reason": reason})
+
+
+def check_reason(reason: str) -> None:
+    """It can stand in the ledger, and holds no prose.
+
+    Raises:
+        BadInput: It is none.
+    """
+    if not _REASON.fullmatch(reason):
+        raise BadInput(
+            "A reason is two to forty of the letters a-z, with single dashes.",
+            "Give one such as `--reason chart-review`.",
+        )
 
 
 def patient_id(key: bytes, source_id: str) -> PatientId:

@@ -77,8 +77,10 @@ def _said(message: Message) -> Iterator[tuple[str, bool]]:
     is_gone = _is_withdrawn(message, txa)
     if is_gone or _has_text(message.segments):
         yield _document_id(message, txa), is_gone
-    if event in _REPLACING and txa.whole(13):
-        yield f"MDM/{txa.whole(13)}", True
+    parent = f"MDM/{txa.whole(13)}"
+    # Some systems number the new document as the old one.
+    if event in _REPLACING and txa.whole(13) and parent != _document_id(message, txa):
+        yield parent, True
 
 
 def _sent(message: Message) -> str:
