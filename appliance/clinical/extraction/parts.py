@@ -328,10 +328,10 @@ def find_begun(destination: Path) -> Begun | None:
     directory = _hidden(destination)
     try:
         lines = (directory / _NOTES).read_text(encoding="ascii").split("\n")
+        plan_digest, source_digest, *ids = lines
         stamps = (directory / _NOTE_STAMPS).read_bytes()
     except (OSError, ValueError):
         return None
-    plan_digest, source_digest, *ids = lines
     return Begun(plan_digest, Digest(source_digest), [NoteId(one) for one in ids], stamps)
 
 
