@@ -165,17 +165,17 @@ def test_a_pdf_that_takes_too_long_is_given_up():
 
 def test_a_cell_that_many_rows_share_is_no_bomb(monkeypatch):
     """Parquet writes it once: neither memory nor the vault is filled with what it unpacks to."""
-    monkeypatch.setattr(tables, "_MAX_AT_ONCE_BYTES", 1_000_000)
-    monkeypatch.setattr(tables, "_FREE_BYTES", 1_000_000)
+    monkeypatch.setattr(tables, "_MAX_AT_ONCE_BYTES", 100_000)
+    monkeypatch.setattr(tables, "_FREE_BYTES", 100_000)
     rows = 200
     out = io.BytesIO()
-    shared = pa.table({"id": [str(n) for n in range(rows)], "text": ["x" * 300_000] * rows})
+    shared = pa.table({"id": [str(n) for n in range(rows)], "text": ["x" * 30_000] * rows})
     pq.write_table(shared, out)
     del shared
     before, most = pa.total_allocated_bytes(), 0
     entries = tables.read_parquet(out, Origin("x/a.parquet", Reading()))
 
-    # A hundred times what it claims: 0.3 MB.
+    # A hundred times what it claims: 0.03 MB.
     for _ in range(90):
         next(entries)
         most = max(most, pa.total_allocated_bytes() - before)
@@ -183,7 +183,8 @@ def test_a_cell_that_many_rows_share_is_no_bomb(monkeypatch):
         list(entries)
 
     assert refusal.value.reason is Reason.TOO_LARGE
-    assert most < 3_000_000
+    # Sixty-four rows at a time would be two megabytes.
+    assert most < 1_000_000
 
 
 def test_what_claims_to_be_a_table_and_is_none_is_refused():
