@@ -10,6 +10,7 @@ from appliance.clinical.intake.rejections import Reason, Rejected, Withdrawn
 from appliance.clinical.vault.words import Where
 from appliance.records.notes import SourceNote
 from appliance.records.progress import Silent
+from appliance.workflows.fingerprints import ensure_fingerprints, fingerprints_of
 from appliance.workflows.ingest import import_notes, opened_vault
 from appliance.workflows.site import init
 from tests.lib.exports import Exported, document_reference, mdm, oru
@@ -173,5 +174,9 @@ def test_what_an_earlier_import_brought_loses_its_text(tmp_path, name, before, a
         while vault.index_some("test"):
             pass
         assert not vault.find_identified("Quillfeather", Where(), "test")
+        # The gate's fingerprints can be made anew of such a note too.
+        fingerprints_of(site).begin()
+    with opened_vault(site) as vault:
+        ensure_fingerprints(site, vault)
     feed.write_bytes(before)
     assert import_notes(site.paths.root, [feed], Silent()).changed == 1
