@@ -95,7 +95,6 @@ bench-ledger: install
 	$(BIN)/python -m pytest -s tests/benchmarks/bench_ledger.py
 
 # What a note costs from export to finding, at 1,000, 10,000 and 100,000 notes: make bench-clinical NOTES=1000
-# With an adapter in place of the dictionary: make bench-clinical NOTES="--model 200"
 bench-clinical: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.benchmarks.bench_clinical $(NOTES)
 

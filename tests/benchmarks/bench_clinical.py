@@ -3,9 +3,7 @@
 
 Public notes (APPLIANCE_CORPORA/notes) are multiplied with variations to each of the counts that
 are named, and every step runs in a process of its own, so that its memory is its own. Times are
-CPU seconds of that process: rates are per core, on however busy a machine. Entities are found by
-the dictionary, which is the harder test of all that is around it; with `--model` by an adapter of
-the embedded encoder: NOTES="--model 200".
+CPU seconds of that process: rates are per core, on however busy a machine.
 """
 
 import argparse
@@ -18,39 +16,27 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
-from appliance.artifacts.manifest import is_finished
 from appliance.clinical.assertion.context import ContextEngine
 from appliance.clinical.extraction.formats import OutputFormat
 from appliance.clinical.extraction.labelling import NoteLabelling
-from appliance.clinical.extraction.pairing import Labeller
 from appliance.clinical.extraction.parts import Plan
 from appliance.clinical.extraction.run import extract
 from appliance.clinical.vault.words import Where
-from appliance.learning.adapters import read_adapter
-from appliance.learning.basemodels.store import ModelStore
 from appliance.learning.evaluation.dictionary import DictionaryLabeller
-from appliance.learning.tuning.fit import fit
-from appliance.learning.tuning.worker import InProcessWorker
 from appliance.records.identifiers import Digest
 from appliance.records.progress import Silent
 from appliance.settings.assertion import load_assertion
 from appliance.settings.tasks import load_task
-from appliance.workflows.extract_sources import Reader, open_reader
 from appliance.workflows.ingest import import_notes, opened_vault
 from appliance.workflows.site import init, open_site
-from tests.lib.tiny_corpora import training_config, write_tiny_corpus
 
 COUNTS = (1_000, 10_000, 100_000)
 STEPS = ("import", "import-again", "scan", "unseal", "index", "search", "label", "extract")
-WITH_MODEL = ("import", "train", "label", "extract")
-ADAPTER = "bench"
-# Seconds that a step spent on parts of it.
-SPENT: dict[str, float] = {}
 # What a large hospital group has, and what it may run on.
 PROJECTED_NOTES = 100_000_000
 PROJECTED_CORES = 16 * 32
@@ -111,29 +97,8 @@ def step_search(root: Path) -> int:
         return len(vault.find_identified("seen", Where(), "benchmark"))
 
 
-def step_train(root: Path) -> int:
-    """An adapter of the embedded encoder is there; what it finds does not matter here."""
-    site = open_site(root)
-    base = ModelStore(site.paths.models).resolve(site.settings.learning.base)
-    corpus = write_tiny_corpus(site.paths.corpora / "tiny")
-    fit(training_config(site, base, ADAPTER, corpus), InProcessWorker())
-    with opened_vault(site) as vault:
-        return sum(vault.count().values())
-
-
-def _labeller(root: Path) -> Labeller:
-    """The adapter, where one was trained; else the dictionary. Loading is timed apart."""
-    before, site = time.process_time(), open_site(root)
-    adapter = site.paths.adapters / ADAPTER
-    if is_finished(adapter):
-        card, _ = read_adapter(adapter)
-        base = ModelStore(site.paths.models).resolve(card.base)
-        reader = Reader(adapter, base.path, card.max_tokens)
-        found: Labeller = open_reader(reader, site.settings, site.settings.learning.dtype)
-    else:
-        found = DictionaryLabeller(load_task(site.paths.labels, "disease")[1])
-    SPENT["loading_cpu_s"] = time.process_time() - before
-    return found
+def _labeller(root: Path) -> DictionaryLabeller:
+    return DictionaryLabeller(load_task(open_site(root).paths.labels, "disease")[1])
 
 
 def step_label(root: Path) -> int:
@@ -148,7 +113,7 @@ def step_label(root: Path) -> int:
             labeller.label(texts)
             spent += time.process_time() - before
             count += len(texts)
-    SPENT["labeller_cpu_s"] = spent
+    print(json.dumps({"labeller_cpu_s": round(spent, 2)}), file=sys.stderr)
     return count
 
 
@@ -183,7 +148,6 @@ RUN: dict[str, Callable[[Path], int]] = {
     "unseal": step_unseal,
     "index": step_index,
     "search": step_search,
-    "train": step_train,
     "label": step_label,
     "extract": step_extract,
 }
@@ -203,19 +167,18 @@ def one_step(name: str, root: Path) -> None:
                 "wall_s": round(time.perf_counter() - wall, 2),
                 "notes_per_cpu_s": round(count / cpu),
                 "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
-                **SPENT,
             }
         )
     )
 
 
-def measure(count: int, steps: Sequence[str]) -> Iterator[dict[str, float]]:
+def measure(count: int) -> Iterator[dict[str, float]]:
     """Every step on that many notes."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "site"
         init(root, "air-gapped")
         write_notes(root.parent / "notes.jsonl", count)
-        for name in steps:
+        for name in STEPS:
             done = subprocess.run(
                 [sys.executable, "-m", __spec__.name, "--step", name, "--root", str(root)],
                 stdout=subprocess.PIPE,
@@ -230,35 +193,29 @@ def main() -> None:
     """Measure, and say what the figures mean for many notes."""
     parser = argparse.ArgumentParser()
     parser.add_argument("counts", nargs="*", type=int, default=list(COUNTS))
-    parser.add_argument("--model", action="store_true")
-    parser.add_argument("--step", choices=sorted(RUN))
+    parser.add_argument("--step", choices=STEPS)
     parser.add_argument("--root", type=Path)
     options = parser.parse_args()
     if options.step:
         with suppress(BrokenPipeError):
             one_step(options.step, options.root)
         return
-    cost, labeller = 0.0, 0.0
+    cost = 0.0
     for count in options.counts:
         print(f"{count:,} notes")
-        for row in measure(count, WITH_MODEL if options.model else STEPS):
+        for row in measure(count):
             print(
                 f"  {row['step']:13} {row['notes_per_cpu_s']:>9,} notes per CPU second,"
                 f" {row['cpu_s']:>8} s of CPU, {row['wall_s']:>8} s, peak {row['peak_mb']:>5} MB",
                 flush=True,
             )
-            labeller = row.get("labeller_cpu_s", labeller)
-            if row["step"] == "extract":
-                took = row["cpu_s"] - row["loading_cpu_s"]
-                print(f"  to extract takes {took / labeller:.3f} times what labelling alone takes")
             if row["step"] in {"import", "extract"}:
                 cost = cost * (row["step"] == "extract") + row["cpu_s"] / count
     hours = PROJECTED_NOTES * cost / 3_600
-    how = "the embedded encoder" if options.model else "dictionary, without a model,"
     print(
-        f"Projected: {PROJECTED_NOTES:,} notes imported and read by {how} and rules take"
-        f" {hours:,.0f} hours of one such core,"
-        f" {hours / PROJECTED_CORES:.2f} hours of {PROJECTED_CORES}."
+        f"Projected, without a model: {PROJECTED_NOTES:,} notes imported and read by dictionary and"
+        f" rules take {hours:,.0f} hours of one such core, {hours / PROJECTED_CORES:.2f} hours of"
+        f" {PROJECTED_CORES}; a model's own time per note comes on top."
     )
 
 

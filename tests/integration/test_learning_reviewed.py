@@ -21,7 +21,7 @@ from appliance.workflows.reviewed_training import choose_passages
 from appliance.workflows.site import open_site
 from tests.lib.read_site import make_site, read_notes
 from tests.lib.reviewing import decide_all, save
-from tests.lib.tiny_corpora import training_config, write_tiny_corpus
+from tests.lib.tiny_corpora import write_tiny_corpus
 from tests.lib.tiny_models import make_tiny_encoder
 
 pytestmark = pytest.mark.slow
@@ -47,8 +47,28 @@ def site(tmp_path_factory):
     site = open_site(site.paths.root)
     read_notes(site, "found")
     base = ModelStore(site.paths.models).import_directory(make_tiny_encoder(root / "tiny"), "tiny")
-    corpus = write_tiny_corpus(site.paths.corpora / "first")
-    fit({**training_config(site, base, "reader", corpus), "max_tokens": 64}, InProcessWorker())
+    write_tiny_corpus(site.paths.corpora / "first")
+    config = {
+        "corpus": str(site.paths.corpora / "first"),
+        "base": str(base.path),
+        "out": str(site.paths.adapters / "reader"),
+        "name": "reader",
+        "task": "disease",
+        "corpus_name": "first",
+        "base_name": "tiny",
+        "base_digest": base.digest,
+        "types": ["Disease"],
+        "made_at": "2026-03-01T06:00:00+00:00",
+        "metrics": "",
+        "lora_rank": 8,
+        "lora_alpha": 16,
+        "learning_rate": 3e-3,
+        "epochs": 1,
+        "batch_tokens": 512,
+        "max_tokens": 64,
+        "base_dropout": False,
+    }
+    fit(config, InProcessWorker())
     made = make_review(
         site.paths.root, "found", out="first", reason="check", wish=Wish(10, 40), progress=Silent()
     )

@@ -3,13 +3,11 @@
 from pathlib import Path
 from typing import Final
 
-from appliance.learning.basemodels.store import BaseModel
 from appliance.records.cards import CorpusCard
 from appliance.records.examples import Example, Split
 from appliance.records.identifiers import Digest, DraftId, ExampleId
 from appliance.records.spans import Span
 from appliance.synthesis.curation.corpus import write_corpus
-from appliance.workflows.site import Site
 
 DISEASES: Final = ("asthma", "chronic kidney disease", "COPD", "breast cancer", "pneumonia")
 _FRAMES: Final = (
@@ -37,37 +35,6 @@ def write_tiny_corpus(directory: Path, task: str = "disease") -> Path:
     directory.parent.mkdir(parents=True, exist_ok=True)
     write_corpus(directory, make_card(directory.name, task, examples), examples)
     return directory
-
-
-def training_config(site: Site, base: BaseModel, adapter: str, corpus: Path) -> dict[str, object]:
-    """What `fit` is told to train an adapter of diseases in an epoch.
-
-    Args:
-        site: Where the adapter is to be.
-        base: Its base model.
-        adapter: Its name.
-        corpus: Where the corpus is.
-    """
-    return {
-        "corpus": str(corpus),
-        "base": str(base.path),
-        "out": str(site.paths.adapters / adapter),
-        "name": adapter,
-        "task": "disease",
-        "corpus_name": corpus.name,
-        "base_name": base.name,
-        "base_digest": base.digest,
-        "types": ["Disease"],
-        "made_at": "2026-03-01T06:00:00+00:00",
-        "metrics": "",
-        "lora_rank": 8,
-        "lora_alpha": 16,
-        "learning_rate": 3e-3,
-        "epochs": 1,
-        "batch_tokens": 512,
-        "max_tokens": 128,
-        "base_dropout": False,
-    }
 
 
 def make_card(name: str, task: str, examples: list[Example]) -> CorpusCard:
