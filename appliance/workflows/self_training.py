@@ -185,8 +185,7 @@ def fit_on_notes(config: Mapping[str, object], worker: TrainingWorker) -> Mappin
                 "Run the same command again.",
             )
         chosen = share_out(vault).teaching[: lesson.notes]
-        # A note that was taken back has no text.
-        texts = [note.text for note in vault.read_identified(chosen, _REASON) if note.text]
+        texts = [note.text for note in vault.read_identified(chosen, _REASON)]
     finally:
         vault.close()
     device, dtype = str(given["device"]), str(given["dtype"])
