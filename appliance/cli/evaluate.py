@@ -166,6 +166,8 @@ def _show_reviewed(reviewed: "ReviewedScore") -> None:
         ("F1", _figure(reviewed.estimate.f1)),
         ("hours of review", f"{reviewed.hours:.2f}"),
     ]
+    if reviewed.outdated:
+        rows.append(("notes that drop out, changed since", str(reviewed.outdated)))
     if reviewed.gained is not None:
         rows.append(("F1 gained, points", _figure(reviewed.gained)))
     if reviewed.gained_per_hour is not None:

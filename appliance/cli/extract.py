@@ -88,6 +88,8 @@ def extract(
             rows = [("adapter", plan.adapter), ("notes", plan.notes), ("plan", plan.digest)]
             rows += [("ends of pairs", found_by) for found_by in plan.found_by]
             render.emit_table("Would be extracted", ("", ""), rows)
+        if plan.goes_on:
+            render.say("A stopped run would go on, with the notes there were when it began.")
         if plan.is_there:
             render.say(f"Findings {out} are there already, of these notes and this adapter.")
         return

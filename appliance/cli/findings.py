@@ -46,7 +46,8 @@ def export(
     """Write findings as tables, BRAT, OMOP NOTE_NLP or FHIR R4, under SITE/exports.
 
     Nothing is written outside the site, and no word of a note without --with-text. What a format
-    can't say is counted as left out. The ledger keeps the reason.
+    can't say is counted as left out, and so is what was found in a note that was changed since. The
+    ledger keeps the reason.
 
     Example: appliance findings export all --format omop --out study --reason "registry study"
     """
@@ -116,6 +117,11 @@ def count(name: str, by_concept: bool, site: Path, as_json: bool) -> None:
     help="Passages that the adapter was least sure of, of other patients.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the lot.")
+@click.option(
+    "--without",
+    multiple=True,
+    help="Another review; its patients are left out. May be given several times.",
+)
 @site_option
 @json_option
 @dry_run_option
@@ -126,6 +132,7 @@ def review(
     random: int,
     unsure: int,
     seed: int,
+    without: tuple[str, ...],
     site: Path,
     as_json: bool,
     dry_run: bool,
@@ -147,7 +154,7 @@ def review(
         name,
         out=out,
         reason="-".join(reason.lower().split()),
-        wish=Wish(random, unsure, seed),
+        wish=Wish(random, unsure, seed, tuple(sorted(set(without)))),
         dry_run=dry_run,
         progress=render.Bars(),
     )
@@ -160,6 +167,8 @@ def review(
         ("patients", made.patients),
         *((f"notes, {stratum}", size) for stratum, size in made.strata.items()),
     ]
+    if made.apart:
+        rows.append(("notes left out, patients of other reviews", made.apart))
     if made.left_out:
         rows.append(("left out, changed since", made.left_out))
     render.emit_table("Would be read" if dry_run else f"Review {out}", ("", "count"), rows)
@@ -177,7 +186,7 @@ def decide(review: str, decisions: Path, site: Path, as_json: bool, dry_run: boo
     """Take back what a person decided on the page of REVIEW.
 
     DECISIONS is the file that the page saved: taken whole or not at all, as often as you like;
-    what is not done on it stays open. Where it says other than before, the later file counts.
+    what is not done on it stays open. Where it says other than before, the later decision counts.
     After it, SITE/reviews/REVIEW is gold for `appliance evaluate --gold`.
 
     Example: appliance findings decide first first-decisions.json
@@ -190,7 +199,7 @@ def decide(review: str, decisions: Path, site: Path, as_json: bool, dry_run: boo
         return
     render.say(
         f"{'Would be new' if dry_run else 'New'}: {report.new}; changed: {report.changed}; "
-        f"on notes that are gone: {report.gone}."
+        f"older than what was handed in: {report.older}; on notes that are gone: {report.gone}."
     )
     _show_report(report)
 
@@ -203,7 +212,9 @@ def reviewed(review: str, site: Path, as_json: bool) -> None:
     """Show what was decided in REVIEW so far, and what that says of all notes.
 
     Precision, recall and F1 are of the notes that were drawn, each weighted by how many it stands
-    for, with 95 % intervals by patient. They come when something of each stratum is read.
+    for, with 95 % intervals by patient. They come when something of each stratum is read. Notes
+    that were changed since are told by number and id: they drop out of what `evaluate --gold` and
+    `train --reviewed` take from the review, which stays good for the others.
 
     Example: appliance findings reviewed first
     """
@@ -227,6 +238,11 @@ def _show_report(report: "ReviewReport") -> None:
         ("hours", f"{report.hours:.2f}"),
         ("by", ", ".join(report.by)),
     ]
+    if report.apart:
+        others = ", ".join(report.without)
+        rows.append((f"notes not drawn from, patients of {others}", report.apart))
+    if report.outdated:
+        rows.append(("changed since, drop out", len(report.outdated)))
     if report.unsure_right is not None:
         rows.append(("right where it was least sure", f"{100 * report.unsure_right:.1f}"))
     if report.estimate is not None:
@@ -236,6 +252,8 @@ def _show_report(report: "ReviewReport") -> None:
             ("F1, all notes", _figure(report.estimate.f1)),
         ]
     render.emit_table(f"Review {report.review}", ("", ""), rows)
+    if report.outdated:
+        render.emit_table("Changed since", ("item", "note"), report.outdated)
 
 
 def _figure(figure: "Figure") -> str:

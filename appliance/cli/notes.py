@@ -45,7 +45,8 @@ def import_(
 
     Text and PDF; FHIR R4 (.json, .ndjson); HL7 v2 (.hl7: MDM, ORU); C-CDA (.xml); tables (.jsonl,
     .csv, .tsv, .parquet). What is no note is counted by reason and stops nothing. The same note
-    twice is one note.
+    twice is one note. Of HL7 messages about one note the newest counts. What an export takes back
+    (withdrawn, entered in error, replaced) loses its text here too.
     Rejected items are told by number: the path as named here, the file below it in name order,
     the line or entry. Their names are kept in the vault: see `appliance notes rejected`.
 
@@ -72,6 +73,7 @@ def import_(
     rows = [("new", report.new), ("changed", report.changed), ("known", report.known)]
     rows += [(f"in {name}", count) for name, count in report.encodings.items()]
     rows += [(f"rejected: {reason}", count) for reason, count in report.rejected.items()]
+    rows += [("taken back, without text now", report.withdrawn)] if report.withdrawn else []
     render.emit_table("Would be imported" if dry_run else "Imported", ("notes", "count"), rows)
 
 
@@ -175,6 +177,30 @@ def erase(patient: str, yes: bool, site: Path, as_json: bool, dry_run: bool) -> 
     columns = ("patient", "notes", "findings", "exports", "adapters")
     row = (erased.patient_id, erased.notes, erased.findings, erased.exports, erased.adapters)
     render.emit_table(title, columns, [row])
+
+
+@notes.command()
+@click.option("--patient", required=True, help="The patient's id in the hospital's system.")
+@click.option("--reason", required=True, help="Why: a word or a few, e.g. new consent.")
+@site_option
+@json_option
+@dry_run_option
+def readmit(patient: str, reason: str, site: Path, as_json: bool, dry_run: bool) -> None:
+    """Let imports bring back a patient who was erased.
+
+    Until then notes of an erased patient are refused as patient-erased, in whatever export they
+    still are. Nothing comes back by this: the next import brings what it has. The ledger keeps the
+    reason.
+
+    Example: appliance notes readmit --patient MRN-0042 --reason "new consent"
+    """
+    from appliance.workflows.notes import readmit as readmit_patient
+
+    found = readmit_patient(site, patient, "-".join(reason.lower().split()), dry_run=dry_run)
+    if as_json:
+        render.emit_json({"patient_id": found, "is_dry_run": dry_run})
+        return
+    render.say(f"Imports {'would' if dry_run else 'may'} bring notes of {found} again.")
 
 
 @notes.command()

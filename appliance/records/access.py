@@ -76,6 +76,7 @@ class AccessRules:
         verbs: Verb to the duties that may do it.
         two_persons: Verbs that a second person has to approve.
         days: For how long an approval counts.
+        bulk: Text of more notes than these at once needs a second person; 0 where it never does.
     """
 
     by_roles: bool
@@ -83,6 +84,7 @@ class AccessRules:
     verbs: dict[Verb, frozenset[Duty]]
     two_persons: frozenset[Verb]
     days: int
+    bulk: int = 0
 
 
 def is_allowed(rules: AccessRules, who: Identity, owner_uid: int, verb: Verb) -> bool:

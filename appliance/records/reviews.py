@@ -1,6 +1,7 @@
 """What a person is asked to read of notes, and what the person decided; offsets, never text."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from appliance.records.breakdown import Figure
@@ -68,6 +69,8 @@ class Queue:
         items: In the order in which they are read.
         reason: Why the notes are read.
         made_at: ISO 8601, UTC.
+        without: Names of the reviews whose patients were left out.
+        apart: How many notes these were.
     """
 
     review: str
@@ -84,6 +87,8 @@ class Queue:
     items: tuple[QueueItem, ...]
     reason: str
     made_at: str
+    without: tuple[str, ...] = ()
+    apart: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +111,11 @@ class Decision:
     by: str
     taken_at: str
 
+    @property
+    def instant(self) -> datetime:
+        """When it was decided."""
+        return datetime.fromisoformat(self.decided_at)
+
 
 @dataclass(frozen=True, slots=True)
 class SampledScore:
@@ -124,6 +134,7 @@ class ReviewedScore:
         review: Name of the review.
         hours: Spent on all of it.
         estimate: Of the adapter, over all notes that the sample was drawn from.
+        outdated: Notes of the sample that it is not measured by: they were changed since.
         gained: Its F1 less the other adapter's, where one was named.
         gained_per_hour: The same, divided by the hours.
     """
@@ -131,5 +142,6 @@ class ReviewedScore:
     review: str
     hours: float
     estimate: SampledScore
+    outdated: int = 0
     gained: Figure | None = None
     gained_per_hour: Figure | None = None

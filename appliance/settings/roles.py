@@ -32,6 +32,7 @@ class _Holders(_Strict):
 class _TwoPersons(_Strict):
     verbs: tuple[Verb, ...] = ()
     days: int = Field(default=7, ge=1, le=90)
+    bulk: int = Field(default=200, ge=1)
 
 
 class _File(_Strict):
@@ -58,6 +59,7 @@ def load_roles(policies: Path) -> AccessRules:
         verbs={verb: frozenset(duties) for verb, duties in parsed.verbs.items()},
         two_persons=frozenset(parsed.two_persons.verbs),
         days=parsed.two_persons.days,
+        bulk=parsed.two_persons.bulk,
     )
 
 

@@ -48,6 +48,7 @@ def allow(
     who: Identity | None = None,
     *,
     with_second: bool = True,
+    notes: int = 1,
     weigh: Weigh = each,
 ) -> None:
     """It may be done now, by who runs this; else nothing is done, and the ledger says so.
@@ -61,6 +62,7 @@ def allow(
         subject: To what, in a form that is the same when it is asked again; it may name a patient.
         who: Who asks; None for who runs this.
         with_second: Whether the second person is asked for too; not where nothing is done yet.
+        notes: Of how many notes the text is shown, where it is: of many only with a second person.
         weigh: Where a stranger can ask again and again: says which refusals are entered.
 
     Raises:
@@ -69,7 +71,8 @@ def allow(
     """
     rules, who = load_roles(site.paths.policies), who or current_identity()
     _check_role(site, rules, who, verb, weigh)
-    if with_second and rules.by_roles and verb in rules.two_persons:
+    is_bulk = verb is Verb.SHOW_TEXT and 0 < rules.bulk < notes
+    if with_second and rules.by_roles and (is_bulk or verb in rules.two_persons):
         # From reading to recording: two at once would both find the one approval.
         with held_in_turn(site.paths.run / _LOCK):
             _check_second_person(site, rules, who, _request(site, who, verb, subject), verb)

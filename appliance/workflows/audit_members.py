@@ -32,6 +32,7 @@ from appliance.settings.site import SitePaths
 from appliance.workflows.audit_evidence import REASON
 from appliance.workflows.ingest import opened_vault
 from appliance.workflows.reviewed_training import (
+    as_read,
     choose_passages,
     digest_passages,
     read_passages,
@@ -204,15 +205,21 @@ def _choose(vault: Vault, adapter: Path, card: AdapterCard) -> tuple[Ids, Ids]:
 def _load_reviewed(site: Site, adapter: Path, card: AdapterCard) -> Exhibit:
     """Passages that taught the adapter, and those that may teach none; each of another patient.
 
+    Passages of notes that were changed since are on neither side.
+
     Raises:
         ApplianceError: The review is gone, or went on since.
     """
-    review = card.switches["reviewed"]
+    review, learned = card.switches["reviewed"], card.switches["reviewed_decisions"]
     sides = [choose_passages(site.paths, review, teaching=one) for one in (True, False)]
-    if digest_passages(sides[0]) != card.switches["reviewed_decisions"]:
-        raise ApplianceError(f"Review {review} went on since adapter {card.name} learned from it.")
     with opened_vault(site) as vault:
-        read = [read_passages(vault, passages, REASON) for passages in sides]
+        left = [as_read(vault, passages) for passages in sides]
+        # Notes may have changed before it learned from the others, or since.
+        if learned not in {digest_passages(sides[0]), digest_passages(left[0])}:
+            raise ApplianceError(
+                f"Review {review} went on since adapter {card.name} learned from it."
+            )
+        read = [read_passages(vault, passages, REASON) for passages in left]
     members, others = ([[text] for text in texts] for texts in read)
     return Exhibit(_load_judge(site, adapter, card), members, others)
 

@@ -22,7 +22,13 @@ from appliance.workflows.evaluate import (
     plan_evaluation,
 )
 from appliance.workflows.report.evaluation import render_evaluation
-from appliance.workflows.reviewed import count_reviewed, find_reviewed, is_reviewed, score_reviewed
+from appliance.workflows.reviewed_gold import (
+    count_reviewed,
+    find_reviewed,
+    is_reviewed,
+    score_reviewed,
+)
+from appliance.workflows.reviewed_training import check_not_taught
 from appliance.workflows.site import Site, open_site
 
 
@@ -89,6 +95,7 @@ def evaluate_shown(
     if is_reviewed(site, gold):
         # Before a note is opened.
         _require_entities(site, adapter, renames)
+        _check_not_taught(site, gold, adapter, against)
     reviewed = find_reviewed(site, gold, with_text=show is not None)
     card: ScoreCard | RelationScoreCard
     if reviewed is None:
@@ -130,13 +137,13 @@ def plan_shown(
         BadInput, ManifestMismatch: As `evaluate_shown`.
     """
     site, labels = open_site(root), read_renames(renames)
-    count = count_reviewed(site, gold)
-    if count is None:
+    if not is_reviewed(site, gold):
         return plan_evaluation(root, adapter=adapter, gold=gold, against=against, renames=labels)
     card = _require_entities(site, adapter, renames)
+    _check_not_taught(site, gold, adapter, against)
     if against is not None:
         find_other(site, card, against)
-    return EvaluationPlan(adapter, gold.name, count, against or "")
+    return EvaluationPlan(adapter, gold.name, count_reviewed(site, gold), against or "")
 
 
 def _require_entities(site: Site, adapter: str, renames: Sequence[str]) -> AdapterCard:
@@ -146,3 +153,8 @@ def _require_entities(site: Site, adapter: str, renames: Sequence[str]) -> Adapt
     card, _ = read_adapter(find_adapter(site, adapter))
     require_kind(card, HeadKind.ENTITIES)
     return card
+
+
+def _check_not_taught(site: Site, review: Path, *adapters: str | None) -> None:
+    for name in filter(None, adapters):
+        check_not_taught(site, read_adapter(find_adapter(site, name))[0], review.resolve())

@@ -1,16 +1,18 @@
 """An adapter over all notes in the vault, in Ray's workers, into findings."""
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from appliance.clinical.assertion.context import ContextEngine
 from appliance.clinical.extraction.formats import OutputFormat
 from appliance.clinical.extraction.labelling import NoteLabelling
 from appliance.clinical.extraction.linking import digest_vocabulary, read_vocabulary
-from appliance.clinical.extraction.parts import FindingsCard, Plan
+from appliance.clinical.extraction.parts import FindingsCard, Plan, find_begun
 from appliance.clinical.extraction.run import NOTES_PER_PART, check_free, find_finished
 from appliance.clinical.extraction.run import extract as extract_ids
 from appliance.clinical.vault.store import Vault
@@ -41,6 +43,9 @@ from appliance.workflows.precision import Compared, check_precision
 from appliance.workflows.registry import choose_adapter, refuse_retired
 from appliance.workflows.site import Site, open_site
 
+# Between the digests of a cohort's notes and of the cohort.
+_OF_COHORT: Final = ":"
+
 
 @dataclass(frozen=True, slots=True)
 class ExtractionPlan:
@@ -54,6 +59,8 @@ class ExtractionPlan:
         digest: Of all that decides what is found.
         is_there: Whether these very findings are finished already.
         found_by: Of an adapter of relations, what would find the ends of pairs, with its digest.
+        goes_on: Whether a run that was stopped is gone on with, on the notes there were when it
+            began, though there are others now.
     """
 
     out: str
@@ -63,6 +70,7 @@ class ExtractionPlan:
     digest: Digest
     is_there: bool
     found_by: dict[str, str]
+    goes_on: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +91,7 @@ class _Job:
     make_worker: Callable[[], NoteLabelling]
     make_compared: Callable[[], Compared]
     dtype: str
+    goes_on: bool
 
 
 def extract(
@@ -99,6 +108,9 @@ def extract(
     progress: Progress,
 ) -> FindingsCard:
     """Findings of every note in the vault are at `SITE/findings/OUT`.
+
+    A run that was stopped is gone on with on the notes there were when it began: an import
+    meanwhile must not cost days of work. What came or changed since is not in it, and that is told.
 
     Args:
         root: The site.
@@ -145,6 +157,11 @@ def extract_notes(
 
 def _run(site: Site, cluster: Cluster, job: _Job, out: str, progress: Progress) -> FindingsCard:
     plan, settings = job.plan, site.settings
+    if job.goes_on:
+        progress.begin("Going on")
+        progress.end(
+            f"with the {plan.notes} notes of when it began; what came or changed since is not in it"
+        )
     if job.dtype != settings.learning.dtype:
         check_precision(
             site,
@@ -207,7 +224,8 @@ def plan_extraction(
     site = open_site(root)
     allow(site, Verb.EXTRACT, with_second=False)
     wanted = _Wanted(out, output_format, vocabulary, cohort, tuple(entities), names)
-    plan = _prepare(site, _named(site, adapter, task), wanted).plan
+    job = _prepare(site, _named(site, adapter, task), wanted)
+    plan = job.plan
     done = check_free(site.paths.findings / out, plan)
     return ExtractionPlan(
         out,
@@ -217,6 +235,7 @@ def plan_extraction(
         plan.digest,
         done is not None,
         dict(plan.found_by),
+        job.goes_on,
     )
 
 
@@ -251,6 +270,9 @@ def _prepare(site: Site, adapter: str, wanted: _Wanted) -> _Job:
         found_by=tuple(sources.found_by.items()),
         pair_sentences=reading.pair_sentences,
     )
+    begun = _begun(site, wanted, plan, note_ids)
+    if begun is not None:
+        plan, note_ids, stamps = begun
     if vocabulary is not None:
         # Here already: what is wrong with it is known before any worker starts.
         read_vocabulary(vocabulary)
@@ -262,7 +284,26 @@ def _prepare(site: Site, adapter: str, wanted: _Wanted) -> _Job:
         None if vocabulary is None else vocabulary.absolute(),
     )
     make_compared = partial(_make_compared, site.paths.root, sources, site.settings)
-    return _Job(plan, note_ids, stamps, make_worker, make_compared, _dtype(site.settings, sources))
+    dtype = _dtype(site.settings, sources)
+    return _Job(plan, note_ids, stamps, make_worker, make_compared, dtype, begun is not None)
+
+
+def _begun(
+    site: Site, wanted: _Wanted, plan: Plan, note_ids: Sequence[NoteId]
+) -> tuple[Plan, list[NoteId], bytes] | None:
+    """What a stopped run was doing, where that was the same but for what came to the vault since.
+
+    Of a cohort this is not asked: it is the same as long as its own notes are.
+    """
+    found = find_begun(site.paths.findings / wanted.out)
+    if found is None or found.source_digest == plan.source_digest:
+        return None
+    if wanted.cohort or _OF_COHORT in found.source_digest:
+        return None
+    older = replace(plan, source_digest=found.source_digest, notes=len(found.note_ids))
+    if older.digest != found.plan_digest or not set(found.note_ids) <= set(note_ids):
+        return None
+    return older, found.note_ids, found.stamps
 
 
 def _choose_notes(site: Site, cohort: str) -> tuple[list[NoteId], bytes, Digest]:
@@ -276,7 +317,9 @@ def _choose_notes(site: Site, cohort: str) -> tuple[list[NoteId], bytes, Digest]
         return note_ids, stamps, source_digest
     there = frozenset(note_ids)
     note_ids = [note_id for note_id in chosen.note_ids if note_id in there]
-    return note_ids, stamps, Digest(f"{source_digest}:{chosen.digest}")
+    # Of the cohort's own notes: others may come while it is read.
+    own = hashlib.sha256(stamps).hexdigest()
+    return note_ids, stamps, Digest(f"{own}{_OF_COHORT}{chosen.digest}")
 
 
 def make_labelling(

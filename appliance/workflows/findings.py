@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -12,10 +12,15 @@ from typing import Final
 from appliance.artifacts.manifest import write_manifest
 from appliance.artifacts.writing import check_absent, folder_atomically, write_atomically
 from appliance.clinical.exports.known import EXPORTERS, HOLD_NOTES
-from appliance.clinical.exports.writing import NoteFindings, Source
+from appliance.clinical.exports.writing import LeftOut, NoteFindings, Source
 from appliance.clinical.extraction.parts import FindingsCard
-from appliance.clinical.extraction.reading import open_findings, open_relations
-from appliance.clinical.vault.store import Vault
+from appliance.clinical.extraction.reading import (
+    has_stamps,
+    open_findings,
+    open_relations,
+    read_stamps,
+)
+from appliance.clinical.vault.store import Vault, split_stamps
 from appliance.errors import BadInput, ManifestMismatch
 from appliance.records.access import Verb
 from appliance.records.findings import Finding, RelationFinding
@@ -99,7 +104,8 @@ def export(
 ) -> ExportCard:
     """The findings are at `SITE/exports/OUT` in that format, whole, and the ledger says so.
 
-    They stay in the site: `policies/disclosure.toml` lets no finding out of it.
+    They stay in the site: `policies/disclosure.toml` lets no finding out of it. What was found in a
+    note that was changed since is left out and counted: its offsets are of another text.
 
     Args:
         root: The site.
@@ -114,8 +120,8 @@ def export(
 
     Raises:
         BadInput: No such findings, a name that is taken, a format that is text without leave.
-        ManifestMismatch: The findings are not what was written, or a note has become shorter than
-            what was found in it. Findings know no version of a note: another change is not noticed.
+        ManifestMismatch: The findings are not what was written; or an older version wrote them,
+            which does not say of which versions of notes, and a note is shorter than they are.
         NoSpace: The disk is full; nothing is left of the export.
     """
     check_name(name, "findings", "the first argument")
@@ -158,12 +164,14 @@ def export(
     progress.begin("Exporting", found.notes_with_findings)
     with opened_vault(site) as vault, folder_atomically(destination, 0o700) as folder:
         relations = open_relations(site.paths.findings / name)
-        entries = _with_notes(vault, _joined(notes, relations), reason, progress)
+        opened = _Opened(vault, _stamps_of(site.paths.findings / name), reason, progress)
+        entries = opened.with_notes(_joined(notes, relations))
         written = EXPORTERS[output_format](folder, entries, source)
+        left_out = written.left_out + opened.left_out
         card = replace(
             card,
             rows=dict(sorted(written.rows.items())),
-            left_out=dict(sorted(written.left_out.items())),
+            left_out=dict(sorted(left_out.items())),
         )
         body = json.dumps(asdict(card), indent=1, sort_keys=True) + "\n"
         write_atomically(folder / CARD, body.encode())
@@ -277,22 +285,58 @@ def _relation_rows(found: FindingsCard) -> dict[str, int]:
     return {"relations": sum(found.relations.values())} if found.found_by else {}
 
 
-def _with_notes(
-    vault: Vault,
-    found: Iterator[_Found],
-    reason: str,
-    progress: Progress,
-) -> Iterator[NoteFindings]:
-    while chunk := list(islice(found, _NOTES_AT_ONCE)):
-        notes = vault.read_identified([note_id for note_id, *_ in chunk], reason)
-        for note, (note_id, findings, relations) in zip(notes, chunk, strict=True):
-            if any(finding.end > len(note.text) for finding in findings):
-                raise ManifestMismatch(
-                    f"{note_id} has changed since these findings were made.",
-                    "Extract again under another name, and export that.",
-                )
-            yield NoteFindings(note, tuple(findings), tuple(relations))
-            progress.advance()
+def _stamps_of(directory: Path) -> frozenset[bytes] | None:
+    """Of the notes as they were read; None where an older version wrote the findings."""
+    return split_stamps(read_stamps(directory)) if has_stamps(directory) else None
+
+
+@dataclass(slots=True)
+class _Opened:
+    """Notes as they are opened for an export, beside what was found in them.
+
+    Attributes:
+        vault: Where they are.
+        stamps: Of the versions that were read; None where nobody knows.
+        reason: Why they are opened.
+        progress: Told of every note.
+        left_out: What was found in those that are others by now.
+    """
+
+    vault: Vault
+    stamps: AbstractSet[bytes] | None
+    reason: str
+    progress: Progress
+    left_out: Counter[str] = field(default_factory=Counter)
+
+    def with_notes(self, found: Iterator[_Found]) -> Iterator[NoteFindings]:
+        """Each note that is as it was, with what was found in it."""
+        while chunk := list(islice(found, _NOTES_AT_ONCE)):
+            kept = self._as_read(chunk)
+            self.progress.advance(len(chunk) - len(kept))
+            if not kept:
+                continue
+            notes = self.vault.read_identified([note_id for note_id, *_ in kept], self.reason)
+            for note, (note_id, findings, relations) in zip(notes, kept, strict=True):
+                if any(finding.end > len(note.text) for finding in findings):
+                    raise ManifestMismatch(
+                        f"{note_id} has changed since these findings were made.",
+                        "Extract again under another name, and export that.",
+                    )
+                yield NoteFindings(note, tuple(findings), tuple(relations))
+                self.progress.advance()
+
+    def _as_read(self, chunk: list[_Found]) -> list[_Found]:
+        if self.stamps is None:
+            return chunk
+        now = self.vault.stamps_of([note_id for note_id, *_ in chunk])
+        kept: list[_Found] = []
+        for one in chunk:
+            note_id, findings, relations = one
+            if now.get(note_id) in self.stamps:
+                kept.append(one)
+            else:
+                self.left_out[LeftOut.CHANGED_SINCE] += len(findings) + len(relations)
+        return kept
 
 
 def _record(site: Site, found: FindingsCard, card: ExportCard) -> None:

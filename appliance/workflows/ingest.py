@@ -1,15 +1,15 @@
 """Exports into the vault: the vault opened with the site's keys, and notes taken in."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from appliance.clinical.intake.files import read_notes
+from appliance.clinical.intake.files import Item, read_notes
 from appliance.clinical.intake.mapping import make_reading
-from appliance.clinical.intake.rejections import Rejected
+from appliance.clinical.intake.rejections import Reason, Rejected, Withdrawn
 from appliance.clinical.vault.database import FILE
 from appliance.clinical.vault.store import SealReport, Vault
 from appliance.errors import BadInput
@@ -20,6 +20,7 @@ from appliance.settings.keys import Purpose
 from appliance.workflows.access import allow
 from appliance.workflows.fingerprints import fingerprinted
 from appliance.workflows.site import Site, check_kept, open_site
+from appliance.workflows.tombstones import is_erased
 
 MAX_KEPT: Final = 100_000
 """How many rejected items of one import are kept by name; all are counted."""
@@ -62,6 +63,7 @@ class ImportReport:
         rejected: Reason to count of items that are no notes.
         encodings: Encoding to count of notes that came in it; "xml" and "pdf" are two of them.
         first_rejected: Where the first of these items stand.
+        withdrawn: Notes of earlier imports that this one takes back: they have no text any more.
         is_dry_run: Whether nothing was written; `new` then counts every usable note.
     """
 
@@ -72,22 +74,32 @@ class ImportReport:
     first_rejected: tuple[RejectedItem, ...] = ()
     encodings: dict[str, int] = field(default_factory=dict)
     is_dry_run: bool = False
+    withdrawn: int = 0
 
 
 @dataclass(slots=True)
 class _Sorted:
-    """What was no note, as the stream goes by: every one counted, most of them kept."""
+    """What was not taken in, as the stream goes by: every one counted, most of them kept.
 
+    Of an erased patient's notes nothing is kept: a file's name can be the patient's.
+    """
+
+    is_erased: Callable[[SourceNote], bool]
     counts: Counter[str] = field(default_factory=Counter)
     encodings: Counter[str] = field(default_factory=Counter)
     items: list[Rejected] = field(default_factory=list)
+    withdrawn: list[str] = field(default_factory=list, repr=False)
 
-    def notes(self, items: Iterable[SourceNote | Rejected]) -> Iterator[SourceNote]:
+    def notes(self, items: Iterable[Item]) -> Iterator[SourceNote]:
         for item in items:
-            if isinstance(item, Rejected):
+            if isinstance(item, Withdrawn):
+                self.withdrawn.append(item.source_id)
+            elif isinstance(item, Rejected):
                 self.counts[item.reason] += 1
                 if len(self.items) < MAX_KEPT:
                     self.items.append(item)
+            elif self.is_erased(item):
+                self.counts[Reason.ERASED] += 1
             else:
                 self.encodings[item.encoding] += 1
                 yield item
@@ -134,7 +146,8 @@ def import_notes(
 ) -> ImportReport:
     """Every usable note of the files and folders is in the vault; the others are counted.
 
-    Where the others stand is kept in the vault, until the next import.
+    Where the others stand is kept in the vault, until the next import. Notes of patients who were
+    erased are among the others, until these are readmitted.
 
     Args:
         root: The site.
@@ -152,14 +165,15 @@ def import_notes(
     reading = make_reading(mapping, encoding)
     site = open_site(root)
     allow(site, Verb.IMPORT)
-    rejected = _Sorted()
+    rejected = _Sorted(is_erased(site))
     notes = rejected.notes(read_notes(paths, reading))
+    withdrawn = 0
     if dry_run:
         report = SealReport(new=sum(1 for _ in _reported(notes, progress, None)))
     else:
         report = import_stream(site, notes, progress)
-        _keep(site, report, rejected)
-    if not report.total:
+        withdrawn = _keep(site, report, rejected)
+    if not report.total and not withdrawn:
         raise _no_note(rejected.counts, dry_run=dry_run)
     return ImportReport(
         report.new,
@@ -169,6 +183,7 @@ def import_notes(
         tuple(_shown(item, with_name=with_names) for item in rejected.items[:FIRST]),
         dict(sorted(rejected.encodings.items())),
         dry_run,
+        withdrawn,
     )
 
 
@@ -195,9 +210,11 @@ def import_stream(
     return report
 
 
-def _keep(site: Site, report: SealReport, rejected: _Sorted) -> None:
+def _keep(site: Site, report: SealReport, rejected: _Sorted) -> int:
+    """What was not taken in is known, and what was taken back is gone: the count of these."""
     with opened_vault(site) as vault:
         vault.keep_rejected(rejected.items)
+        withdrawn = vault.withdraw(rejected.withdrawn)
     counts = sorted(rejected.counts.items())
     site.ledger.record(
         "notes.imported",
@@ -209,8 +226,10 @@ def _keep(site: Site, report: SealReport, rejected: _Sorted) -> None:
                 f"encoding_{key.replace('-', '_')}": count
                 for key, count in sorted(rejected.encodings.items())
             },
+            **({"withdrawn": withdrawn} if withdrawn else {}),
         },
     )
+    return withdrawn
 
 
 def _shown(item: Rejected, *, with_name: bool) -> RejectedItem:

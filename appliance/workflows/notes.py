@@ -1,4 +1,4 @@
-"""What an operator does with notes that are in the vault: count, show, erase."""
+"""What an operator does with notes that are in the vault: count, show, erase; and readmit."""
 
 import re
 import shutil
@@ -11,6 +11,7 @@ from typing import Final
 from appliance.artifacts.manifest import is_finished
 from appliance.artifacts.staging import nothing_staged
 from appliance.clinical.extraction.scrubbing import discard_drafts, recover, scrub
+from appliance.clinical.vault.opened import check_reason
 from appliance.clinical.vault.store import Vault
 from appliance.errors import BadInput
 from appliance.gate.patients.writing import write_index
@@ -28,6 +29,7 @@ from appliance.workflows.reviewed import forget_reviewed
 from appliance.workflows.self_training import forget_learned
 from appliance.workflows.site import Site, open_site
 from appliance.workflows.snapshots import drop_snapshots
+from appliance.workflows.tombstones import READMITTED, erased_patients
 
 _OWN_ID: Final = re.compile(r"n-[0-9a-f]{24}")
 _NOTE_ID: Final = re.compile(rb"\bn-[0-9a-f]{24}\b")
@@ -148,6 +150,34 @@ def erase(root: Path, patient_source_id: str, *, dry_run: bool = False) -> Erasu
         if dry_run:
             return Erasure(patient_id, notes, is_dry_run=True)
         return _erase(site, vault, patient_id)
+
+
+def readmit(root: Path, patient_source_id: str, reason: str, *, dry_run: bool = False) -> PatientId:
+    """Exports may bring notes of the patient again, who was erased; the patient's id here.
+
+    Args:
+        root: The site.
+        patient_source_id: The patient's id in the hospital's system.
+        reason: Letters and dashes; kept in the ledger.
+        dry_run: Look only.
+
+    Raises:
+        BadInput: Nobody of that id was erased, or no proper reason.
+        Forbidden: Whoever runs this may not erase either.
+    """
+    check_reason(reason)
+    site = open_site(root)
+    allow(site, Verb.ERASE, f"readmit {patient_source_id}", with_second=not dry_run)
+    with opened_vault(site) as vault:
+        patient_id = vault.patient_id_of(patient_source_id)
+    if patient_id not in erased_patients(site):
+        raise BadInput(
+            "No patient of that id was erased, or the patient is readmitted already.",
+            "Give the id as the hospital's export writes it.",
+        )
+    if not dry_run:
+        site.ledger.record(READMITTED, {"patient": patient_id, "reason": reason})
+    return patient_id
 
 
 def erase_again(site: Site, patients: Iterable[PatientId]) -> int:

@@ -1,7 +1,8 @@
 """Notes for a person to read: chosen, and put on a page that is sealed."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ from appliance.clinical.reviewing.folder import (
     PAGE,
     alone,
     digest_items,
-    forget_notes,
+    in_turn,
     is_review,
     read_queue,
     write_queue,
@@ -55,6 +56,7 @@ class ReviewMade:
         patients: Whose notes these are.
         strata: Stratum to count of notes in it.
         left_out: Items that are not on the page: their notes were changed since.
+        apart: Notes that were not chosen from, since their patients are in other reviews.
         is_dry_run: Whether nothing was written.
     """
 
@@ -66,6 +68,7 @@ class ReviewMade:
     patients: int
     strata: dict[str, int]
     left_out: int = 0
+    apart: int = 0
     is_dry_run: bool = False
 
 
@@ -77,11 +80,13 @@ class Wish:
         random: Notes to draw by lot: what estimates are made of.
         unsure: Passages that the adapter was least sure of, of other patients.
         seed: Of the lot.
+        without: Names of reviews; nothing is chosen of the patients who are in one of them.
     """
 
     random: int = 50
     unsure: int = 100
     seed: int = 0
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +97,13 @@ class _Chosen:
         owners: Note to whose it is, in the order in which they are read.
         sample: Those of them that were drawn by lot.
         least: Of the others, where the adapter was least sure.
+        apart: Notes that were left out with the patients of other reviews.
     """
 
     owners: dict[NoteId, str]
     sample: Sample
     least: dict[NoteId, LeastSure]
+    apart: int
 
 
 def make_review(
@@ -121,17 +128,20 @@ def make_review(
         progress: Told of every note.
 
     Raises:
-        BadInput: No such findings, findings that do not say what they were made of, nothing to
-            read, or another review has that name.
+        BadInput: No such findings or other review, findings that do not say what they were made
+            of, nothing to read, or another review has that name.
         Forbidden: Whoever runs this may not review, or not see text.
         ManifestMismatch: The findings are not what was written.
     """
     check_name(name, "findings", "the first argument")
     check_name(out, "a review", "--out")
+    for one in wish.without:
+        check_name(one, "a review", "--without")
     site = open_site(root)
     allow(site, Verb.REVIEW_FINDINGS)
-    subject = f"{name} {out} {wish.random} {wish.unsure} {wish.seed}"
-    allow(site, Verb.SHOW_TEXT, subject, with_second=not dry_run)
+    subject = " ".join(map(str, (name, out, wish.random, wish.unsure, wish.seed, *wish.without)))
+    many = wish.random + wish.unsure
+    allow(site, Verb.SHOW_TEXT, subject, with_second=not dry_run, notes=many)
     source, directory = site.paths.findings / name, site.paths.reviews / out
     card, _ = open_findings(source)
     with opened_vault(site) as vault:
@@ -141,7 +151,7 @@ def make_review(
             if dry_run:
                 return _made(queue, directory, len(queue.items))
             return _show(site, vault, queue, reason, progress)
-        chosen = _choose(vault, source, wish)
+        chosen = _choose(vault, source, wish, _patients_of(site, wish.without))
         if dry_run:
             return ReviewMade(
                 out,
@@ -151,6 +161,7 @@ def make_review(
                 len(chosen.least),
                 len(set(chosen.owners.values())),
                 chosen.sample.sizes,
+                apart=chosen.apart,
                 is_dry_run=True,
             )
         items = _items(vault, source, chosen, reason)
@@ -169,13 +180,15 @@ def make_review(
             items=items,
             reason=reason,
             made_at=site.clock.now().isoformat(timespec="seconds"),
+            without=wish.without,
+            apart=chosen.apart,
         )
         return _show(site, vault, queue, reason, progress)
 
 
 def _check_same(queue: Queue, card: FindingsCard, wish: Wish) -> None:
-    asked = queue.plan_digest, queue.random, queue.unsure, queue.seed
-    if asked != (card.plan_digest, wish.random, wish.unsure, wish.seed):
+    asked = queue.plan_digest, queue.random, queue.unsure, queue.seed, queue.without
+    if asked != (card.plan_digest, wish.random, wish.unsure, wish.seed, wish.without):
         raise _taken(queue.review)
 
 
@@ -186,13 +199,21 @@ def _taken(name: str) -> BadInput:
     )
 
 
-def _choose(vault: Vault, source: Path, wish: Wish) -> _Chosen:
+def _patients_of(site: Site, reviews: Sequence[str]) -> frozenset[str]:
+    """Whose notes are in these reviews, read or not."""
+    queues = [read_queue(site.paths.reviews / name) for name in reviews]
+    return frozenset(item.owner for queue in queues for item in queue.items)
+
+
+def _choose(vault: Vault, source: Path, wish: Wish, others: AbstractSet[str]) -> _Chosen:
     quarantined = read_quarantined(source)
-    owners = {
+    everyone = {
         note: str(owner or note)
         for note, owner in vault.owners_as_stamped(read_stamps(source)).items()
         if note not in quarantined
     }
+    owners = {note: owner for note, owner in everyone.items() if owner not in others}
+    apart = len(everyone) - len(owners)
     least = {
         note: min((LeastSure(one.score, one.start, one.end) for one in found), key=_by_score)
         for note, found in open_findings(source)[1]
@@ -207,6 +228,11 @@ def _choose(vault: Vault, source: Path, wish: Wish) -> _Chosen:
         )
     taken = {owners[note] for note in sample.drawn}
     passages = choose_unsure(owners, least, taken, wish.unsure, wish.seed)
+    if not owners and apart:
+        raise BadInput(
+            "There is nothing to read: every patient is in the other reviews.",
+            "Name fewer of them with --without.",
+        )
     if not sample.drawn and not passages:
         raise BadInput(
             "There is nothing to read: no note is as it was when these findings were made.",
@@ -216,6 +242,7 @@ def _choose(vault: Vault, source: Path, wish: Wish) -> _Chosen:
         {note: owners[note] for note in (*sample.drawn, *passages)},
         sample,
         {note: least[note] for note in passages},
+        apart,
     )
 
 
@@ -274,29 +301,33 @@ def _labels(site: Site, card: FindingsCard) -> tuple[str, ...]:
 def _show(site: Site, vault: Vault, queue: Queue, reason: str, progress: Progress) -> ReviewMade:
     """The page is there, and after it the queue."""
     directory = site.paths.reviews / queue.review
-    stamped = dict(item.stamped for item in queue.items)
-    there = vault.unchanged(stamped)
+    there = vault.unchanged(dict(item.stamped for item in queue.items))
     items = [item for item in queue.items if item.note_id in there]
     progress.begin("Sealing notes", len(items))
-    shown = []
+    shown: dict[NoteId, Mapping[str, Any]] = {}
     for item, note in zip(
         items, _read(vault, [item.note_id for item in items], reason), strict=True
     ):
-        shown.append(_shown(item, note))
+        shown[note.note_id] = _shown(item, note)
         progress.advance()
     key = vault.secret(f"review {queue.digest}")
-    document = {"items": shown, "labels": queue.labels}
-    page = render_notes_page(queue, seal_page(document, queue.digest, key))
     site.paths.reviews.mkdir(mode=0o700, exist_ok=True)
-    with alone(directory):
+    with in_turn(site.paths.run), alone(directory):
         if is_review(directory) and read_queue(directory).digest != queue.digest:
             raise _taken(queue.review)
+        queue = _without_erased(vault, queue)
+        pages = [shown[item.note_id] for item in queue.items if item.note_id in shown]
+        if not pages:
+            raise BadInput(
+                f"There is nothing to read in review {queue.review}: no note is as it was.",
+                "Extract again under another name, and review that.",
+            )
+        document = {"items": pages, "labels": queue.labels}
+        page = render_notes_page(queue, seal_page(document, queue.digest, key))
         write_atomically(directory / PAGE, page.encode())
         write_queue(directory, queue)
-    # Erased while they were being read: the erasure may have passed here before there was a queue.
-    forget_notes(directory, stamped.keys() - vault.stamps_of(list(stamped)).keys())
-    progress.end(f"{len(items)} to read")
-    made = _made(queue, directory, len(items), key_in_words(key))
+    progress.end(f"{len(pages)} to read")
+    made = _made(queue, directory, len(pages), key_in_words(key))
     site.ledger.record(
         "findings.review-made",
         {
@@ -306,10 +337,20 @@ def _show(site: Site, vault: Vault, queue: Queue, reason: str, progress: Progres
             "queue_digest": queue.digest,
             "random": made.random,
             "unsure": made.unsure,
+            "apart": made.apart,
             "reason": reason,
         },
     )
     return made
+
+
+def _without_erased(vault: Vault, queue: Queue) -> Queue:
+    """What is left where patients were erased while their notes were read for the page.
+
+    To be asked in turn with erasures: see `in_turn`.
+    """
+    left = vault.stamps_of([item.note_id for item in queue.items])
+    return replace(queue, items=tuple(item for item in queue.items if item.note_id in left))
 
 
 def _made(queue: Queue, directory: Path, shown: int, key: str = "") -> ReviewMade:
@@ -322,6 +363,7 @@ def _made(queue: Queue, directory: Path, shown: int, key: str = "") -> ReviewMad
         len({item.owner for item in queue.items}),
         queue.strata,
         len(queue.items) - shown,
+        queue.apart,
         is_dry_run=not key,
     )
 

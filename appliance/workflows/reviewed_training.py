@@ -1,7 +1,8 @@
 """Learning from what people decided: passages of a review, with the marks that they left there.
 
-Of the unsure part only: by the random part adapters are measured, and its patients are others. The
-passages are opened in the training worker, as the notes of `self_training` are.
+Of the unsure part only: by the random part adapters are measured, and its patients are others.
+Passages of notes that were changed since they were read drop out. The others are opened in the
+training worker, as the notes of `self_training` are.
 """
 
 import hashlib
@@ -11,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from appliance.clinical.reviewing.folder import read_decisions, read_queue
+from appliance.clinical.reviewing.folder import is_review, read_decisions, read_queue
 from appliance.clinical.vault.store import Vault
 from appliance.errors import BadInput
 from appliance.learning.tuning.data import LabelledText
@@ -19,6 +20,7 @@ from appliance.learning.tuning.fit import fit
 from appliance.learning.tuning.own import Checked, Own
 from appliance.learning.tuning.worker import TrainingWorker
 from appliance.records.access import Verb
+from appliance.records.cards import AdapterCard
 from appliance.records.identifiers import Digest
 from appliance.records.reviews import Decision, Part, QueueItem
 from appliance.records.spans import Span
@@ -26,6 +28,7 @@ from appliance.settings.names import check_name
 from appliance.settings.site import SitePaths
 from appliance.workflows.access import allow
 from appliance.workflows.extract import open_worker_vault
+from appliance.workflows.ingest import opened_vault
 from appliance.workflows.self_training import Teaching, may_teach
 from appliance.workflows.site import Site
 
@@ -76,11 +79,13 @@ def prepare_checked(
             f"Review {teaching.reviewed} is of other entity types than the task.",
             "Name the task of the adapter that was reviewed.",
         )
-    passages = choose_passages(site.paths, teaching.reviewed, teaching=True)
+    with opened_vault(site) as vault:
+        passages = as_read(vault, choose_passages(site.paths, teaching.reviewed, teaching=True))
     if not passages:
         raise BadInput(
             f"In review {teaching.reviewed} no passage is decided that may teach.",
-            "Read on; a fifth of the patients never teaches, nor does what was drawn by lot.",
+            "Read on; a fifth of the patients never teaches, nor does what was drawn by lot or was "
+            "changed since.",
         )
     return Checked(teaching.reviewed, digest_passages(passages), len(passages))
 
@@ -95,14 +100,15 @@ def fit_on_review(config: Mapping[str, object], worker: TrainingWorker) -> Mappi
     """Like `fit`, with passages of notes that people marked, in this worker's memory."""
     given: Mapping[str, Any] = config
     checked, root = Checked(**given["checked"]), Path(given["site"])
-    passages = choose_passages(SitePaths(root), checked.review, teaching=True)
-    if digest_passages(passages) != checked.decisions:
-        raise BadInput(
-            "Decisions were handed in or erased since this training began.",
-            "Run the same command again.",
-        )
     vault = open_worker_vault(root)
     try:
+        chosen = choose_passages(SitePaths(root), checked.review, teaching=True)
+        passages = as_read(vault, chosen)
+        if digest_passages(passages) != checked.decisions:
+            raise BadInput(
+                "Decisions were handed in or erased, or notes changed, since this training began.",
+                "Run the same command again.",
+            )
         texts = read_passages(vault, passages, _REASON)
     finally:
         vault.close()
@@ -120,6 +126,42 @@ def choose_passages(paths: SitePaths, review: str, *, teaching: bool) -> Passage
         and item.item_id in decisions
         and may_teach(item.owner) is teaching
     ]
+
+
+def as_read(vault: Vault, passages: Passages) -> Passages:
+    """Those of notes that are as they were when they were read."""
+    there = vault.unchanged(dict(item.stamped for item, _ in passages))
+    return [one for one in passages if one[0].note_id in there]
+
+
+def check_not_taught(site: Site, card: AdapterCard, review: Path) -> None:
+    """None of the patients whose notes a review measures by has taught the adapter in another.
+
+    Args:
+        site: The site.
+        card: The adapter's.
+        review: `SITE/reviews/NAME`, by which it is to be measured.
+
+    Raises:
+        BadInput: Some have, or that can't be told since the other review is gone.
+    """
+    name = card.switches.get("reviewed")
+    if name is None:
+        return
+    if not is_review(site.paths.reviews / name):
+        raise BadInput(
+            f"Adapter {card.name} learned from review {name}, which is not here: whether it is to "
+            "be measured by patients who taught it can't be told.",
+            "Restore that review from a backup, or measure by other gold.",
+        )
+    taught = {item.owner for item, _ in choose_passages(site.paths, name, teaching=True)}
+    measuring = {item.owner for item in read_queue(review).items if item.part is Part.RANDOM}
+    if both := len(taught & measuring):
+        raise BadInput(
+            f"Adapter {card.name} learned from review {name}, in which {both} of the patients "
+            f"taught by whom review {review.name} measures.",
+            f"Measure it by review {name}; make the next one with --without {name}.",
+        )
 
 
 def digest_passages(passages: Passages) -> Digest:

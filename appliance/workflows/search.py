@@ -98,7 +98,7 @@ def search(
     allow(site, Verb.SEARCH)
     if with_text:
         subject = json.dumps([expression, kind, since, until, within, limit])
-        allow(site, Verb.SHOW_TEXT, subject)
+        allow(site, Verb.SHOW_TEXT, subject, notes=limit)
     where = Where(kind, _day(since), _day(until))
     if cohort:
         # Now, and not after minutes of indexing.

@@ -26,6 +26,7 @@ from appliance.clinical.extraction.formats import OutputFormat
 from appliance.clinical.extraction.labelling import NoteLabelling
 from appliance.clinical.extraction.parts import Plan
 from appliance.clinical.extraction.run import extract
+from appliance.clinical.vault.words import Where
 from appliance.learning.evaluation.dictionary import DictionaryLabeller
 from appliance.records.identifiers import Digest
 from appliance.records.progress import Silent
@@ -35,7 +36,7 @@ from appliance.workflows.ingest import import_notes, opened_vault
 from appliance.workflows.site import init, open_site
 
 COUNTS = (1_000, 10_000, 100_000)
-STEPS = ("import", "import-again", "scan", "unseal", "label", "extract")
+STEPS = ("import", "import-again", "scan", "unseal", "index", "search", "label", "extract")
 # What a large hospital group has, and what it may run on.
 PROJECTED_NOTES = 100_000_000
 PROJECTED_CORES = 16 * 32
@@ -79,6 +80,21 @@ def step_unseal(root: Path) -> int:
         while chunk := list(islice(ids, 256)):
             count += len(vault.read_identified(chunk, "benchmark"))
         return count
+
+
+def step_index(root: Path) -> int:
+    """Every note can be found by its words."""
+    with opened_vault(open_site(root)) as vault:
+        count = 0
+        while done := vault.index_some("benchmark"):
+            count += done
+        return count
+
+
+def step_search(root: Path) -> int:
+    """The worst word to look for: it stands in every note."""
+    with opened_vault(open_site(root)) as vault:
+        return len(vault.find_identified("seen", Where(), "benchmark"))
 
 
 def _labeller(root: Path) -> DictionaryLabeller:
@@ -130,6 +146,8 @@ RUN: dict[str, Callable[[Path], int]] = {
     "import-again": step_import,
     "scan": step_scan,
     "unseal": step_unseal,
+    "index": step_index,
+    "search": step_search,
     "label": step_label,
     "extract": step_extract,
 }

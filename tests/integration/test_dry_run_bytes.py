@@ -11,13 +11,14 @@ from appliance.errors import Forbidden
 from appliance.learning.adapters import WEIGHTS, read_adapter, write_adapter
 from appliance.learning.basemodels.store import ModelStore
 from appliance.records.access import Identity, Verb
-from appliance.records.events import Fact
+from appliance.records.events import ERASED, Fact
 from appliance.records.notes import SourceNote
 from appliance.records.progress import Silent
 from appliance.settings.roles import current_identity
 from appliance.workflows import backup, recovery
 from appliance.workflows.access import allow
 from appliance.workflows.approvers import make_key, sign
+from appliance.workflows.ingest import opened_vault
 from appliance.workflows.release import POLICY, ask
 from appliance.workflows.review import write_review
 from appliance.workflows.review_queue import make_review
@@ -46,6 +47,8 @@ def world(tmp_path_factory):
     ]
     site = make_site(root / "site", notes)
     read_notes(site, "found")
+    with opened_vault(site) as vault:
+        site.ledger.record(ERASED, {"patient": vault.patient_id_of("P-gone"), "notes": 1})
     write_tiny_corpus(site.paths.corpora / "first")
     digest = read_manifest(site.paths.corpora / "first", "corpus").digest
     site.ledger.record("corpus.written", {"corpus": "first", "digest": digest})
@@ -120,6 +123,7 @@ COMMANDS = {
     "init": ["{root}/new", "--profile", "air-gapped"],
     "notes import": ["{root}/note.txt"],
     "notes erase": ["--patient", "P-1"],
+    "notes readmit": ["--patient", "P-gone", "--reason", "consent"],
     "notes search": ["asthma", "--reason", "count", "--save-cohort", "some"],
     "patients import": ["{root}/registry.csv"],
     "task vocabulary": [

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from threading import Thread
 
 import pytest
 
@@ -15,15 +16,12 @@ from appliance.records.progress import Silent
 from appliance.records.reviews import Part
 from appliance.records.spans import Span
 from appliance.settings.roles import current_identity
-from appliance.workflows.ingest import import_stream
+from appliance.workflows import review_queue
+from appliance.workflows.ingest import import_stream, opened_vault
 from appliance.workflows.notes import erase
 from appliance.workflows.review_queue import Wish, make_review
-from appliance.workflows.reviewed import (
-    find_reviewed,
-    report_review,
-    score_reviewed,
-    take_decisions,
-)
+from appliance.workflows.reviewed import report_review, take_decisions
+from appliance.workflows.reviewed_gold import find_reviewed, score_reviewed
 from appliance.workflows.reviewed_training import prepare_checked
 from appliance.workflows.self_training import Teaching
 from appliance.workflows.site import open_site
@@ -189,6 +187,37 @@ def test_a_review_goes_on_where_it_was(site, tmp_path):
     assert whole.hours == pytest.approx((11 * 30 + 50) / 3600)
 
 
+def test_the_decision_that_was_made_last_counts_whichever_file_comes_last(site, tmp_path):
+    """Told apart within a second too."""
+    made = make(site)
+    items = decide_all(made)
+    one = next(key for key, item in items.items() if item["spans"])
+    early = {**items[one], "at": "2026-03-02T09:30:00.100Z"}
+    late = {"spans": [], "seconds": 1.0, "at": "2026-03-02T09:30:00.900Z"}
+    hand_in(site, made, {**items, one: late}, tmp_path)
+
+    again = hand_in(site, made, {**items, one: early}, tmp_path)
+
+    assert (again.new, again.changed, again.older) == (0, 0, 1)
+    assert read_decisions(site.paths.reviews / "first")[one].spans == ()
+    later = {**early, "at": "2026-03-02T09:30:01Z"}
+    assert hand_in(site, made, {**items, one: later}, tmp_path).changed == 1
+
+
+def test_a_second_look_takes_time_and_changes_nothing(site, tmp_path):
+    """The page counts on; a file that was saved before does not turn the clock back."""
+    made = make(site)
+    items = decide_all(made, seconds=30.0)
+    hand_in(site, made, items, tmp_path)
+
+    looked = hand_in(site, made, decide_all(made, seconds=40.0), tmp_path)
+    back = hand_in(site, made, items, tmp_path)
+
+    assert (looked.new, looked.changed, looked.older) == (0, 0, 0)
+    assert (back.changed, back.older) == (0, 12)
+    assert looked.hours == back.hours == pytest.approx(12 * 40 / 3600)
+
+
 def test_while_a_stratum_is_unread_nothing_is_estimated(site, tmp_path):
     made = make(site)
     queue = read_queue(site.paths.reviews / "first")
@@ -273,6 +302,7 @@ def test_decisions_of_another_review_are_refused(site, tmp_path):
         {"spans": [], "seconds": -1.0},
         {"spans": [], "seconds": 1e9},
         {"spans": [], "at": "yesterday"},
+        {"spans": [], "at": "2026-02-30T09:30:00.000Z"},
         {"spans": [], "more": 1},
     ],
 )
@@ -300,15 +330,77 @@ def test_notes_that_came_or_changed_since_are_not_drawn(site):
     assert not any("is new" in text or "now" in text for text in texts)
 
 
-def test_a_note_that_changed_after_the_choice_is_left_out(site, tmp_path):
-    """Its offsets mean nothing any more: neither shown again nor scored by."""
+def test_a_note_that_changed_after_the_choice_drops_out_alone(site, tmp_path):
+    """Its offsets mean nothing any more; the others stay gold, and it is told which one it was."""
     made = make(site, Wish(100, 0))
-    hand_in(site, made, decide_all(made), tmp_path)
+    before = hand_in(site, made, decide_all(made), tmp_path)
     import_stream(site, [note(1, f"Zeb {SURNAME} has gout now.")], Silent())
 
-    assert make(site, Wish(100, 0)).left_out == 1
-    with pytest.raises(BadInput, match="changed since"):
+    gold = find_reviewed(site, site.paths.reviews / "first")
+    report = report_review(site.paths.root, "first")
+
+    with opened_vault(site) as vault:
+        changed = vault.note_id_of("s-1")
+    [item] = [
+        one for one in read_queue(site.paths.reviews / "first").items if one.note_id == changed
+    ]
+    assert report.outdated == ((item.item_id, changed),)
+    assert report.estimate == before.estimate
+    assert (len(gold.documents), gold.outdated) == (47, 1)
+    assert item.item_id not in {one.document_id for one in gold.documents}
+    assert sum(gold.weights) == pytest.approx(48)
+    assert score_reviewed(gold, [one.spans for one in gold.documents]).outdated == 1
+    again = make(site, Wish(100, 0))
+    assert again.left_out == 1
+    assert item.item_id not in {one["id"] for one in read_page(again)["items"]}
+
+
+def test_where_every_note_of_a_kind_changed_nothing_is_measured(site, tmp_path):
+    """The others would stand for what nobody has read."""
+    made = make(site, Wish(100, 0))
+    hand_in(site, made, decide_all(made), tmp_path)
+    import_stream(
+        site, [note(number, f"Zeb {SURNAME} is well.") for number in range(0, 48, 2)], Silent()
+    )
+
+    with pytest.raises(BadInput, match="Of some kind of notes every one"):
         find_reviewed(site, site.paths.reviews / "first")
+
+
+def test_where_every_note_changed_no_empty_page_is_made(site):
+    make(site, Wish(8, 0))
+    import_stream(site, [note(number, f"{SURNAME} left.") for number in range(48)], Silent())
+
+    with pytest.raises(BadInput, match="nothing to read"):
+        make(site, Wish(8, 0))
+
+
+def test_a_later_review_leaves_out_the_patients_of_an_earlier_one(site, tmp_path):
+    """Also with other notes of theirs: nobody is read twice, and nobody is on both sides."""
+    make(site)
+    apart = Wish(8, 4, without=("first",))
+
+    second = make(site, apart, out="second")
+
+    queues = [read_queue(site.paths.reviews / name) for name in ("first", "second")]
+    one, two = ({item.owner for item in queue.items} for queue in queues)
+    assert one.isdisjoint(two)
+    assert second.apart == 2 * len(one)
+    assert sum(second.strata.values()) == 48 - second.apart
+    assert make(site, apart, out="second").key == second.key
+    with pytest.raises(BadInput, match="already"):
+        make(site, out="second")
+    report = hand_in(site, second, decide_all(second), tmp_path)
+    assert (report.apart, report.without) == (second.apart, ("first",))
+
+
+def test_other_reviews_must_be_there_and_leave_somebody(site):
+    make(site, Wish(100, 0))
+
+    with pytest.raises(BadInput, match="no review nowhere"):
+        make(site, Wish(8, 0, without=("nowhere",)), out="second")
+    with pytest.raises(BadInput, match="every patient"):
+        make(site, Wish(8, 0, without=("first",)), out="second")
 
 
 def test_an_erased_patient_is_in_no_review(site, tmp_path):
@@ -335,6 +427,70 @@ def test_a_page_whose_queue_was_never_written_goes_with_an_erasure(site):
     erase(site.paths.root, "P-1")
 
     assert not made.page.exists()
+
+
+class _Erasing(Silent):
+    """Tells of nothing; at the first note the patient is erased."""
+
+    def __init__(self, site):
+        self._site = site
+
+    def advance(self, *_):
+        site, self._site = self._site, None
+        if site is not None:
+            erase(site.paths.root, "P-1")
+
+
+class _Killed(BaseException):
+    """As a signal would."""
+
+
+def test_a_patient_erased_while_a_page_is_made_is_not_written_down(site, monkeypatch):
+    """Not for a moment: killed right after the queue is there, nothing of the patient is left."""
+    written = review_queue.write_queue
+
+    def write_and_die(directory, queue):
+        written(directory, queue)
+        raise _Killed
+
+    monkeypatch.setattr(review_queue, "write_queue", write_and_die)
+    with opened_vault(site) as vault:
+        gone = vault.patient_id_of("P-1")
+
+    with pytest.raises(_Killed):
+        make_review(
+            site.paths.root,
+            "found",
+            out="first",
+            reason="check",
+            wish=Wish(100, 0),
+            progress=_Erasing(site),
+        )
+
+    monkeypatch.undo()
+    queue = read_queue(site.paths.reviews / "first")
+    assert len(queue.items) == 46
+    assert gone not in {item.owner for item in queue.items}
+    assert len(read_page(make(site, Wish(100, 0)))["items"]) == 46
+
+
+def test_an_erasure_waits_for_a_page_that_is_being_written_and_finds_it(site, monkeypatch):
+    render = review_queue.render_notes_page
+    erasing = Thread(target=erase, args=(site.paths.root, "P-1"))
+
+    def render_slowly(*arguments):
+        erasing.start()
+        erasing.join(2)
+        return render(*arguments)
+
+    monkeypatch.setattr(review_queue, "render_notes_page", render_slowly)
+
+    made = make(site, Wish(100, 0))
+    erasing.join(60)
+
+    assert not erasing.is_alive()
+    assert not made.page.exists()
+    assert len(read_queue(site.paths.reviews / "first").items) == 46
 
 
 def test_only_who_may_see_text_may_review(site):

@@ -36,61 +36,122 @@ throw new Error("not there");
 """
 
 
-@pytest.mark.slow
-def test_a_person_corrects_findings_in_a_browser(tmp_path):
-    """A mark taken away, one added by mouse and key; nothing is shown or kept without the key."""
-    from selenium.webdriver.common.by import By
-    from selenium.webdriver.common.keys import Keys
+class Reader:
+    """Who reads the page in a browser."""
 
+    def __init__(self, browser):
+        self.browser = browser
+
+    def find(self, name):
+        from selenium.webdriver.common.by import By
+
+        return self.browser.find_element(By.ID, name)
+
+    def click(self, name):
+        self.find(name).click()
+
+    def text(self, name="text"):
+        return self.find(name).text
+
+    def wait(self, condition):
+        for _ in range(100):
+            if condition():
+                return
+            time.sleep(0.05)
+        pytest.fail("the page did not get there")
+
+    def open(self, key):
+        from selenium.webdriver.common.keys import Keys
+
+        self.find("key").clear()
+        self.find("key").send_keys(key, Keys.ENTER)
+
+    def go_to(self, words):
+        """There are two stretches."""
+        while words not in self.text():
+            self.click("next" if "1 of" in self.text("counts") else "back")
+
+    def marks(self):
+        from selenium.webdriver.common.by import By
+
+        return self.browser.find_elements(By.CSS_SELECTOR, "#text mark")
+
+    def mark(self, words):
+        from selenium.webdriver.common.by import By
+
+        self.browser.execute_script(_SELECT, words)
+        self.find("labels").find_element(By.TAG_NAME, "button").click()
+
+
+@pytest.fixture
+def made(tmp_path):
+    """A review of two notes, and a folder for what is saved."""
     site = make_site(tmp_path / "site", NOTES)
     read_notes(site, "found")
-    root, downloads = site.paths.root, tmp_path / "saved"
-    downloads.mkdir()
-    made = make_review(
-        root, "found", out="first", reason="check", wish=Wish(2, 0), progress=Silent()
+    (tmp_path / "saved").mkdir()
+    return make_review(
+        site.paths.root, "found", out="first", reason="check", wish=Wish(2, 0), progress=Silent()
     )
 
+
+@pytest.mark.slow
+def test_a_person_corrects_findings_in_a_browser(made, tmp_path):
+    """A mark taken away, one added by mouse and key; nothing is shown or kept without the key."""
+    downloads = tmp_path / "saved"
     with opened(made.page, downloads) as browser:
-
-        def find(name):
-            return browser.find_element(By.ID, name)
-
-        def wait(condition):
-            for _ in range(100):
-                if condition():
-                    return
-                time.sleep(0.05)
-            pytest.fail("the page did not get there")
-
+        reader = Reader(browser)
         assert "gout" not in browser.page_source
-        find("key").send_keys("A" * 43, Keys.ENTER)
-        wait(lambda: "does not open" in find("counts").text)
-        find("key").clear()
-        find("key").send_keys(made.key, Keys.ENTER)
-        wait(lambda: find("desk").is_displayed())
-        while "gout" not in find("text").text:
-            find("next").click()
+        reader.open("A" * 43)
+        reader.wait(lambda: "does not open" in reader.text("counts"))
+        reader.open(made.key)
+        reader.wait(lambda: reader.find("desk").is_displayed())
+        reader.go_to("gout")
 
-        assert "</script><b>asthma" in find("text").text
-        marks = browser.find_elements(By.CSS_SELECTOR, "#text mark")
+        assert "</script><b>asthma" in reader.text()
+        marks = reader.marks()
         assert [mark.text for mark in marks] == ["asthma", "gout"]
         marks[1].click()
-        browser.execute_script(_SELECT, "migraine")
-        find("labels").find_element(By.TAG_NAME, "button").click()
-        marks = browser.find_elements(By.CSS_SELECTOR, "#text mark")
-        assert [mark.text for mark in marks] == ["asthma", "migraine"]
-        find("done").click()
+        reader.mark("migraine")
+        assert [mark.text for mark in reader.marks()] == ["asthma", "migraine"]
+        reader.click("done")
         stored = browser.execute_script("return JSON.stringify(localStorage)")
         assert "migraine" not in stored
         assert "appliance-review-" in stored
-        find("save").click()
-        wait(lambda: list(downloads.glob("*.json")))
+        reader.click("save")
+        reader.wait(lambda: list(downloads.glob("*.json")))
         severe = [one for one in browser.get_log("browser") if one["level"] == "SEVERE"]
         assert not severe
 
     [file] = downloads.glob("*.json")
     assert b"spans" not in file.read_bytes()
-    report = take_decisions(root, "first", file)
+    report = take_decisions(tmp_path / "site", "first", file)
     assert report.decided == 1
     assert (report.accepted, report.rejected, report.added) == (1, 1, 1)
     assert 0 < report.hours < 0.1
+
+
+@pytest.mark.slow
+def test_what_was_changed_and_not_confirmed_is_not_taken_for_saved(made, tmp_path):
+    """It is in no file; the page says so, and shows the first of it when the person saves."""
+    downloads = tmp_path / "saved"
+    with opened(made.page, downloads) as browser:
+        reader = Reader(browser)
+        reader.open(made.key)
+        reader.wait(lambda: reader.find("desk").is_displayed())
+        for words in ("gout", "Nothing"):
+            reader.go_to(words)
+            reader.click("done")
+        assert not reader.text("pending")
+
+        reader.go_to("Nothing")
+        reader.mark("Nothing")
+        assert "1 changed and not done, this one too" in reader.text("pending")
+        reader.go_to("gout")
+        assert "1 changed and not done:" in reader.text("pending")
+        reader.click("save")
+        reader.wait(lambda: list(downloads.glob("*.json")))
+        reader.wait(lambda: "Nothing" in reader.text())
+
+    [file] = downloads.glob("*.json")
+    report = take_decisions(tmp_path / "site", "first", file)
+    assert (report.decided, report.added) == (1, 0)

@@ -15,6 +15,7 @@ from appliance.records.notes import SourceNote
 from appliance.records.progress import Silent
 from appliance.records.reviews import Part
 from appliance.workflows.audit_members import make_trials
+from appliance.workflows.ingest import import_stream, opened_vault
 from appliance.workflows.review_queue import Wish, make_review
 from appliance.workflows.reviewed_training import choose_passages
 from appliance.workflows.site import open_site
@@ -135,3 +136,37 @@ def test_a_dry_run_says_how_many_passages(site):
     planned = json.loads(train(site, "--dry-run").stdout)
 
     assert planned["own_notes"] == len(choose_passages(site.paths, "first", teaching=True))
+
+
+def test_a_review_does_not_measure_what_its_patients_taught_in_another(site):
+    """The second draws from the same patients; the third leaves those of the first out."""
+    assert train(site).exit_code == 0
+    root = site.paths.root
+    for out, wish in (("second", Wish(20, 0, 1)), ("third", Wish(5, 0, without=("first",)))):
+        make_review(root, "found", out=out, reason="check", wish=wish, progress=Silent())
+    words = ("evaluate", "--adapter", "reader", "--against", "better", "--dry-run")
+
+    refusal = run(site, *words, "--gold", str(site.paths.reviews / "second")).exception
+    other = run(site, *words, "--gold", str(site.paths.reviews / "third")).exception
+
+    assert "taught by whom review second measures" in str(refusal)
+    assert "Not enough" in str(other)
+
+
+def test_a_changed_note_teaches_no_more_and_the_others_do(site):
+    """Last, since it changes a note of those that all tests here share."""
+    taught = choose_passages(site.paths, "first", teaching=True)
+    with opened_vault(site) as vault:
+        ids = {vault.note_id_of(f"n-{n}"): n for n in range(60)}
+    number = ids[taught[0][0].note_id]
+    assert train(site).exit_code == 0
+    changed = SourceNote(f"n-{number}", f"p-{number}", "letter", "", "Nothing of note.")
+    import_stream(site, [changed], Silent())
+
+    anew = ("train", "--task", "disease", "--corpus", "first", "--base", "tiny", "--out", "third")
+    planned = json.loads(run(site, *anew, "--reviewed", "first", "--dry-run").stdout)
+
+    assert planned["own_notes"] == len(taught) - 1
+    [trial] = [one for one in make_trials(site)[0] if one.name == "better"]
+    members, _ = trial.score()
+    assert len(members) == len(taught) - 1

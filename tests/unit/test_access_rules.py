@@ -150,6 +150,21 @@ def test_a_second_person_approves_once_and_nobody_their_own(site):
     ask(site, ANN)
 
 
+def test_text_of_many_notes_at_once_needs_a_second_person(site):
+    """As shipped, of more than two hundred; who reads a few reads alone."""
+    allow(site, Verb.SHOW_TEXT, "review", ANN, notes=200)
+    with pytest.raises(Forbidden) as refused:
+        allow(site, Verb.SHOW_TEXT, "review", ANN, notes=201)
+    allow(site, Verb.SHOW_TEXT, "review", ANN, notes=201, with_second=False)
+    request = refused.value.next_step.split("approve ")[1].split()[0]
+
+    approve(site.paths.root, request, "fine", BEN)
+
+    allow(site, Verb.SHOW_TEXT, "review", ANN, notes=201)
+    with pytest.raises(Forbidden, match="second person"):
+        allow(site, Verb.SHOW_TEXT, "review", ANN, notes=201)
+
+
 def test_nobody_approves_their_own_even_with_both_roles(site):
     """Cyd may do research and may approve, but not both at once."""
     request = ask(site, CYD)
@@ -234,6 +249,10 @@ def test_rules_that_are_broken_allow_nothing(tmp_path, old, new):
         ["notes", "show", "n-1", "--reason", "x", "--show-text"],
         ["notes", "search", "x", "--reason", "x"],
         ["notes", "erase", "--patient", "1", "--yes"],
+        ["notes", "readmit", "--patient", "1", "--reason", "consent"],
+        ["findings", "review", "f", "--out", "r", "--reason", "x"],
+        ["findings", "decide", "f", "/dev/null"],
+        ["findings", "reviewed", "f"],
         ["keys", "rotate"],
         ["patients", "import", "/dev/null"],
         ["extract", "--adapter", "a", "--out", "f"],

@@ -26,7 +26,7 @@ CHANGES = {
     *("demo", "init", "notes import", "notes search", "notes erase", "patients import"),
     *("task vocabulary", "synthesize", "corpus export", "corpus import", "corpus review"),
     *("train", "evaluate", "extract", "findings export", "keys rotate", "access approve"),
-    *("findings review", "findings decide"),
+    *("findings review", "findings decide", "notes readmit"),
     *("adapter promote", "adapter retire", "model import", "gateway open", "audit run"),
     *("audit plant", "release key", "release sign", "release make", "ledger witness"),
     *("ledger export", "manual", "support-bundle", "site migrate", "site revert"),

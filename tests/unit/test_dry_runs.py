@@ -8,6 +8,7 @@ from safetensors.numpy import save_file
 
 from appliance.artifacts.manifest import read_manifest
 from appliance.cli.main import run
+from appliance.clinical.extraction.parts import opened_draft
 from appliance.learning.adapters import WEIGHTS, write_adapter
 from appliance.learning.basemodels.store import ModelStore
 from appliance.records.cards import AdapterCard
@@ -15,7 +16,8 @@ from appliance.records.notes import SourceNote
 from appliance.records.progress import Silent
 from appliance.settings.tasks import load_task
 from appliance.workflows import extract as extraction
-from appliance.workflows.ingest import import_stream
+from appliance.workflows.cohorts import save_cohort
+from appliance.workflows.ingest import import_stream, opened_vault
 from appliance.workflows.notes import erase
 from appliance.workflows.site import init
 from tests.lib.tiny_corpora import write_tiny_corpus
@@ -150,6 +152,51 @@ def test_finished_findings_are_known_without_being_touched(site):
 
     assert planned.digest == plan.digest
     assert hidden.is_dir()
+
+
+def test_a_stopped_extraction_goes_on_with_its_notes_though_others_came(site):
+    """An import must not cost the parts that are finished; a patient's erasure does."""
+    job = prepare(site, "long")
+    with opened_draft(site.paths.findings / "long", job.plan) as draft:
+        draft.keep_notes(job.note_ids, job.stamps)
+    assert not prepare(site, "long").goes_on
+    import_stream(site, [SourceNote("late", "P-2", "letter", "", "Gout.")], Silent())
+
+    again = prepare(site, "long")
+
+    assert again.goes_on
+    assert (again.plan, again.note_ids, again.stamps) == (job.plan, job.note_ids, job.stamps)
+    assert extraction.plan_extraction(site.paths.root, adapter="reader", out="long").goes_on
+    for out, output_format in (("other", "parquet"), ("long", "jsonl")):
+        other = prepare(site, out, output_format)
+        assert (other.goes_on, len(other.note_ids)) == (False, len(job.note_ids) + 1)
+    erase(site.paths.root, "P-1")
+    assert not prepare(site, "long").goes_on
+
+
+def test_a_cohort_is_the_same_as_long_as_its_own_notes_are(site):
+    """Whatever comes to the vault besides."""
+    with opened_vault(site) as vault:
+        save_cohort(site, "some", vault.note_ids(), "test")
+    before = prepare(site, "new", cohort="some").plan
+
+    import_stream(site, [SourceNote("late", "P-2", "letter", "", "Gout.")], Silent())
+    beside = prepare(site, "new", cohort="some").plan
+    import_stream(site, [SourceNote("1", "P-1", "letter", "", "Changed.")], Silent())
+    changed = prepare(site, "new", cohort="some").plan
+
+    assert beside == before
+    assert changed.digest != before.digest
+    job = prepare(site, "new", cohort="some")
+    with opened_draft(site.paths.findings / "new", job.plan) as draft:
+        draft.keep_notes(job.note_ids, job.stamps)
+    whole = prepare(site, "new")
+    assert (whole.goes_on, len(whole.note_ids)) == (False, 2)
+
+
+def prepare(site, out, output_format="parquet", cohort=""):
+    wanted = extraction._Wanted(out, output_format, cohort=cohort)
+    return extraction._prepare(site, "reader", wanted)
 
 
 @pytest.mark.parametrize(

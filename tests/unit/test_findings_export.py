@@ -10,7 +10,7 @@ from fhir.resources.R4B.condition import Condition
 from fhir.resources.R4B.observation import Observation
 from fhir.resources.R4B.provenance import Provenance
 
-from appliance.artifacts.manifest import read_manifest
+from appliance.artifacts.manifest import MANIFEST, read_manifest, write_manifest
 from appliance.cli.main import run
 from appliance.clinical.exports.known import EXPORTERS
 from appliance.clinical.exports.omop import COLUMNS, OMOP_SYSTEM
@@ -253,11 +253,32 @@ def test_a_single_small_number_takes_a_neighbour_along(tmp_path):
     assert rows == {CONCEPTS["fever"]: 13, CONCEPTS["gout"]: None, CONCEPTS["asthma"]: None}
 
 
-def test_a_note_that_changed_since_is_not_exported_with_old_offsets(tmp_path):
-    """Offsets are of a version."""
+@pytest.mark.parametrize("output_format", ["jsonl", "parquet", "brat", "omop", "fhir"])
+def test_a_note_that_changed_since_costs_its_own_findings_alone(tmp_path, output_format):
+    """Offsets are of a version: no word of another one is taken for what was found."""
+    notes = [SourceNote(f"s-{n}", f"p-{n}", "x", "", f"Visit {n}: fever.") for n in range(3)]
+    site = make_site(tmp_path / "site", notes)
+    read_notes(site, "f")
+    longer = SourceNote("s-1", "p-1", "x", "", "Visit 1: Quillfeather has no complaint at all.")
+    import_stream(site, [longer], Silent())
+
+    folder = make(site, output_format, with_text=True)
+
+    card = json.loads((folder / "card.json").read_bytes())
+    assert card["left_out"] == {"note-changed-since": 1}
+    for path in folder.rglob("*"):
+        assert path.is_dir() or b"Quill" not in path.read_bytes()
+
+
+def test_findings_that_know_no_version_are_not_exported_beyond_a_notes_end(tmp_path):
+    """As an older release wrote them."""
     notes = [SourceNote("1", "p", "x", "", "A long text that ends with fever")]
     site = make_site(tmp_path / "site", notes)
     read_notes(site, "f", OutputFormat.JSONL)
+    directory = site.paths.findings / "f"
+    (directory / "notes.stamps").unlink()
+    (directory / MANIFEST).unlink()
+    write_manifest(directory, "findings")
     import_stream(site, [SourceNote("1", "p", "x", "", "Shorter: fever")], Silent())
 
     with pytest.raises(ManifestMismatch, match="Extract again"):

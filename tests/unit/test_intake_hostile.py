@@ -5,11 +5,14 @@ import json
 import time
 import zlib
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from appliance.clinical.intake.fields import MAX_NOTE_BYTES
 from appliance.clinical.intake.files import read_notes
 from appliance.clinical.intake.formats import pdf as pdf_format
+from appliance.clinical.intake.formats import tables
 from appliance.clinical.intake.formats.json_stream import MAX_VALUE_BYTES, Elements
 from appliance.clinical.intake.formats.known import FORMATS
 from appliance.clinical.intake.formats.reading import Origin, Reading
@@ -158,6 +161,30 @@ def test_a_pdf_that_takes_too_long_is_given_up():
 
     assert time.monotonic() - before < 30
     assert pdf_format.text_of_pdf(pdf(NOTE)) == NOTE.text
+
+
+def test_a_cell_that_many_rows_share_is_no_bomb(monkeypatch):
+    """Parquet writes it once: neither memory nor the vault is filled with what it unpacks to."""
+    monkeypatch.setattr(tables, "_MAX_AT_ONCE_BYTES", 100_000)
+    monkeypatch.setattr(tables, "_FREE_BYTES", 100_000)
+    rows = 200
+    out = io.BytesIO()
+    shared = pa.table({"id": [str(n) for n in range(rows)], "text": ["x" * 30_000] * rows})
+    pq.write_table(shared, out)
+    del shared
+    before, most = pa.total_allocated_bytes(), 0
+    entries = tables.read_parquet(out, Origin("x/a.parquet", Reading()))
+
+    # A hundred times what it claims: 0.03 MB.
+    for _ in range(90):
+        next(entries)
+        most = max(most, pa.total_allocated_bytes() - before)
+    with pytest.raises(Refusal) as refusal:
+        list(entries)
+
+    assert refusal.value.reason is Reason.TOO_LARGE
+    # Sixty-four rows at a time would be two megabytes.
+    assert most < 1_000_000
 
 
 def test_what_claims_to_be_a_table_and_is_none_is_refused():

@@ -36,6 +36,7 @@ def attachment(kind, content):
     ("changes", "reason"),
     [
         ({"status": "entered-in-error"}, Reason.WITHDRAWN),
+        ({"status": "superseded"}, Reason.SUPERSEDED),
         ({"resourceType": "Observation"}, Reason.NO_NOTE),
         ({"content": [{"attachment": {"url": "Binary/1"}}]}, Reason.NOT_INLINE),
         ({"content": []}, Reason.MISSING_FIELD),
@@ -186,6 +187,20 @@ def test_the_character_set_of_a_message_counts():
     [note] = read(".hl7", content.encode("latin-1"))
 
     assert (note.text, note.encoding) == (text, "iso8859-1")
+
+
+def test_what_is_mistaken_for_latin_is_read_as_the_operator_says():
+    """Quotes and the euro sign of windows-1252 stand where ISO 8859 has control characters."""
+    text = "“Größe” – 5 €"
+    content = mdm(Exported(text=text)).decode().replace("UNICODE UTF-8", "8859/1").encode("cp1252")
+    plain = mdm(Exported(text="Größe")).decode().replace("UNICODE UTF-8", "8859/1")
+
+    [note] = read(".hl7", content, Reading("cp1252"))
+    [latin] = read(".hl7", plain.encode("latin-1"), Reading("cp1252"))
+
+    assert read(".hl7", content) == [Reason.WRONG_ENCODING]
+    assert (note.text, note.encoding) == (text, "cp1252")
+    assert (latin.text, latin.encoding) == ("Größe", "iso8859-1")
 
 
 def test_each_order_of_a_result_is_a_note_and_numbers_are_none():

@@ -261,6 +261,36 @@ def test_an_erased_patient_leaves_the_gates_index(site, tmp_path):
     del tmp_path
 
 
+def test_no_export_brings_back_who_was_erased(site, export, capfd):
+    """Counted, and named nowhere; until somebody who may erase says otherwise."""
+    from appliance.workflows.notes import erase, readmit
+
+    root = site.paths.root
+    import_notes(root, [export], Silent())
+    with pytest.raises(BadInput, match="was erased"):
+        readmit(root, SECRET, "too-early")
+    erase(root, SECRET)
+
+    again = import_notes(root, [export], Silent())
+
+    assert (again.new, again.known, again.rejected["patient-erased"]) == (0, 1, 2)
+    assert run(["notes", "rejected", "--site", str(root)]) == 0
+    assert "patient-erased" not in capfd.readouterr().out
+    asked = ["notes", "readmit", "--patient", SECRET, "--reason", "new consent"]
+    assert run([*asked, "--site", str(root), "--dry-run"]) == 0
+    assert import_notes(root, [export], Silent()).rejected["patient-erased"] == 2
+    assert run([*asked, "--site", str(root)]) == 0
+    assert SECRET not in "".join(capfd.readouterr())
+    back = import_notes(root, [export], Silent())
+    assert (back.new, "patient-erased" in back.rejected) == (2, False)
+    with pytest.raises(BadInput, match="A reason is"):
+        readmit(root, SECRET, f"{SECRET} asks")
+    with pytest.raises(BadInput, match="readmitted already"):
+        readmit(root, SECRET, "again")
+    erase(root, SECRET)
+    assert import_notes(root, [export], Silent(), dry_run=True).rejected["patient-erased"] == 2
+
+
 def test_the_stream_of_an_open_site_is_taken_in(site):
     """What the demo uses: no files, one site."""
     from appliance.records.notes import SourceNote

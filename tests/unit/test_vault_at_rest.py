@@ -60,6 +60,26 @@ def test_the_vault_is_private_to_its_user(tmp_path):
     vault.close()
 
 
+def test_a_note_given_to_another_patient_keeps_nothing_of_the_first(tmp_path):
+    """An erasure of the first would not find it; corrections within a patient are kept."""
+    vault = open_vault(tmp_path)
+    for text in ("Said of the wrong one.", "Said better of the wrong one."):
+        vault.seal([SourceNote("1", "mrn-wrong", "letter", "", text)])
+    [first] = vault.note_ids()
+    assert vault._connection.execute("SELECT count(*) FROM bodies").fetchone() == (2,)
+    while vault.index_some("search"):
+        pass
+
+    vault.seal([SourceNote("1", "mrn-right", "letter", "", "Said of the right one.")])
+
+    assert vault._connection.execute("SELECT version FROM bodies").fetchall() == [(3,)]
+    assert vault._connection.execute("SELECT count(*) FROM indexed").fetchone() == (0,)
+    assert vault.read_identified([first], "test")[0].text == "Said of the right one."
+    assert vault.erase_patient("mrn-wrong") == 0
+    assert vault.erase_patient("mrn-right") == 1
+    vault.close()
+
+
 def test_a_wrong_key_is_said_to_be_wrong(tmp_path, capfd):
     """The next step is in the error, and nothing else is on the terminal."""
     open_vault(tmp_path).close()

@@ -21,6 +21,7 @@ class LeftOut(StrEnum):
     FAMILY = "about-family"
     HYPOTHETICAL = "hypothetical"
     END_NOT_OF_PATIENT = "an-end-not-of-patient"
+    CHANGED_SINCE = "note-changed-since"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """An extraction on disk: parts as they are finished, then card and manifest, then its name.
 
-SITE/findings/.NAME.partial/     while it is made; a part counts when its ticket is there
+SITE/findings/.NAME.partial/     while it is made; a part counts when its ticket is there; .notes
+                                 and .stamps say which notes it is of, for whoever goes on with it
 SITE/findings/NAME/part-00000.parquet ... quarantine.jsonl, notes.stamps, card.json, manifest.json
 Where pairs were judged, relations-00000.parquet lies beside each part.
 """
@@ -30,6 +31,9 @@ STAMPS: Final = "notes.stamps"
 """Which notes were read, and which version of each: see `Vault.stamps`."""
 _PLAN: Final = ".plan"
 _LOCK: Final = ".lock"
+# The plan's digest, that of its source, and the ids of its notes, each on a line; their stamps.
+_NOTES: Final = ".notes"
+_NOTE_STAMPS: Final = ".stamps"
 # How many parts there will be, for whoever looks on.
 _PARTS: Final = ".parts"
 
@@ -80,6 +84,23 @@ class Plan:
         said = {key: value for key, value in asdict(self).items() if key not in left_out}
         canonical = json.dumps(said, sort_keys=True)
         return Digest(hashlib.sha256(canonical.encode()).hexdigest())
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What an extraction that was stopped is of.
+
+    Attributes:
+        plan_digest: Of its plan.
+        source_digest: Of ids and versions of the notes there were when it began.
+        note_ids: These.
+        stamps: See `Vault.stamps`.
+    """
+
+    plan_digest: str
+    source_digest: Digest
+    note_ids: list[NoteId]
+    stamps: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +197,14 @@ class Draft:
         self._destination = destination
         self._directory = _hidden(destination)
         self._plan = plan
+
+    def keep_notes(self, note_ids: Sequence[NoteId], stamps: bytes) -> None:
+        """Whoever goes on with it knows of which notes it is, also when others came since."""
+        if (self._directory / _NOTES).is_file():
+            return
+        write_atomically(self._directory / _NOTE_STAMPS, stamps)
+        lines = [self._plan.digest, self._plan.source_digest, *note_ids]
+        write_atomically(self._directory / _NOTES, "\n".join(lines).encode())
 
     def is_part_done(self, number: int) -> bool:
         """Whether the part was written whole, by this run or by one before it."""
@@ -289,6 +318,21 @@ def opened_draft(destination: Path, plan: Plan) -> Iterator[Draft]:
     with held_alone(directory / _LOCK, what, "Wait until it is done."):
         _keep_or_clear(directory, plan)
         yield Draft(destination, plan)
+
+
+def find_begun(destination: Path) -> Begun | None:
+    """What the extraction that was stopped there is of; None where there is none, or nobody knows.
+
+    Nothing is written.
+    """
+    directory = _hidden(destination)
+    try:
+        lines = (directory / _NOTES).read_text(encoding="ascii").split("\n")
+        plan_digest, source_digest, *ids = lines
+        stamps = (directory / _NOTE_STAMPS).read_bytes()
+    except (OSError, ValueError):
+        return None
+    return Begun(plan_digest, Digest(source_digest), [NoteId(one) for one in ids], stamps)
 
 
 def publish(destination: Path) -> bool:

@@ -50,14 +50,17 @@ def read_stamps(directory: Path) -> bytes:
     Raises:
         BadInput: An older version wrote the findings, and does not say.
     """
-    path = directory / STAMPS
-    stamps = path.read_bytes() if path.is_file() else b""
-    if not stamps:
+    if not has_stamps(directory):
         raise BadInput(
             f"The findings {directory.name} do not say which notes they were made of.",
             "Extract again under another name.",
         )
-    return stamps
+    return (directory / STAMPS).read_bytes()
+
+
+def has_stamps(directory: Path) -> bool:
+    """Whether the findings say which notes they were made of."""
+    return (directory / STAMPS).is_file() and (directory / STAMPS).stat().st_size > 0
 
 
 def part_paths(directory: Path, output: OutputFormat) -> list[Path]:

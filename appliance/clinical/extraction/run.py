@@ -70,6 +70,7 @@ def extract(
     if done is not None:
         return done
     with opened_draft(destination, plan) as draft:
+        draft.keep_notes(note_ids, stamps)
         parts = _parts(note_ids, plan)
         left = [number for number in range(len(parts)) if not draft.is_part_done(number)]
         progress.begin("Extracting", len(note_ids))

@@ -33,6 +33,8 @@ class Reason(StrEnum):
     WITHDRAWN = "withdrawn"
     FAILED = "could-not-be-read"
     DUPLICATE_ID = "duplicate-id"
+    SUPERSEDED = "superseded"
+    ERASED = "patient-erased"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +63,22 @@ class Rejected:
     place: Place
 
 
-class Refusal(Exception):
-    """Raised while one item is read; becomes a `Rejected` before it leaves the room."""
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """A note that an export takes back, by the id that it had there; hence out of repr."""
 
-    def __init__(self, reason: Reason) -> None:
+    source_id: str = field(repr=False)
+
+
+class Refusal(Exception):
+    """Raised while one item is read; becomes a `Rejected` before it leaves the room.
+
+    Args:
+        reason: Why.
+        withdraws: Id of a note that the item takes back.
+    """
+
+    def __init__(self, reason: Reason, withdraws: str = "") -> None:
         super().__init__(str(reason))
         self.reason = reason
+        self.withdraws = withdraws

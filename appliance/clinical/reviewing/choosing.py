@@ -2,6 +2,7 @@
 
 import hashlib
 import heapq
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Final
 
 from appliance.clinical.assertion.sentences import sentences_of
 from appliance.records.identifiers import NoteId
+from appliance.records.reviews import Part, Queue, QueueItem
 
 # Of the sample, at least so much is of each stratum: one tells nothing of what it never saw.
 _LEAST_SHARE: Final = 10
@@ -106,6 +108,24 @@ def choose_unsure(
             rank = (unsure.score, _lot(seed, note), note)
             best[owner] = min(best.get(owner, rank), rank)
     return [note for _, _, note in heapq.nsmallest(count, best.values())]
+
+
+def weigh(queue: Queue, counting: AbstractSet[str]) -> tuple[list[QueueItem], list[float]] | None:
+    """Random notes that count, and for how many each stands; None while a stratum has none of them.
+
+    They are read in the order of a lot: those that were read first are a sample too. So are those
+    that are left where notes drop out for what has nothing to do with how well they were read.
+
+    Args:
+        queue: What there is to read.
+        counting: Ids of the items that are decided, and whose notes still count.
+    """
+    drawn = [item for item in queue.items if item.part is Part.RANDOM]
+    items = [item for item in drawn if item.item_id in counting]
+    read = Counter(item.stratum for item in items)
+    if not items or read.keys() != {stratum for stratum, size in queue.strata.items() if size}:
+        return None
+    return items, [queue.strata[item.stratum] / read[item.stratum] for item in items]
 
 
 def passage(text: str, at: tuple[int, int], found: Sequence[tuple[int, int]]) -> tuple[int, int]:

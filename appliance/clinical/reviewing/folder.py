@@ -14,7 +14,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
-from appliance.artifacts.locks import held_alone
+from appliance.artifacts.locks import held_alone, held_in_turn
 from appliance.artifacts.writing import disk_errors, write_atomically
 from appliance.errors import BadInput, ManifestMismatch
 from appliance.records.identifiers import Digest, NoteId
@@ -25,6 +25,7 @@ QUEUE: Final = "queue.json"
 PAGE: Final = "page.html"
 _DECIDED: Final = "decided-{:05d}.json"
 _LOCK: Final = ".lock"
+_TURN: Final = "reviews.lock"
 
 
 def digest_items(items: Iterable[QueueItem], plan_digest: str, seed: int) -> Digest:
@@ -55,6 +56,18 @@ def alone(directory: Path) -> AbstractContextManager[int]:
     return held_alone(directory / _LOCK, what, "Try again when it is done.")
 
 
+def in_turn(run: Path) -> AbstractContextManager[None]:
+    """Nobody else writes into any review of the site within the block; whoever does is waited for.
+
+    An erasure takes its turn too. So what is written here is written before it, and it finds it; or
+    after it, and then the patient is no longer in the vault, which is asked within the block.
+
+    Args:
+        run: `SITE/run`.
+    """
+    return held_in_turn(run / _TURN)
+
+
 def write_queue(directory: Path, queue: Queue) -> None:
     """The review is there."""
     write_atomically(directory / QUEUE, json.dumps(asdict(queue)).encode())
@@ -74,7 +87,8 @@ def read_queue(directory: Path) -> Queue:
     try:
         row = json.loads((directory / QUEUE).read_bytes())
         items = tuple(_item(one) for one in row["items"])
-        return Queue(**{**row, "items": items, "labels": tuple(row["labels"])})
+        lists = {"labels": tuple(row["labels"]), "without": tuple(row.get("without", ()))}
+        return Queue(**{**row, **lists, "items": items})
     except (OSError, ValueError, KeyError, TypeError):
         raise _damaged(directory, QUEUE) from None
 

@@ -4,11 +4,12 @@ import base64
 import json
 import secrets
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, Any, Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from appliance.errors import BadInput
 from appliance.records.identifiers import Digest
@@ -23,7 +24,19 @@ _HELP: Final = "Name the file that the page of this review saved, as it saved it
 # A person reads for minutes, not for days; more is a clock that was changed.
 _LONGEST_S: Final = 86_400.0
 
+
+def _is_instant(written: str) -> str:
+    datetime.fromisoformat(written)
+    return written
+
+
 _Label = Annotated[str, Field(max_length=200)]
+# As `Date.prototype.toISOString` writes it.
+_Instant = Annotated[
+    str,
+    Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z$"),
+    AfterValidator(_is_instant),
+]
 
 
 class _Strict(BaseModel):
@@ -41,7 +54,7 @@ class _File(_Strict):
 class _Decided(_Strict):
     spans: tuple[tuple[int, int, _Label], ...]
     seconds: Annotated[float, Field(ge=0, le=_LONGEST_S)]
-    at: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[0-9.]{0,7}Z$")]
+    at: _Instant
 
 
 class _Body(_Strict):

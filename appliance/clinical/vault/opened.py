@@ -35,7 +35,7 @@ class OpenVault:
 
     def patient_id_of(self, source_id: str) -> PatientId:
         """The site's own id of a patient of the exporting system."""
-        return PatientId("p-" + pseudonym(self._pseudonym_key, "patient", source_id))
+        return patient_id(self._pseudonym_key, source_id)
 
     def _rows(self, column: str, tables: str, values: Sequence[str]) -> Iterator[tuple[Any, ...]]:
         for start in range(0, len(values), _IDS_PER_QUERY):
@@ -45,9 +45,28 @@ class OpenVault:
             yield from self._connection.execute(query, part)
 
     def _record_read(self, kind: str, count: int, reason: str) -> None:
-        if not _REASON.fullmatch(reason):
-            raise BadInput(
-                "A reason for reading is two to forty of the letters a-z, with single dashes.",
-                "Give one such as `--reason chart-review`.",
-            )
+        check_reason(reason)
         self._recorder.record(kind, {"count": count, "reason": reason})
+
+
+def check_reason(reason: str) -> None:
+    """It can stand in the ledger, and holds no prose.
+
+    Raises:
+        BadInput: It is none.
+    """
+    if not _REASON.fullmatch(reason):
+        raise BadInput(
+            "A reason is two to forty of the letters a-z, with single dashes.",
+            "Give one such as `--reason chart-review`.",
+        )
+
+
+def patient_id(key: bytes, source_id: str) -> PatientId:
+    """The site's own id of a patient of the exporting system, where no vault is open.
+
+    Args:
+        key: The site's key for ids.
+        source_id: In the exporting system.
+    """
+    return PatientId("p-" + pseudonym(key, "patient", source_id))

@@ -17,7 +17,14 @@ from appliance.clinical.vault.keyring import Keyring, read_keyring
 from appliance.clinical.vault.people import People
 from appliance.clinical.vault.rotation import GENERATION, open_rotating
 from appliance.clinical.vault.sealing import Sealed, mark, seal, unseal
-from appliance.clinical.vault.words import Hit, Where, find, index_batch, left_to_index
+from appliance.clinical.vault.words import (
+    Hit,
+    Where,
+    find,
+    forget,
+    index_batch,
+    left_to_index,
+)
 from appliance.errors import BadInput, IntegrityError, KeyMismatch
 from appliance.records.events import Recorder
 from appliance.records.identifiers import Digest, NoteId, PatientId
@@ -105,6 +112,33 @@ class Vault(People):
             )
         return report
 
+    def withdraw(self, source_ids: Iterable[str]) -> int:
+        """Notes that were taken back have no text any more, in no version; the count of these.
+
+        They stay as a version without text: who reads notes by id, for days, finds what there is.
+        """
+        ids = [self.note_id_of(source_id) for source_id in source_ids]
+        if not ids:
+            return 0
+        gone = mark(self._keys.marking, "withdrawn")
+        withdrawn = 0
+        with database_errors(), transaction(self._connection):
+            self._keep_up()
+            for row in list(self._rows("note_id", "notes", ids)):
+                note_id, version = NoteId(row[0]), int(row[5]) + 1
+                if hmac.compare_digest(bytes(row[6]), gone):
+                    continue
+                self._forget_versions(note_id)
+                self._connection.execute(
+                    "UPDATE notes SET version = ?, mark = ? WHERE note_id = ?",
+                    (version, gone, note_id),
+                )
+                self._write_body("", note_id, version)
+                withdrawn += 1
+        if withdrawn:
+            self._recorder.record("vault.withdrawn", {"notes": withdrawn})
+        return withdrawn
+
     def note_ids(self, kind: str | None = None) -> list[NoteId]:
         """Ids of all notes, or of those of one kind, sorted."""
         query = "SELECT note_id FROM notes ORDER BY note_id"
@@ -155,8 +189,7 @@ class Vault(People):
 
     def owners_as_stamped(self, stamps: bytes) -> dict[NoteId, PatientId | None]:
         """The patient of every note that is there as it was when it was stamped."""
-        size = STAMP_BYTES
-        known = {stamps[start : start + size] for start in range(0, len(stamps), size)}
+        known = split_stamps(stamps)
         with database_errors():
             rows = self._connection.execute("SELECT note_id, version, patient_id FROM notes")
             return {
@@ -246,29 +279,40 @@ class Vault(People):
     def _seal_chunk(self, chunk: Sequence[SourceNote]) -> SealReport:
         ids = [self.note_id_of(note.source_id) for note in chunk]
         known = {
-            row[0]: (int(row[5]), bytes(row[6])) for row in self._rows("note_id", "notes", ids)
+            row[0]: (int(row[5]), bytes(row[6]), row[2])
+            for row in self._rows("note_id", "notes", ids)
         }
         new = changed = 0
         self._keep_up()
         for note_id, note in zip(ids, chunk, strict=True):
-            version, before = known.get(note_id, (0, b""))
+            version, before, owner = known.get(note_id, (0, b"", None))
             now = self._mark(note)
             if version and hmac.compare_digest(before, now):
                 continue
-            self._write(note, note_id, version + 1, now)
-            known[note_id] = (version + 1, now)
+            patient = note.patient_source_id
+            owned_by = None if patient is None else self.patient_id_of(patient)
+            if owner is not None and owner != owned_by:
+                # Said of another patient: an erasure of that one would not find it.
+                self._forget_versions(note_id)
+            self._write(note, note_id, owned_by, version + 1, now)
+            known[note_id] = (version + 1, now, owned_by)
             new, changed = (new, changed + 1) if version else (new + 1, changed)
         return SealReport(new, changed, len(chunk) - new - changed)
 
-    def _write(self, note: SourceNote, note_id: NoteId, version: int, mark_: bytes) -> None:
-        owner = note.patient_source_id
-        sealed = seal(note.text, note_id, version, self._keys.wrapping)
+    def _forget_versions(self, note_id: NoteId) -> None:
+        """No text of the note is there, nor are its words found."""
+        forget(self._connection, [note_id])
+        self._connection.execute("DELETE FROM bodies WHERE note_id = ?", (note_id,))
+
+    def _write(
+        self, note: SourceNote, note_id: NoteId, owner: str | None, version: int, mark_: bytes
+    ) -> None:
         self._connection.execute(
             "INSERT OR REPLACE INTO notes VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 note_id,
                 note.source_id,
-                None if owner is None else self.patient_id_of(owner),
+                owner,
                 note.kind,
                 note.written_on,
                 version,
@@ -276,6 +320,10 @@ class Vault(People):
                 note.encoding,
             ),
         )
+        self._write_body(note.text, note_id, version)
+
+    def _write_body(self, text: str, note_id: NoteId, version: int) -> None:
+        sealed = seal(text, note_id, version, self._keys.wrapping)
         self._connection.execute(
             "INSERT INTO bodies VALUES (?, ?, ?, ?)",
             (note_id, version, sealed.wrapped_key, sealed.body),
@@ -338,6 +386,12 @@ class Vault(People):
                 "The vault's ids were made with another pseudonym key.",
                 "Restore the vault and the keys from one and the same backup.",
             )
+
+
+def split_stamps(stamps: bytes) -> frozenset[bytes]:
+    """The single stamps of `Vault.stamps`."""
+    size = STAMP_BYTES
+    return frozenset(stamps[start : start + size] for start in range(0, len(stamps), size))
 
 
 def _stamp(note_id: str, version: int) -> bytes:

@@ -62,6 +62,12 @@
     URL.revokeObjectURL(link.href);
   }
 
+  // Marks that were changed, and not confirmed by Done: they count for nothing yet.
+  const isPending = ({ id, spans }) => {
+    const one = state.get(id);
+    return Boolean(one) && !one.done && (one.at !== "" || String(one.spans) !== String(spans));
+  };
+
   const own = () => {
     const { id, spans } = items[at];
     if (!state.has(id)) state.set(id, { spans, seconds: 0, at: "", done: false });
@@ -99,6 +105,9 @@
     const done = [...state.values()].filter((one) => one.done).length;
     const here = own().done ? ", this one too" : "";
     byId("counts").textContent = `${at + 1} of ${items.length}; ${done} done${here}`;
+    const pending = items.filter(isPending).length;
+    const which = isPending(items[at]) ? ", this one too" : "";
+    byId("pending").textContent = pending ? `${pending} changed and not done${which}: press Done, or it does not count.` : "";
   }
 
   function around(text) {
@@ -200,7 +209,14 @@
   byId("back").addEventListener("click", () => go(at - 1));
   byId("next").addEventListener("click", () => go(at + 1));
   byId("again").addEventListener("click", () => change(items[at].spans));
-  byId("save").addEventListener("click", async () => { count(); keep(); await save(); });
+  // What is not done is in no file: the first of it is shown, so that nobody takes it for saved.
+  byId("save").addEventListener("click", async () => {
+    count();
+    keep();
+    await save();
+    const first = items.findIndex(isPending);
+    if (first >= 0) go(first);
+  });
   for (const kind of ["pointermove", "keydown", "scroll"]) {
     document.addEventListener(kind, () => { if (items && performance.now() - last > 1000) count(); });
   }

@@ -67,7 +67,8 @@ def decode(content: bytes, declared: str | None, otherwise: str | None = None) -
     """The text and the name of the encoding it was in.
 
     A byte order mark counts first, then what the data declares; what declares nothing is UTF-8, or
-    else what the operator said.
+    else what the operator said. So is what declares a part of ISO 8859 and is written in none: many
+    systems say so of windows-1252 (WHATWG Encoding Standard, 4.2, reads every such label as that).
 
     Args:
         content: The bytes.
@@ -82,7 +83,9 @@ def decode(content: bytes, declared: str | None, otherwise: str | None = None) -
             return _strictly(content[len(mark) :], name, Reason.WRONG_ENCODING), name
     if declared:
         name = known_encoding(declared)
-        return _strictly(content, name, Reason.WRONG_ENCODING), name
+        if otherwise is None or not _is_mistaken(content, name):
+            return _strictly(content, name, Reason.WRONG_ENCODING), name
+        return _strictly(content, otherwise, Reason.WRONG_ENCODING), otherwise
     try:
         return _strictly(content, UTF_8, Reason.NOT_UTF8), UTF_8
     except Refusal:
@@ -100,6 +103,10 @@ def _strictly(content: bytes, name: str, reason: Reason) -> str:
     if text is None or is_wrong_latin(text, name):
         raise Refusal(reason)
     return text
+
+
+def _is_mistaken(content: bytes, name: str) -> bool:
+    return name.startswith(_LATIN) and is_wrong_latin(content.decode(name, "replace"), name)
 
 
 def is_wrong_latin(text: str, name: str) -> bool:

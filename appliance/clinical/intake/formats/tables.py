@@ -1,9 +1,10 @@
 """Rows of JSONL, CSV and Parquet, one at a time, each with its line and its note or refusal."""
 
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import date, datetime
 from functools import partial
-from typing import IO, Final
+from typing import IO, Any, Final
 
 from appliance.clinical.intake.fields import note_from_fields
 from appliance.clinical.intake.formats.csv_rows import rows_of_csv
@@ -16,6 +17,12 @@ from appliance.records.notes import SourceNote
 _ROWS_AT_ONCE: Final = 64
 # Unpacked; what claims more is a bomb, or is to be written in more row groups.
 _MAX_ROW_GROUP_BYTES: Final = 1_000_000_000
+# A cell that many rows share is written once, and unpacked for each: one of a few megabytes, of a
+# thousand rows, is a bomb that claims a few megabytes. So few rows are unpacked at a time that they
+# fit if each has the largest cell there can be; and a file may hold so many times what it claims.
+_MAX_AT_ONCE_BYTES: Final = 512_000_000
+_MAX_TIMES: Final = 100
+_FREE_BYTES: Final = 1_000_000_000
 
 
 def read_jsonl(file: IO[bytes], origin: Origin) -> Iterator[Entry]:
@@ -71,15 +78,34 @@ def read_parquet(file: IO[bytes], origin: Origin) -> Iterator[Entry]:
             if table.metadata.row_group(group).total_byte_size > _MAX_ROW_GROUP_BYTES:
                 raise Refusal(Reason.TOO_LARGE)
         wanted = _wanted(table.schema_arrow.names, origin.reading)
-        for batch in table.iter_batches(batch_size=_ROWS_AT_ONCE, columns=wanted):
+        at_once, left = _limits(table.metadata, frozenset(wanted))
+        for batch in table.iter_batches(batch_size=at_once, columns=wanted):
             for row in batch.to_pylist():
                 number += 1
                 fields = {key: _plain(value) for key, value in row.items() if value is not None}
+                left -= sum(len(value) for value in fields.values() if isinstance(value, str))
+                if left < 0:
+                    raise Refusal(Reason.TOO_LARGE)
                 yield number, attempt(partial(note_of_row, fields, origin.reading))
     except (pa.ArrowException, OSError, ValueError, OverflowError):
         reason = Reason.MALFORMED
     if reason is not None:
         raise Refusal(reason)
+
+
+def _limits(metadata: Any, wanted: AbstractSet[str]) -> tuple[int, int]:
+    """How many rows may be unpacked at a time, and how many characters in all."""
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    cells = [
+        group.column(number).total_uncompressed_size
+        for group in groups
+        for number in range(group.num_columns)
+        if group.column(number).path_in_schema.partition(".")[0] in wanted
+    ]
+    largest = max((1, *cells))
+    claimed = sum(group.total_byte_size for group in groups)
+    at_once = max(1, min(_ROWS_AT_ONCE, _MAX_AT_ONCE_BYTES // largest))
+    return at_once, max(_FREE_BYTES, _MAX_TIMES * claimed)
 
 
 def _wanted(names: list[str], reading: Reading) -> list[str]:
