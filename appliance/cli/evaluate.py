@@ -168,6 +168,10 @@ def _show_reviewed(reviewed: "ReviewedScore") -> None:
     ]
     if reviewed.outdated:
         rows.append(("notes that drop out, changed since", str(reviewed.outdated)))
+    if reviewed.apart:
+        rows.append(
+            ("notes apart, of patients in other reviews: likely harder", str(reviewed.apart))
+        )
     if reviewed.gained is not None:
         rows.append(("F1 gained, points", _figure(reviewed.gained)))
     if reviewed.gained_per_hour is not None:

@@ -240,7 +240,7 @@ def _show_report(report: "ReviewReport") -> None:
     ]
     if report.apart:
         others = ", ".join(report.without)
-        rows.append((f"notes not drawn from, patients of {others}", report.apart))
+        rows.append((f"notes not drawn from, patients of {others}: likely harder", report.apart))
     if report.outdated:
         rows.append(("changed since, drop out", len(report.outdated)))
     if report.unsure_right is not None:

@@ -135,6 +135,8 @@ class ReviewedScore:
         hours: Spent on all of it.
         estimate: Of the adapter, over all notes that the sample was drawn from.
         outdated: Notes of the sample that it is not measured by: they were changed since.
+        apart: Notes of patients who are in other reviews: it says nothing of these, and where those
+            reviews looked for what an adapter was unsure of, they are harder than what is left.
         gained: Its F1 less the other adapter's, where one was named.
         gained_per_hour: The same, divided by the hours.
     """
@@ -143,5 +145,6 @@ class ReviewedScore:
     hours: float
     estimate: SampledScore
     outdated: int = 0
+    apart: int = 0
     gained: Figure | None = None
     gained_per_hour: Figure | None = None

@@ -37,6 +37,7 @@ class ReviewedGold:
         owners: Whose each is.
         hours: Spent on all of the review.
         outdated: Notes that were read and are none of these, since they were changed later.
+        apart: Notes that were not drawn from, since their patients are in other reviews.
     """
 
     review: str
@@ -45,6 +46,7 @@ class ReviewedGold:
     owners: tuple[str, ...]
     hours: float
     outdated: int = 0
+    apart: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +79,10 @@ def find_reviewed(site: Site, path: Path, *, with_text: bool = False) -> Reviewe
     if not is_reviewed(site, path):
         return None
     allow(site, Verb.REVIEW_FINDINGS)
-    if with_text:
-        allow(site, Verb.SHOW_TEXT, path.resolve().name)
     with opened_vault(site) as vault:
         read = _read(vault, path.resolve())
+        if with_text:
+            allow(site, Verb.SHOW_TEXT, path.resolve().name, notes=len(read.items))
         notes = vault.read_identified([item.note_id for item in read.items], _REASON)
     return ReviewedGold(
         read.queue.review,
@@ -92,6 +94,7 @@ def find_reviewed(site: Site, path: Path, *, with_text: bool = False) -> Reviewe
         tuple(item.owner for item in read.items),
         hours_of(read.decisions.values()),
         read.outdated,
+        read.queue.apart,
     )
 
 
@@ -127,7 +130,7 @@ def score_reviewed(
     weights = np.array(gold.weights)
     counts = count_matches(gold.documents, found)
     estimated = estimate(counts, weights, gold.owners)
-    score = ReviewedScore(gold.review, gold.hours, estimated, gold.outdated)
+    score = ReviewedScore(gold.review, gold.hours, estimated, gold.outdated, gold.apart)
     if others is None:
         return score
     gained = gain(counts, count_matches(gold.documents, others), weights, gold.owners)

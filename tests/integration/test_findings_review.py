@@ -173,7 +173,8 @@ def test_gold_of_a_review_is_read_out_of_the_vault(site, tmp_path):
 def test_a_review_goes_on_where_it_was(site, tmp_path):
     """Handed in twice it counts once; what is decided anew takes the place of what was."""
     made = make(site)
-    items = decide_all(made)
+    # First one in which something was found.
+    items = dict(sorted(decide_all(made).items(), key=lambda entry: not entry[1]["spans"]))
     some = dict(list(items.items())[:3])
     part = hand_in(site, made, some, tmp_path)
     again = hand_in(site, made, some, tmp_path)
