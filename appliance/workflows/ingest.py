@@ -247,4 +247,6 @@ def _no_note(rejected: Counter[str], *, dry_run: bool) -> BadInput:
         return BadInput("There is no note in what was named: it is empty.", _FORMATS)
     counts = ", ".join(f"{count} {reason}" for reason, count in rejected.most_common())
     where = "" if dry_run else " `appliance notes rejected` says where each stands."
+    if Reason.ERASED in rejected:
+        where += " `appliance notes readmit` lets notes of an erased patient in again."
     return BadInput(f"None of {rejected.total()} items is a note: {counts}.", _FORMATS + where)

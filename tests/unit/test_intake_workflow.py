@@ -312,6 +312,8 @@ def test_an_item_of_an_erased_patient_is_kept_under_no_name(site, tmp_path):
     assert report.rejected == {"patient-erased": 2, "unknown-format": 1}
     assert [item.reason for item in report.first_rejected] == ["unknown-format"]
     assert [item.reason for item in read_rejected(root)] == ["unknown-format"]
+    with pytest.raises(BadInput, match=r"2 patient-erased.*notes readmit"):
+        import_notes(root, [folder / f"{SECRET}.jsonl"], Silent())
 
 
 class Killed(BaseException):

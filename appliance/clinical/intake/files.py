@@ -40,7 +40,7 @@ def read_notes(
         paths: Files and folders.
         reading: What the operator says about them.
         is_erased: Whether a note's patient was erased. Asked of every note, also of one whose id
-            came before: where it stands can name the patient, and is not told.
+            came before: its file's name can be the patient's, and is not told.
 
     Raises:
         BadInput: A path does not exist; found before anything is read.
