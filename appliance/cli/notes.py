@@ -45,8 +45,8 @@ def import_(
 
     Text and PDF; FHIR R4 (.json, .ndjson); HL7 v2 (.hl7: MDM, ORU); C-CDA (.xml); tables (.jsonl,
     .csv, .tsv, .parquet). What is no note is counted by reason and stops nothing. The same note
-    twice is one note. Of HL7 messages about one note the newest counts. What an export takes back
-    (withdrawn, entered in error, replaced) loses its text here too.
+    twice is one note. What an export takes back (withdrawn, entered in error) is none, and nothing
+    that was imported before is changed by it.
     Rejected items are told by number: the path as named here, the file below it in name order,
     the line or entry. Their names are kept in the vault: see `appliance notes rejected`.
 
@@ -73,7 +73,6 @@ def import_(
     rows = [("new", report.new), ("changed", report.changed), ("known", report.known)]
     rows += [(f"in {name}", count) for name, count in report.encodings.items()]
     rows += [(f"rejected: {reason}", count) for reason, count in report.rejected.items()]
-    rows += [("taken back, without text now", report.withdrawn)] if report.withdrawn else []
     render.emit_table("Would be imported" if dry_run else "Imported", ("notes", "count"), rows)
 
 

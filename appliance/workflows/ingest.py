@@ -9,7 +9,7 @@ from typing import Final
 
 from appliance.clinical.intake.files import Item, read_notes
 from appliance.clinical.intake.mapping import make_reading
-from appliance.clinical.intake.rejections import Reason, Rejected, Withdrawn
+from appliance.clinical.intake.rejections import Reason, Rejected
 from appliance.clinical.vault.database import FILE
 from appliance.clinical.vault.store import SealReport, Vault
 from appliance.errors import BadInput
@@ -20,7 +20,7 @@ from appliance.settings.keys import Purpose
 from appliance.workflows.access import allow
 from appliance.workflows.fingerprints import fingerprinted
 from appliance.workflows.site import Site, check_kept, open_site
-from appliance.workflows.tombstones import is_erased
+from appliance.workflows.tombstones import erased_patients, is_erased
 
 MAX_KEPT: Final = 100_000
 """How many rejected items of one import are kept by name; all are counted."""
@@ -63,7 +63,6 @@ class ImportReport:
         rejected: Reason to count of items that are no notes.
         encodings: Encoding to count of notes that came in it; "xml" and "pdf" are two of them.
         first_rejected: Where the first of these items stand.
-        withdrawn: Notes of earlier imports that this one takes back: they have no text any more.
         is_dry_run: Whether nothing was written; `new` then counts every usable note.
     """
 
@@ -74,7 +73,6 @@ class ImportReport:
     first_rejected: tuple[RejectedItem, ...] = ()
     encodings: dict[str, int] = field(default_factory=dict)
     is_dry_run: bool = False
-    withdrawn: int = 0
 
 
 @dataclass(slots=True)
@@ -84,22 +82,16 @@ class _Sorted:
     Of an erased patient's notes nothing is kept: a file's name can be the patient's.
     """
 
-    is_erased: Callable[[SourceNote], bool]
     counts: Counter[str] = field(default_factory=Counter)
     encodings: Counter[str] = field(default_factory=Counter)
     items: list[Rejected] = field(default_factory=list)
-    withdrawn: list[str] = field(default_factory=list, repr=False)
 
     def notes(self, items: Iterable[Item]) -> Iterator[SourceNote]:
         for item in items:
-            if isinstance(item, Withdrawn):
-                self.withdrawn.append(item.source_id)
-            elif isinstance(item, Rejected):
+            if isinstance(item, Rejected):
                 self.counts[item.reason] += 1
-                if len(self.items) < MAX_KEPT:
+                if len(self.items) < MAX_KEPT and item.reason != Reason.ERASED:
                     self.items.append(item)
-            elif self.is_erased(item):
-                self.counts[Reason.ERASED] += 1
             else:
                 self.encodings[item.encoding] += 1
                 yield item
@@ -165,15 +157,14 @@ def import_notes(
     reading = make_reading(mapping, encoding)
     site = open_site(root)
     allow(site, Verb.IMPORT)
-    rejected = _Sorted(is_erased(site))
-    notes = rejected.notes(read_notes(paths, reading))
-    withdrawn = 0
+    rejected = _Sorted()
+    notes = rejected.notes(read_notes(paths, reading, _is_erased(site)))
     if dry_run:
         report = SealReport(new=sum(1 for _ in _reported(notes, progress, None)))
     else:
         report = import_stream(site, notes, progress)
-        withdrawn = _keep(site, report, rejected)
-    if not report.total and not withdrawn:
+        _keep(site, report, rejected)
+    if not report.total:
         raise _no_note(rejected.counts, dry_run=dry_run)
     return ImportReport(
         report.new,
@@ -183,7 +174,6 @@ def import_notes(
         tuple(_shown(item, with_name=with_names) for item in rejected.items[:FIRST]),
         dict(sorted(rejected.encodings.items())),
         dry_run,
-        withdrawn,
     )
 
 
@@ -210,11 +200,18 @@ def import_stream(
     return report
 
 
-def _keep(site: Site, report: SealReport, rejected: _Sorted) -> int:
-    """What was not taken in is known, and what was taken back is gone: the count of these."""
+def _is_erased(site: Site) -> Callable[[SourceNote], bool]:
+    check_vault(site)
+    # A dry run makes no vault.
+    if not (site.paths.vault / FILE).exists():
+        return is_erased(site, erased_patients(site))
+    with opened_vault(site) as vault:
+        return is_erased(site, vault.who_is_gone(erased_patients(site)))
+
+
+def _keep(site: Site, report: SealReport, rejected: _Sorted) -> None:
     with opened_vault(site) as vault:
         vault.keep_rejected(rejected.items)
-        withdrawn = vault.withdraw(rejected.withdrawn)
     counts = sorted(rejected.counts.items())
     site.ledger.record(
         "notes.imported",
@@ -226,10 +223,8 @@ def _keep(site: Site, report: SealReport, rejected: _Sorted) -> int:
                 f"encoding_{key.replace('-', '_')}": count
                 for key, count in sorted(rejected.encodings.items())
             },
-            **({"withdrawn": withdrawn} if withdrawn else {}),
         },
     )
-    return withdrawn
 
 
 def _shown(item: Rejected, *, with_name: bool) -> RejectedItem:
@@ -252,4 +247,6 @@ def _no_note(rejected: Counter[str], *, dry_run: bool) -> BadInput:
         return BadInput("There is no note in what was named: it is empty.", _FORMATS)
     counts = ", ".join(f"{count} {reason}" for reason, count in rejected.most_common())
     where = "" if dry_run else " `appliance notes rejected` says where each stands."
+    if Reason.ERASED in rejected:
+        where += " `appliance notes readmit` lets notes of an erased patient in again."
     return BadInput(f"None of {rejected.total()} items is a note: {counts}.", _FORMATS + where)

@@ -162,7 +162,7 @@ def readmit(root: Path, patient_source_id: str, reason: str, *, dry_run: bool = 
         dry_run: Look only.
 
     Raises:
-        BadInput: Nobody of that id was erased, or no proper reason.
+        BadInput: Nobody of that id was erased, or not to the end; or no proper reason.
         Forbidden: Whoever runs this may not erase either.
     """
     check_reason(reason)
@@ -170,6 +170,12 @@ def readmit(root: Path, patient_source_id: str, reason: str, *, dry_run: bool = 
     allow(site, Verb.ERASE, f"readmit {patient_source_id}", with_second=not dry_run)
     with opened_vault(site) as vault:
         patient_id = vault.patient_id_of(patient_source_id)
+        is_erasing = vault.is_erasing(patient_source_id)
+    if is_erasing:
+        raise BadInput(
+            "The erasure of this patient was begun and not ended.",
+            "Run `appliance notes erase` for the patient again, then this.",
+        )
     if patient_id not in erased_patients(site):
         raise BadInput(
             "No patient of that id was erased, or the patient is readmitted already.",

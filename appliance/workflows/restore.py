@@ -28,7 +28,7 @@ from appliance.ledger.examination import examine
 from appliance.ledger.proofs import check_export, read_bodies
 from appliance.records.backups import NAME, RESTORED
 from appliance.records.clock import Clock
-from appliance.records.events import ERASED, Fact
+from appliance.records.events import Fact
 from appliance.records.identifiers import PatientId
 from appliance.records.progress import Progress
 from appliance.settings.clock import SystemClock
@@ -40,12 +40,11 @@ from appliance.settings.site_file import load_site_file
 from appliance.workflows.ingest import opened_vault
 from appliance.workflows.notes import erase_again, renew_index
 from appliance.workflows.site import Site, assemble
+from appliance.workflows.tombstones import TOMBSTONES
 
 FIRST_EVENT: Final = "site.initialised"
 _MARK: Final = ".restoring"
 _UNNAMED: Final = ".site.toml.restored"
-# Either says that a patient's notes are gone; the second comes a little later.
-_TOMBSTONES: Final = ("vault.erased", ERASED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,10 +340,10 @@ def _tombs_in(bodies: list[bytes], begun: int) -> set[PatientId]:
     """Patients erased by entries after `begun`: one who was erased before and came again stays."""
     found: set[PatientId] = set()
     for body in bodies:
-        if not any(f'"kind":"{kind}"'.encode() in body for kind in _TOMBSTONES):
+        if not any(f'"kind":"{kind}"'.encode() in body for kind in TOMBSTONES):
             continue
         index, event = decode(body)
-        if index > begun and event.kind in _TOMBSTONES:
+        if index > begun and event.kind in TOMBSTONES:
             found.add(PatientId(str(event.facts["patient"])))
     return found
 

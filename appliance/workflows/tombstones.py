@@ -10,25 +10,35 @@ from appliance.records.notes import SourceNote
 from appliance.settings.keys import Purpose
 from appliance.workflows.site import Site, find_entries
 
+TOMBSTONES: Final = ("vault.erased", ERASED)
+"""Kinds of events: either says that a patient's notes are gone; the second comes a little later."""
+
 READMITTED: Final = "patient.readmitted"
 """The kind of the event that says that notes of an erased patient may come in again."""
 
 
 def erased_patients(site: Site) -> frozenset[PatientId]:
-    """By the site's own ids, as the ledger's tombstones name them; without who was readmitted."""
+    """By the site's own ids, as the ledger's tombstones name them; without who was readmitted.
+
+    Whoever came back all the same, before tombstones were asked, is among them: see the vault's
+    `who_is_gone`.
+    """
     gone: set[PatientId] = set()
-    for entry in find_entries(site, *(f'"kind":"{kind}"' for kind in (ERASED, READMITTED))):
-        patient = PatientId(str(entry["facts"]["patient"]))
-        if entry["kind"] == ERASED:
-            gone.add(patient)
+    for entry in find_entries(site, *(f'"kind":"{kind}"' for kind in (*TOMBSTONES, READMITTED))):
+        if entry["kind"] in TOMBSTONES:
+            gone.add(PatientId(str(entry["facts"]["patient"])))
         elif entry["kind"] == READMITTED:
-            gone.discard(patient)
+            gone.discard(PatientId(str(entry["facts"]["patient"])))
     return frozenset(gone)
 
 
-def is_erased(site: Site) -> Callable[[SourceNote], bool]:
-    """Says of a note whether its patient was erased from the site."""
-    gone = erased_patients(site)
+def is_erased(site: Site, gone: frozenset[PatientId]) -> Callable[[SourceNote], bool]:
+    """Says of a note whether its patient is one of these.
+
+    Args:
+        site: Whose ids they are.
+        gone: By the site's own ids.
+    """
     key = site.keys.key(Purpose.PSEUDONYM) if gone else b""
 
     def asked(note: SourceNote) -> bool:

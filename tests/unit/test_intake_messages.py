@@ -36,7 +36,6 @@ def attachment(kind, content):
     ("changes", "reason"),
     [
         ({"status": "entered-in-error"}, Reason.WITHDRAWN),
-        ({"status": "superseded"}, Reason.SUPERSEDED),
         ({"resourceType": "Observation"}, Reason.NO_NOTE),
         ({"content": [{"attachment": {"url": "Binary/1"}}]}, Reason.NOT_INLINE),
         ({"content": []}, Reason.MISSING_FIELD),
@@ -161,6 +160,7 @@ def test_line_feeds_frames_and_batches_make_no_difference():
     [
         ("MDM^T02^MDM_T02", "ADT^A01", Reason.NO_NOTE),
         ("AU||AV", "AU||CA", Reason.WITHDRAWN),
+        ("MDM^T02^MDM_T02", "MDM^T11", Reason.WITHDRAWN),
         ("TXA|", "TXX|", Reason.MISSING_FIELD),
         ("UNICODE UTF-8", "JAS2020", Reason.UNKNOWN_ENCODING),
         ("UNICODE UTF-8", "ASCII~8859/1", Reason.UNKNOWN_ENCODING),
@@ -177,6 +177,15 @@ def test_a_message_without_a_note_is_refused_with_its_reason(old, new, reason):
 
     assert first == reason
     assert second.text == NOTE.text
+
+
+@pytest.mark.parametrize("status", ["W", "D"])
+def test_a_result_that_is_all_taken_back_is_no_note(status):
+    """Not even a remark that is left of it."""
+    whole = oru(NOTE).strip(b"\x0b\x1c\r")
+    void = whole.replace(b"||||||F", b"||||||" + status.encode()) + b"\rNTE|1||Posted wrongly.\r"
+
+    assert read(".hl7", void) == [Reason.WITHDRAWN]
 
 
 def test_the_character_set_of_a_message_counts():

@@ -7,11 +7,16 @@ import stat
 import pytest
 
 from appliance.cli.main import run
+from appliance.clinical.vault.store import Vault
 from appliance.errors import BadInput
 from appliance.ledger.proofs import read_bodies
+from appliance.records.notes import SourceNote
 from appliance.records.progress import Silent
-from appliance.workflows.ingest import import_notes, import_stream, opened_vault
+from appliance.workflows import notes as workflow
+from appliance.workflows.ingest import import_notes, import_stream, opened_vault, read_rejected
+from appliance.workflows.notes import erase, readmit
 from appliance.workflows.site import init, open_site
+from tests.lib.exports import Exported, document_reference, mdm, oru
 
 SECRET = "Zebedee Quillfeather"
 
@@ -241,7 +246,7 @@ def test_an_erased_patient_leaves_the_gates_index(site, tmp_path):
     from appliance.gate.patients.writing import write_index
     from appliance.records.notes import PatientIdentifier, SourcePatient
     from appliance.settings.keys import Purpose
-    from appliance.workflows.notes import INDEX, erase
+    from appliance.workflows.notes import INDEX
 
     key = site.keys.key(Purpose.PATIENT_INDEX)
     path = site.paths.vault / INDEX
@@ -263,8 +268,6 @@ def test_an_erased_patient_leaves_the_gates_index(site, tmp_path):
 
 def test_no_export_brings_back_who_was_erased(site, export, capfd):
     """Counted, and named nowhere; until somebody who may erase says otherwise."""
-    from appliance.workflows.notes import erase, readmit
-
     root = site.paths.root
     import_notes(root, [export], Silent())
     with pytest.raises(BadInput, match="was erased"):
@@ -291,10 +294,118 @@ def test_no_export_brings_back_who_was_erased(site, export, capfd):
     assert import_notes(root, [export], Silent(), dry_run=True).rejected["patient-erased"] == 2
 
 
+def test_an_item_of_an_erased_patient_is_kept_under_no_name(site, tmp_path):
+    """Also where its id came before: the file's name can be the patient's."""
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    row = json.dumps({"id": "1", "text": "Fever.", "patient": SECRET})
+    (folder / f"{SECRET}.jsonl").write_text(f"{row}\n{row}\n")
+    (folder / "good.txt").write_text("Good.")
+    (folder / "scan.docx").touch()
+    root = site.paths.root
+    import_notes(root, [folder], Silent())
+    assert [SECRET in item.name for item in read_rejected(root)] == [True, False]
+    erase(root, SECRET)
+
+    report = import_notes(root, [folder], Silent(), with_names=True)
+
+    assert report.rejected == {"patient-erased": 2, "unknown-format": 1}
+    assert [item.reason for item in report.first_rejected] == ["unknown-format"]
+    assert [item.reason for item in read_rejected(root)] == ["unknown-format"]
+    with pytest.raises(BadInput, match=r"2 patient-erased.*notes readmit"):
+        import_notes(root, [folder / f"{SECRET}.jsonl"], Silent())
+
+
+class Killed(BaseException):
+    """As a signal would."""
+
+
+@pytest.mark.parametrize(
+    ("where", "name", "after"),
+    [
+        (workflow, "_scrub_traces", False),
+        (Vault, "erase_patient_of", False),
+        (Vault, "erase_patient_of", True),
+        (Vault, "end_erasure_of", False),
+        (Vault, "end_erasure_of", True),
+    ],
+)
+def test_an_erasure_that_was_killed_lets_nobody_back(site, export, monkeypatch, where, name, after):
+    """Before the vault's part, after it, or before the last word in the ledger."""
+    root = site.paths.root
+    import_notes(root, [export], Silent())
+    real = getattr(where, name)
+
+    def dying(*arguments):
+        if after:
+            real(*arguments)
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(where, name, dying)
+        with pytest.raises(Killed):
+            erase(root, SECRET)
+    again = import_notes(root, [export], Silent())
+
+    assert (again.rejected["patient-erased"], again.new, again.known) == (2, 0, 1)
+
+
+def test_readmission_waits_for_the_end_of_the_erasure(site, export):
+    """It would be undone by it."""
+    import_notes(site.paths.root, [export], Silent())
+    with opened_vault(site) as vault:
+        vault.begin_erasure(SECRET)
+
+    with pytest.raises(BadInput, match="not ended"):
+        readmit(site.paths.root, SECRET, "consent")
+
+
+def test_whoever_came_back_before_tombstones_were_asked_gets_corrections(site, export):
+    """Erased, and imported again by an older program: the vault holds the patient."""
+    root = site.paths.root
+    import_notes(root, [export], Silent())
+    erase(root, SECRET)
+    import_stream(site, [SourceNote(f"{SECRET}-1", SECRET, "referral", "", "Once.")], Silent())
+
+    report = import_notes(root, [export], Silent())
+
+    assert (report.new, report.changed, report.known) == (1, 1, 1)
+    assert "patient-erased" not in report.rejected
+
+
+IN_ERROR = json.dumps(document_reference(Exported()) | {"status": "entered-in-error"}).encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("a.hl7", mdm(Exported()), mdm(Exported()).replace(b"AU||AV", b"AU||CA")),
+        ("a.hl7", mdm(Exported()), mdm(Exported()).replace(b"MDM^T02^MDM_T02", b"MDM^T11")),
+        ("a.hl7", oru(Exported()), oru(Exported()).replace(b"||||||F", b"||||||W")),
+        ("a.json", json.dumps(document_reference(Exported())).encode(), IN_ERROR),
+    ],
+    ids=["deleted", "cancelled", "wrong patient", "entered in error"],
+)
+def test_what_an_export_takes_back_changes_nothing_in_the_vault(
+    site, tmp_path, name, before, after
+):
+    """It is counted; whoever wants a note gone erases it, and is on record."""
+    feed = tmp_path / name
+    feed.write_bytes(before)
+    import_notes(site.paths.root, [feed], Silent())
+    feed.write_bytes(after)
+    (tmp_path / "other.txt").write_text("Another note.")
+
+    report = import_notes(site.paths.root, [feed, tmp_path / "other.txt"], Silent())
+
+    assert (report.new, report.rejected) == (1, {"withdrawn": 1})
+    with opened_vault(site) as vault:
+        texts = {note.text for note in vault.read_identified(vault.note_ids(), "test")}
+    assert texts == {Exported().text, "Another note."}
+
+
 def test_the_stream_of_an_open_site_is_taken_in(site):
     """What the demo uses: no files, one site."""
-    from appliance.records.notes import SourceNote
-
     report = import_stream(
         site, (SourceNote(str(n), None, "", "", "x") for n in range(5)), Silent()
     )

@@ -66,7 +66,7 @@ def make_note(
         Refusal: Empty, too large, with NUL bytes, not UTF-8, or with an id or date that is none.
     """
     for value in (source_id, patient or "", kind, text):
-        if not is_utf8(value):
+        if not _is_utf8(value):
             raise Refusal(Reason.NOT_UTF8)
     if any("\x00" in value for value in (text, source_id, patient or "", kind)):
         raise Refusal(Reason.NUL_BYTE)
@@ -92,7 +92,7 @@ def _reason(error: Exception) -> Reason:
     return next((_REASONS[kind] for kind in kinds if kind in _REASONS), Reason.MALFORMED)
 
 
-def is_utf8(value: str) -> bool:
+def _is_utf8(value: str) -> bool:
     """Whether it holds no lone surrogate, as broken bytes and broken JSON escapes leave behind."""
     try:
         value.encode()

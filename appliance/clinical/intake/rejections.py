@@ -33,7 +33,6 @@ class Reason(StrEnum):
     WITHDRAWN = "withdrawn"
     FAILED = "could-not-be-read"
     DUPLICATE_ID = "duplicate-id"
-    SUPERSEDED = "superseded"
     ERASED = "patient-erased"
 
 
@@ -63,22 +62,9 @@ class Rejected:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Withdrawn:
-    """A note that an export takes back, by the id that it had there; hence out of repr."""
-
-    source_id: str = field(repr=False)
-
-
 class Refusal(Exception):
-    """Raised while one item is read; becomes a `Rejected` before it leaves the room.
+    """Raised while one item is read; becomes a `Rejected` before it leaves the room."""
 
-    Args:
-        reason: Why.
-        withdraws: Id of a note that the item takes back.
-    """
-
-    def __init__(self, reason: Reason, withdraws: str = "") -> None:
+    def __init__(self, reason: Reason) -> None:
         super().__init__(str(reason))
         self.reason = reason
-        self.withdraws = withdraws

@@ -112,6 +112,18 @@ class People(OpenVault):
             ).fetchone()
             return bool(row[0])
 
+    def who_is_gone(self, erased: Iterable[PatientId]) -> frozenset[PatientId]:
+        """Of those that were erased at some time, who has no note here; and whose erasure goes on.
+
+        Args:
+            erased: As the ledger's tombstones name them.
+        """
+        with database_errors():
+            once = frozenset(erased)
+            back = {row[2] for row in self._rows("patient_id", "notes", sorted(once))}
+            rows = self._connection.execute("SELECT patient_id FROM erasing").fetchall()
+        return (once - back) | {PatientId(row[0]) for row in rows}
+
     def end_erasure(self, patient_source_id: str) -> None:
         """Everything of the patient is gone, from other places too."""
         self.end_erasure_of(self.patient_id_of(patient_source_id))

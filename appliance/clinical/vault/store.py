@@ -112,33 +112,6 @@ class Vault(People):
             )
         return report
 
-    def withdraw(self, source_ids: Iterable[str]) -> int:
-        """Notes that were taken back have no text any more, in no version; the count of these.
-
-        They stay as a version without text: who reads notes by id, for days, finds what there is.
-        """
-        ids = [self.note_id_of(source_id) for source_id in source_ids]
-        if not ids:
-            return 0
-        gone = mark(self._keys.marking, "withdrawn")
-        withdrawn = 0
-        with database_errors(), transaction(self._connection):
-            self._keep_up()
-            for row in list(self._rows("note_id", "notes", ids)):
-                note_id, version = NoteId(row[0]), int(row[5]) + 1
-                if hmac.compare_digest(bytes(row[6]), gone):
-                    continue
-                self._forget_versions(note_id)
-                self._connection.execute(
-                    "UPDATE notes SET version = ?, mark = ? WHERE note_id = ?",
-                    (version, gone, note_id),
-                )
-                self._write_body("", note_id, version)
-                withdrawn += 1
-        if withdrawn:
-            self._recorder.record("vault.withdrawn", {"notes": withdrawn})
-        return withdrawn
-
     def note_ids(self, kind: str | None = None) -> list[NoteId]:
         """Ids of all notes, or of those of one kind, sorted."""
         query = "SELECT note_id FROM notes ORDER BY note_id"
@@ -307,6 +280,7 @@ class Vault(People):
     def _write(
         self, note: SourceNote, note_id: NoteId, owner: str | None, version: int, mark_: bytes
     ) -> None:
+        sealed = seal(note.text, note_id, version, self._keys.wrapping)
         self._connection.execute(
             "INSERT OR REPLACE INTO notes VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
@@ -320,10 +294,6 @@ class Vault(People):
                 note.encoding,
             ),
         )
-        self._write_body(note.text, note_id, version)
-
-    def _write_body(self, text: str, note_id: NoteId, version: int) -> None:
-        sealed = seal(text, note_id, version, self._keys.wrapping)
         self._connection.execute(
             "INSERT INTO bodies VALUES (?, ?, ?, ?)",
             (note_id, version, sealed.wrapped_key, sealed.body),

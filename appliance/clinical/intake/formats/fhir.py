@@ -24,8 +24,6 @@ TYPE: Final = "resourceType"
 """The key by which a JSON object says that it is a resource."""
 
 _WITHDRAWN: Final = frozenset({"entered-in-error", "cancelled"})
-# DocumentReference.status: another document has taken its place.
-_REPLACED: Final = "superseded"
 _ENTRIES: Final = "entry"
 
 
@@ -61,7 +59,7 @@ def note_of(resource: Mapping[str, object], reading: Reading) -> SourceNote:
     """The note that a resource holds.
 
     Raises:
-        Refusal: Of another type, withdrawn, replaced, with its attachment elsewhere, or malformed.
+        Refusal: Of another type, withdrawn, with its attachment elsewhere, or malformed.
     """
     kind = resource.get(TYPE)
     if kind == "DocumentReference":
@@ -73,11 +71,8 @@ def note_of(resource: Mapping[str, object], reading: Reading) -> SourceNote:
         date = _at(resource, "effectiveDateTime") or _at(resource, "issued")
     else:
         raise Refusal(Reason.NO_NOTE)
-    said = {str(_at(resource, "status")), str(_at(resource, "docStatus"))}
-    if _WITHDRAWN & said:
-        raise Refusal(Reason.WITHDRAWN, f"{kind}/{_identity(resource)}")
-    if _REPLACED in said:
-        raise Refusal(Reason.SUPERSEDED, f"{kind}/{_identity(resource)}")
+    if _WITHDRAWN & {str(_at(resource, "status")), str(_at(resource, "docStatus"))}:
+        raise Refusal(Reason.WITHDRAWN)
     text, encoding = _text(attachments, resource, reading)
     return make_note(
         f"{kind}/{_identity(resource)}",
@@ -113,11 +108,6 @@ def _preference(attachment: Any) -> int:
 
 
 def _identity(resource: Mapping[str, object]) -> str:
-    """The resource's id, or else an identifier of its document.
-
-    Raises:
-        Refusal: It has none.
-    """
     for found in (
         _at(resource, "id"),
         _at(resource, "masterIdentifier", "value"),

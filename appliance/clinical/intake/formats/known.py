@@ -4,10 +4,10 @@ from typing import Final
 
 from appliance.clinical.intake.formats.ccda import read_ccda
 from appliance.clinical.intake.formats.fhir import read_fhir
-from appliance.clinical.intake.formats.messages import read_hl7, settle_notes
+from appliance.clinical.intake.formats.messages import read_hl7
 from appliance.clinical.intake.formats.pdf import read_pdf
 from appliance.clinical.intake.formats.plain import read_text
-from appliance.clinical.intake.formats.reading import Feed, Format
+from appliance.clinical.intake.formats.reading import Format
 from appliance.clinical.intake.formats.tables import read_csv, read_jsonl, read_parquet, read_tsv
 
 # Archives are not among them: what a hospital packs it can unpack, and a bomb stays shut.
@@ -25,6 +25,3 @@ FORMATS: Final[dict[str, Format]] = {
     ".cda": read_ccda,
 }
 """Suffix, in lower case, to the reader of such a file."""
-
-FEEDS: Final[dict[str, Feed]] = {".hl7": settle_notes}
-"""Of those in which one note can come several times, the newest of which counts."""

@@ -55,34 +55,6 @@ class Format(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """What one message says of one note.
-
-    Attributes:
-        number: Of the message in its file, from 1.
-        source_id: Of the note.
-        sent: When, as digits that can be compared; "" where that is not said.
-        is_gone: Whether there is no such note any more.
-    """
-
-    number: int
-    source_id: str = field(repr=False)
-    sent: str
-    is_gone: bool
-
-
-class Feed(Protocol):
-    """A look ahead through a file of messages."""
-
-    def __call__(self, file: IO[bytes], origin: Origin) -> Iterator[Settled]:
-        """What each message says of notes: which of them it settles.
-
-        Raises:
-            Refusal: What is left of the file can't be read.
-        """
-
-
 def attempt(make: Callable[[], SourceNote]) -> SourceNote | Refusal:
     """What `make` gives, or why it gives nothing; whatever a hostile item does costs that item.
 
@@ -92,7 +64,7 @@ def attempt(make: Callable[[], SourceNote]) -> SourceNote | Refusal:
         return make()
     except Refusal as refusal:
         # A new one: this one's traceback and context hold frames that hold text.
-        return Refusal(refusal.reason, refusal.withdraws)
+        return Refusal(refusal.reason)
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         return Refusal(Reason.MALFORMED)
     except MemoryError:
