@@ -9,8 +9,8 @@ import pytest
 from tests.lib.house import REPOSITORY
 
 NETWORK = REPOSITORY / "deploy/cluster/network.sh"
-# A machine of its own, whose process 1 is this shell. `far` is a name that is taken on the host, and
-# comes before `wire`.
+# A machine of its own, whose process 1 is this shell. `far` is a name that the host has, too, and
+# that link comes before `wire`.
 BEGIN = "set -e; mount -t tmpfs run /run; mkdir /run/netns; ip netns add cluster\n"
 SCRIPT = """
 ip link add far type veth peer near
