@@ -30,6 +30,8 @@ from appliance.records.prompts import Route
 from appliance.settings.keys import KeyProvider, Purpose
 from appliance.settings.policies import digest_policies, shipped_policies
 
+# Why a gate denies every text where patients must be known and none is.
+NO_PATIENTS: Final = "patient-index-empty"
 _LONGEST_LIFE: Final = timedelta(days=1)
 # Nobody, with an identifier of every kind: a detector that finds none of them is broken.
 _SOMEBODY: Final = (
@@ -81,7 +83,7 @@ def _open(policies: Path, index: Path, keys: KeyProvider, clock: Clock, recorder
         policy,
         digest_policies(policies),
         load_terms(policies / "labels"),
-        "patient-index-empty" if is_empty else "",
+        NO_PATIENTS if is_empty else "",
     )
     site_rules = load_site_rules(policies / "identifiers.toml")
     detectors: list[Detector] = [patients, notes]

@@ -16,10 +16,12 @@ inside() { ip netns exec "$namespace" "$@"; }
 
 if [ "$what" = down ]; then
   # The interface goes back to the host's own namespace. The kernel sends back a network card by
-  # itself; a VLAN would be gone with the namespace.
+  # itself; a VLAN would be gone with the namespace. The kernel's own tunnels (tunl0, gre0) belong to
+  # the namespace, and a name may be taken on the host: then it goes on with the others.
   ip -netns "$namespace" -o link show | sed -n 's/^[0-9]*: \([^:@]*\)[:@].*/\1/p' |
     while read -r link; do
-      [ "$link" = lo ] || ip -netns "$namespace" link set "$link" netns 1
+      [ "$link" = lo ] || ip -netns "$namespace" link set "$link" netns 1 ||
+        echo "network.sh: $link was not given back to the host." >&2
     done
   ip netns del "$namespace"
   exit 0

@@ -102,7 +102,7 @@ def reload_units() -> None:
     Raises:
         Refused: It could not read them.
     """
-    if _has_systemd():
+    if has_systemd():
         _run(["systemctl", "daemon-reload"])
 
 
@@ -112,12 +112,12 @@ def restart_units() -> None:
     Raises:
         Refused: One did not start again.
     """
-    if _has_systemd():
+    if has_systemd():
         _run(["systemctl", "try-restart", *_RESTARTED])
 
 
-def _has_systemd() -> bool:
-    # sd_booted(3).
+def has_systemd() -> bool:
+    """Whether a systemd runs this machine; sd_booted(3)."""
     return Path("/run/systemd/system").is_dir() and find("systemctl") is not None
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from offline import commands, machine
 from offline.bundle import Manifest, check_bundle
+from offline.egress import EXAMPLE, SETTINGS, check_way_out
 from offline.environment import check_room, furnish, pins
 from offline.files import write_durably
 from offline.fitting import check_fit, this_kind
@@ -37,6 +38,7 @@ class Wish:
         keep: How many releases stay.
         with_services: Whether users and units are made too.
         units: Where systemd looks for units.
+        egress: Where the site says what its gateway may reach.
     """
 
     prefix: Prefix
@@ -46,6 +48,7 @@ class Wish:
     keep: int = 3
     with_services: bool = False
     units: Path = machine.UNITS
+    egress: Path = SETTINGS
 
 
 @dataclass(slots=True)
@@ -226,3 +229,5 @@ def _check_place(wish: Wish, manifest: Manifest) -> None:
             f"The site is of a newer release than {manifest.release}.",
             "Install the release that it was last used with, or a newer one.",
         )
+    if wish.with_services:
+        check_way_out(wish.bundle / EXAMPLE, wish.units, wish.egress)

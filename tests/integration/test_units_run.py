@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 
 import pytest
 
@@ -208,3 +209,38 @@ def test_root_sees_that_the_users_are_held(machine):
     bad = [one for one in found.values() if one["status"] in {"fail", "error"}]
     assert not bad
     assert found["SITE003"]["status"] == found["SITE025"]["status"] == "pass"
+
+
+def test_the_rules_are_back_when_the_hosts_own_were_stopped_and_started(machine):
+    """What stops the host's rules flushes all there are, and these with them."""
+    table = ("nft", "list", "table", "inet", "appliance_users")
+    machine.sure("systemctl", "enable", "appliance-egress")
+    start(machine, "nftables")
+    start(machine, "appliance-egress")
+
+    machine.sure("systemctl", "stop", "nftables")
+    assert machine.run(*table).returncode != 0
+    start(machine, "nftables")
+
+    # Started with it and after it: nobody waits for that job.
+    until = time.monotonic() + 20
+    while machine.run(*table).returncode and time.monotonic() < until:
+        time.sleep(0.1)
+    machine.sure(*table)
+
+
+def test_where_other_rules_hold_the_users_the_unit_of_ours_asks_for_no_file(machine):
+    """By the drop-in among the examples: what the gateway requires is then there at once."""
+    examples = "/opt/appliance/current/deploy/systemd/examples"
+    place = "/etc/systemd/system/appliance-egress.service.d"
+    machine.sure("systemctl", "stop", "appliance-egress")
+    machine.sure("mv", "/etc/appliance/egress.env", "/etc/appliance/egress.env.away")
+    assert machine.run("systemctl", "start", "appliance-egress").returncode != 0
+
+    machine.sure("install", "-D", f"{examples}/egress-by-other-rules.conf", f"{place}/other.conf")
+    machine.sure("systemctl", "daemon-reload")
+    machine.sure("systemctl", "start", "appliance-egress")
+
+    machine.sure("rm", f"{place}/other.conf")
+    machine.sure("mv", "/etc/appliance/egress.env.away", "/etc/appliance/egress.env")
+    machine.sure("systemctl", "daemon-reload")

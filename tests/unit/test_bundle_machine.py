@@ -80,7 +80,7 @@ def test_an_upgrade_cuts_nothing_off_that_ends_by_itself(tmp_path, monkeypatch):
     program.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/said\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    monkeypatch.setattr(machine, "_has_systemd", lambda: True)
+    monkeypatch.setattr(machine, "has_systemd", lambda: True)
     units = {path.name: path.read_text() for path in UNITS.glob("*.service")}
 
     machine.restart_units()

@@ -9,7 +9,7 @@ import pytest
 from appliance.cluster.hosts import HostState
 from appliance.errors import BackendUnavailable, BadInput, IntegrityError
 from appliance.records.progress import Silent
-from appliance.workflows import cluster, rolling
+from appliance.workflows import cluster, rolling, rolling_plan
 from appliance.workflows.rolling import forget, is_to_start_again, restart
 from appliance.workflows.site import find_entries, init, open_site
 
@@ -22,6 +22,7 @@ class Hosts:
     Attributes:
         drained: Addresses, in order.
         slow: Those that do not come back.
+        busy: Those whose work takes longer than anybody waits.
     """
 
     def __init__(self, paths):
@@ -30,6 +31,7 @@ class Hosts:
         self._away = set()
         self.drained = []
         self.slow = set()
+        self.busy = set()
 
     def list_hosts(self, _place):
         return tuple(
@@ -47,11 +49,20 @@ class Hosts:
 
     def drain(self, _place, host, _patience_s):
         self.drained.append(host)
+        if host in self.busy:
+            raise BackendUnavailable(f"{host} is still at work.", "Wait.")
+        self.leave(host)
+
+    def leave(self, host):
+        """Its work has ended: it asks the plan."""
         comes_back = is_to_start_again(self._paths, host, f"{host}-{self._lives[host]}")
         if comes_back and host not in self.slow:
             self.start(host)
         else:
             self._away.add(host)
+
+    def is_away(self, host):
+        return host in self._away
 
     def start(self, host):
         self._away.discard(host)
@@ -163,7 +174,8 @@ def test_a_plan_of_another_day_is_begun_anew(site, hosts):
     path = site.run / "cluster-restart.json"
     content = json.loads(path.read_text())
     begun = open_site(site.root).clock.now() - timedelta(days=7)
-    path.write_text(json.dumps(content | {"begun": begun.isoformat()}))
+    content["commands"][0]["begun"] = begun.isoformat()
+    path.write_text(json.dumps(content))
     hosts.slow.clear()
     hosts.start(SECOND)
 
@@ -177,3 +189,60 @@ def test_a_damaged_plan_is_no_plan(site, hosts):
         roll(site)
 
     assert hosts.drained == []
+
+
+def test_a_host_that_is_still_at_work_comes_back_though_another_was_restarted_meanwhile(
+    site, hosts
+):
+    """Each command keeps its own hosts, and takes back no more than them."""
+    hosts.busy.add(FIRST)
+    with pytest.raises(BackendUnavailable, match="still at work"):
+        roll(site, FIRST)
+
+    assert roll(site, SECOND).restarted == (SECOND,)
+    hosts.leave(FIRST)
+
+    assert not hosts.is_away(FIRST)
+    assert hosts.drained == [FIRST, SECOND]
+    # It is found done, and nobody is drained twice.
+    assert roll(site, FIRST).before == (FIRST,)
+    assert not (site.run / "cluster-restart.json").exists()
+
+
+def test_all_are_all_whatever_was_left_undone_of_one(site, hosts):
+    """And then nothing is left undone but what was of the other command."""
+    hosts.busy.add(FIRST)
+    with pytest.raises(BackendUnavailable):
+        roll(site, FIRST)
+    hosts.busy.clear()
+
+    assert roll(site).restarted == (FIRST, SECOND, THIRD)
+
+    assert roll(site, FIRST).before == (FIRST,)
+
+
+def test_two_at_the_same_time_are_one_too_many(site, hosts):
+    """The second is refused before it drains anybody, and can be run when the first has ended."""
+    with rolling_plan.alone(site.run), pytest.raises(BadInput, match="under way"):
+        roll(site, SECOND)
+    assert hosts.drained == []
+
+    assert roll(site, SECOND).restarted == (SECOND,)
+
+
+def test_releases_side_by_side_read_each_others_plan(site, hosts):
+    """A restart is what brings a new release to the hosts: half of them still run the old one."""
+    hosts.slow.add(SECOND)
+    with pytest.raises(BackendUnavailable):
+        roll(site)
+    path = site.run / "cluster-restart.json"
+    content = json.loads(path.read_text())
+    assert content["hosts"] == {host: f"{host}-1" for host in (FIRST, SECOND, THIRD)}
+
+    del content["commands"]
+    path.write_text(json.dumps(content))
+    hosts.start(SECOND)
+
+    assert is_to_start_again(site, THIRD, f"{THIRD}-1")
+    assert roll(site).restarted == (THIRD,)
+    assert not path.exists()

@@ -148,6 +148,7 @@ def test_the_rules_are_loaded_before_the_gateway_runs_and_again_with_the_hosts_o
     assert left == wanted - users
     assert unit.last("ExecReload") == unit.last("ExecStart")
     assert unit.last("PartOf") == unit.last("ReloadPropagatedFrom") == "nftables.service"
+    assert "nftables.service" in unit.words("WantedBy")
     for key in ("Requires", "After"):
         assert "appliance-egress.service" in gateway.words(key)
 

@@ -67,6 +67,20 @@ def test_a_canary_is_stopped_and_nothing_is_on_record(paths):
 
 
 @pytest.mark.slow
+def test_a_site_that_must_know_its_patients_and_knows_none_yet_is_told_to_import_them(paths):
+    """The gate is shut, which is no reason to refuse an upgrade; a broken one still is."""
+    path = paths.policies / "phi.toml"
+    text = path.read_text()
+    assert "require_patient_index = false" in text
+    path.write_text(text.replace("require_patient_index = false", "require_patient_index = true"))
+
+    found = outcome(gate_check(is_asked=True), paths)
+
+    assert found.status is Status.WARN
+    assert "patients import" in found.fix
+
+
+@pytest.mark.slow
 def test_a_gate_that_does_not_open_fails(paths):
     path = paths.policies / "phi.toml"
     path.write_text(re.sub(r"PERSON = [\d.]+", "PERSON = 0.99", path.read_text()))

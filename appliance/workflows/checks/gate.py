@@ -46,11 +46,17 @@ def _spilled(site: SiteView) -> Outcome:
 
 
 def _canary(site: SiteView) -> Outcome:
-    from appliance.gate.opening import open_gate
+    from appliance.gate.opening import NO_PATIENTS, open_gate
 
     index = site.paths.vault / _INDEX
     gate = open_gate(site.paths.policies, index, site.keys, site.clock, _Unheard())
     verdict = gate.inspect(CANARY)
+    if verdict.decision is Decision.DENY and verdict.reason == NO_PATIENTS:
+        return judge(
+            "The policy asks for patients and none is known: the gate lets nothing pass, unread.",
+            "Import the patients: `appliance patients import`.",
+            warns=True,
+        )
     kinds = sorted({hit.entity for hit in verdict.hits})
     return judge(
         f"The gate, opened as for every prompt, found {', '.join(kinds) or 'nothing'}.",
