@@ -94,6 +94,15 @@ def roll(site, *wanted, **more):
     return restart(site.root, wanted, Silent(), patience_s=1, wait_s=0.01, **more)
 
 
+def cut_off(site, hosts):
+    """A restart of all that ended at the second, and what it left in the plan."""
+    hosts.slow.add(SECOND)
+    with pytest.raises(BackendUnavailable):
+        roll(site)
+    path = site.run / "cluster-restart.json"
+    return path, json.loads(path.read_text())
+
+
 def test_every_worker_is_restarted_and_the_head_is_left_alone(site, hosts):
     done = roll(site)
 
@@ -168,11 +177,7 @@ def test_a_host_that_is_taken_out_stays_away_whatever_was_left_undone(site, host
 
 def test_a_plan_of_another_day_is_begun_anew(site, hosts):
     """Whoever restarts a cluster a week later means all of it."""
-    hosts.slow.add(SECOND)
-    with pytest.raises(BackendUnavailable):
-        roll(site)
-    path = site.run / "cluster-restart.json"
-    content = json.loads(path.read_text())
+    path, content = cut_off(site, hosts)
     begun = open_site(site.root).clock.now() - timedelta(days=7)
     content["commands"][0]["begun"] = begun.isoformat()
     path.write_text(json.dumps(content))
@@ -232,11 +237,7 @@ def test_two_at_the_same_time_are_one_too_many(site, hosts):
 
 def test_releases_side_by_side_read_each_others_plan(site, hosts):
     """A restart is what brings a new release to the hosts: half of them still run the old one."""
-    hosts.slow.add(SECOND)
-    with pytest.raises(BackendUnavailable):
-        roll(site)
-    path = site.run / "cluster-restart.json"
-    content = json.loads(path.read_text())
+    path, content = cut_off(site, hosts)
     assert content["hosts"] == {host: f"{host}-1" for host in (FIRST, SECOND, THIRD)}
 
     del content["commands"]

@@ -269,6 +269,22 @@ def test_a_name_server_that_can_be_reached_warns(host):
     assert _status("HOST021", host) is Status.PASS
 
 
+def test_a_gateway_that_its_unit_would_not_start_fails(host):
+    """So that an installer of an older release goes no further; with the file it does."""
+    assert _status("HOST022", host) is Status.SKIP
+    wants = host.etc / "systemd/system/appliance.target.wants"
+    wants.mkdir(parents=True)
+    (wants / "appliance-gateway.service").symlink_to("/etc/systemd/system/no-such.service")
+
+    outcome = CHECKS["HOST022"].run(host)
+
+    assert outcome.status is Status.FAIL
+    assert "egress.env" in outcome.evidence
+    (host.etc / "appliance").mkdir()
+    (host.etc / "appliance/egress.env").write_text("PROVIDER=203.0.113.10\n")
+    assert _status("HOST022", host) is Status.PASS
+
+
 def test_a_machine_without_shared_memory_fails(host, tmp_path):
     assert _status("HOST005", _with(host, shm=tmp_path / "nowhere")) is Status.FAIL
 

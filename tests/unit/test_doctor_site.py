@@ -314,7 +314,7 @@ def test_the_command_works_without_a_site(capsys, monkeypatch):
     out, err = capsys.readouterr()
     assert "HOST001" in out
     assert "SITE001" not in out
-    assert "26 checks" in err
+    assert "27 checks" in err
 
 
 def test_a_site_that_is_not_there_is_bad_input(tmp_path, capsys):

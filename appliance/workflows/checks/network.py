@@ -12,6 +12,7 @@ from appliance.workflows.checks.outcome import Check, Outcome, judge, passed, sk
 
 # deploy/egress: of a namespace of the gateway's own, and of three users on the host's network.
 _NAMESPACE, _USERS = "appliance_egress", "appliance_users"
+_GATEWAY: Final = "appliance-gateway.service"
 _NFT_TIMEOUT_S: Final = 10
 # proc(5): a route that is up; in IPv6 also one that only refuses.
 _UP: Final = 0x1
@@ -48,9 +49,28 @@ def _names(host: Host) -> Outcome:
     )
 
 
+def _gateway_starts(host: Host) -> Outcome:
+    # Asked by the installer before it switches to this release, also by one of an older release.
+    units, settings = host.etc / "systemd/system", host.etc / "appliance/egress.env"
+    if not any((folder / _GATEWAY).is_symlink() for folder in units.glob("*.wants")):
+        return skipped("No gateway is enabled here.")
+    try:
+        is_described = settings.exists()
+    except PermissionError:
+        return skipped(f"{settings.parent} is shut to this user.")
+    has_own = any((units / "appliance-egress.service.d").glob("*.conf"))
+    return judge(
+        f"The gateway is enabled, and {settings} is {'there' if is_described else 'missing'}.",
+        "Make it from deploy/systemd/examples/egress.env: its unit starts no gateway before the "
+        "rules of its users (deploy/runbooks/upgrade.md).",
+        fails=not is_described and not has_own,
+    )
+
+
 NETWORK_CHECKS: Final = (
     Check("HOST020", "No port of this user is open to other machines", _ports),
     Check("HOST021", "No name server can be asked", _names),
+    Check("HOST022", "A gateway that is enabled can start", _gateway_starts),
 )
 
 
