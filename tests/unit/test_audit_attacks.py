@@ -207,7 +207,8 @@ def test_findings_tell_how_many_patients_they_single_out():
     assert told([*[common] * 30, *[rare] * 30], 40) == ([1.0, 1.0], [60, 60])
     alone = [frozenset({"C1", f"D{at}"}) for at in range(15)]
     assert told([*[common] * 30, *alone], 11) == ([1 / 3, 1 / 3], [45, 45])
-    assert told([frozenset({"C1"})] * 12, 11) == ([0.0, None], [12, 0])
+    assert told([frozenset({"C1"})] * 12, 11) == ([0.0], [12])
+    assert told([frozenset({"C1"})] * 3, 11) == ([], [])
 
 
 class PlainGate:
