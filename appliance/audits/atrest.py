@@ -1,7 +1,8 @@
 """Clear text at rest: identifiers, stretches of notes, canaries and secrets, searched everywhere.
 
 A name can stand somewhere by chance, where invented people have names too; how often, names tell
-that are put together from the given name of one patient and the family name of another.
+that are put together from the given name of one patient and the family name of another. A short
+number can as well: how often, numbers tell that nobody has.
 """
 
 from collections import Counter, defaultdict
@@ -12,6 +13,7 @@ from typing import Final
 from appliance.audits.attack import conclude, not_tested
 from appliance.audits.needles import Needles, Unread
 from appliance.audits.statistics import fisher_greater, share
+from appliance.audits.written import DRAWN, NUMBER
 from appliance.records.audits import AttackResult, Problem
 from appliance.records.progress import Progress
 
@@ -19,10 +21,14 @@ NAME: Final = "name"
 SWAPPED: Final = "swapped name"
 CANARY: Final = "canary"
 _ALPHA: Final = 0.001
+_CONTROLS: Final = frozenset({SWAPPED, DRAWN})
 _UNREADABLE: Final = (
     "What is encoded or encrypted, compressed otherwise than by gzip, bzip2, xz, zstd, lz4, zip or "
     "Parquet, packed twice, or in pictures; names and numbers that are cut, misspelled or written "
     "in a way of their own; weights of models."
+)
+_FEW_NUMBERS: Final = (
+    "Numbers of six or seven digits without a label, where no more of them stand than by chance."
 )
 Hit = tuple[str, int]
 
@@ -96,13 +102,18 @@ class AtRest:
             if hits:
                 found[place.where] = hits
         named = {place.where for place in places if place.may_name}
-        problems = [*self._judge(found, named), *self._judge_names(found, named)]
+        problems = [
+            *self._judge(found, named),
+            *self._judge_names(found, named),
+            *self._judge_numbers(found),
+        ]
         return self._conclude(len(places), unreadable, found, problems)
 
     def _judge(self, found: dict[str, set[Hit]], named: set[str]) -> Iterable[Problem]:
         for where, hits in sorted(found.items()):
             kinds = Counter(kind for kind, _ in hits)
-            del kinds[SWAPPED]
+            for kind in (*_CONTROLS, NUMBER):
+                del kinds[kind]
             if where in named:
                 del kinds[NAME]
             if not kinds:
@@ -134,6 +145,29 @@ class AtRest:
                 "Names of real patients are in them: let none leave, find where they came in.",
             )
 
+    def _judge_numbers(self, found: dict[str, set[Hit]]) -> Iterable[Problem]:
+        """Places, and then all of them together, with more patients' numbers than by chance."""
+        wanted = {NUMBER, DRAWN}
+        holding = {
+            where: numbers
+            for where, hits in sorted(found.items())
+            if (numbers := {hit for hit in hits if hit[0] in wanted})
+        }
+        holding["all places together"] = set().union(*holding.values())
+        total, control = (self._needles.kinds.get(kind, 0) for kind in (NUMBER, DRAWN))
+        for where, numbers in holding.items():
+            kinds = Counter(kind for kind, _ in numbers)
+            chance = fisher_greater(kinds[NUMBER], total, kinds[DRAWN], control)
+            # Many places are asked: Bonferroni's correction.
+            if kinds[NUMBER] and chance < _ALPHA / len(holding):
+                yield Problem(
+                    "at-rest.numbers",
+                    where,
+                    f"{kinds[NUMBER]} of {total} patients' numbers of six or seven digits stand "
+                    f"there, {kinds[DRAWN]} of {control} drawn at random (p = {chance:.1e}).",
+                    "Remove it, and find out which program wrote it.",
+                )
+
     def _conclude(
         self,
         places: int,
@@ -142,11 +176,15 @@ class AtRest:
         problems: list[Problem],
     ) -> AttackResult:
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(self._needles.kinds.items()))
-        seen = {hit for hits in found.values() for hit in hits if hit[0] != SWAPPED}
-        short = self._needles.left_out
+        seen = {hit for hits in found.values() for hit in hits}
+        real = {hit for hit in seen if hit[0] not in _CONTROLS}
+        counts, hits = self._needles.kinds, Counter(kind for kind, _ in seen)
+        short, labelled = self._needles.left_out, self._needles.labelled
         spots = [
             _UNREADABLE,
             *([f"{short} identifiers too short to tell anything alone."] if short else []),
+            *([f"{labelled} numbers without a label beside them."] if labelled else []),
+            *([_FEW_NUMBERS] if NUMBER in counts else []),
             "Other machines, backups and devices, unless their paths were given with --look.",
             *self._unread,
         ]
@@ -163,7 +201,16 @@ class AtRest:
             f"{len(problems)}.",
             problems,
             estimates=[
-                share("needles found somewhere", len(seen), len(self._needles)),
+                share(
+                    "needles found somewhere",
+                    len(real),
+                    sum(count for kind, count in counts.items() if kind not in _CONTROLS),
+                ),
+                *(
+                    share(f"{kind}: found somewhere", hits[kind], counts[kind])
+                    for kind in (NUMBER, DRAWN)
+                    if kind in counts
+                ),
                 share("places that could not be read", len(unreadable), places),
             ],
             blind_spots=spots,

@@ -2,7 +2,8 @@
 
 The firewall knows packets and bytes, not requests. So three things can be told: that something was
 sent where nothing was asked, that much more was sent than was asked, and that less was sent than
-was answered: then requests took a way that the firewall does not see.
+was answered: then requests took a way that the firewall does not see. Counters begin anew with
+every reload of nftables, so the last is a failure only where it is known when that was.
 """
 
 from collections.abc import Iterator
@@ -25,13 +26,18 @@ class Kernel:
         packets: Let through to the provider.
         octets: Of these, IP headers included.
         refused: Packets that wanted to go anywhere else.
-        since: From which day on, ISO 8601, UTC; "" for the site's beginning.
+        since: From when on, ISO 8601, UTC; "" for the site's beginning.
     """
 
     packets: int
     octets: int
     refused: int
     since: str = ""
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether it is known to the second from when on they were counted."""
+        return "T" in self.since
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +72,24 @@ def judge_kernel(kernel: Kernel, asked: Asked) -> Iterator[Problem]:
             "See that the day of --kernel-since is when the rules were loaded; then find what else "
             "sends as the gateway's user.",
         )
-    if kernel.packets < asked.answered:
+    if kernel.is_exact and kernel.packets < asked.answered:
         yield Problem(
             "replay.kernel-counted-less",
             "firewall",
             f"{kernel.packets} packets went to the provider, and {asked.answered} requests were "
             "answered.",
             "Requests leave by a way that these rules do not see: look at routes and rules.",
+        )
+
+
+def kernel_blind_spots(kernel: Kernel, asked: Asked) -> Iterator[str]:
+    """What these counts leave open."""
+    yield "What is small beside the bytes that requests on record may need."
+    if not kernel.is_exact and kernel.packets < asked.answered:
+        yield (
+            f"Requests by a way that the firewall does not see: it counts {kernel.packets} packets "
+            f"where {asked.answered} requests were answered, and its counters may have begun anew "
+            "since; give --kernel-since to the second."
         )
 
 

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from appliance.audits.written import forms_of
+from appliance.audits.written import forms_of, needs_label
 
 _CHUNK: Final = 16 << 20
 _SHORTEST: Final = 6
 _ALPHANUMERIC: Final = frozenset(string.ascii_lowercase + string.digits)
+_GAP: Final = b"\0" * 4
 _Hit = tuple[str, int]
 # What a bomb of an archive unpacks to is not read to its end.
 _MOST_UNPACKED: Final = 1 << 30
@@ -57,6 +58,7 @@ class Needles:
     Attributes:
         kinds: How many are searched for, by kind.
         left_out: How many are not, because they are too short.
+        labelled: How many are searched for beside a label only.
     """
 
     def __init__(self, needles: Iterable[Needle]) -> None:
@@ -66,15 +68,19 @@ class Needles:
         self._longest = 0
         self.kinds: dict[str, int] = {}
         self.left_out = 0
+        self.labelled = 0
         for number, needle in enumerate({(one.kind, one.value): one for one in needles}.values()):
             forms = dict(_forms(needle))
             if not forms:
                 self.left_out += 1
                 continue
             self.kinds[needle.kind] = self.kinds.get(needle.kind, 0) + 1
+            self.labelled += isinstance(needle.value, str) and needs_label(needle.value)
             for form, is_bounded in forms.items():
                 length = len(form) if is_bounded else 0
-                self._automaton.add_word(form, (needle.kind, number, length))
+                # Two needles may be written alike: neither hides the other.
+                same = self._automaton.get(form, ())
+                self._automaton.add_word(form, (*same, (needle.kind, number, length)))
                 self._longest = max(self._longest, len(form))
         self._automaton.make_automaton()
 
@@ -83,13 +89,7 @@ class Needles:
 
     def find(self, content: bytes) -> set[tuple[str, int]]:
         """Kind and number of each needle in those bytes."""
-        if not len(self._automaton):
-            return set()
-        found = self._look(_read(content))
-        if b"\x00" in content:
-            # UTF-16 and UTF-32 of plain letters are these with zeros between.
-            found |= self._look(_read(content.replace(b"\0", b"")))
-        return found
+        return self._find(content, is_start=True, is_end=True)
 
     def find_in(self, path: Path) -> set[tuple[str, int]]:
         """The same for a file of any size, and for what is packed in it.
@@ -111,22 +111,48 @@ class Needles:
             raise Unread(found)
         return found
 
-    def _look(self, text: str) -> set[_Hit]:
+    def _find(self, content: bytes, *, is_start: bool, is_end: bool) -> set[_Hit]:
+        """The same; says whether anything may stand before those bytes, and after them."""
+        if not len(self._automaton):
+            return set()
+        found = self._look(_read(content), is_start=is_start, is_end=is_end)
+        if b"\x00" in content:
+            # UTF-16 and UTF-32 of plain letters are these with up to three zeros between.
+            is_start |= content.startswith(_GAP)
+            is_end |= content.endswith(_GAP)
+            plain = _read(content.replace(b"\0", b""))
+            found |= self._look(plain, is_start=is_start, is_end=is_end)
+        return found
+
+    def _look(self, text: str, *, is_start: bool, is_end: bool) -> set[_Hit]:
+        # What stands beside the first and the last character of a piece is not known.
+        first, end = (-1 if is_start else 0), (len(text) + 1 if is_end else len(text))
         return {
             (kind, number)
-            for last, (kind, number, length) in self._automaton.iter(text)
-            if not length or _is_apart(text, last + 1 - length, last + 1)
+            for last, needles in self._automaton.iter(text)
+            for kind, number, length in needles
+            if not length
+            or (
+                first < last + 1 - length
+                and last + 1 < end
+                and _is_apart(text, last + 1 - length, last + 1)
+            )
         }
 
     def _take(self, content: Iterable[bytes], found: set[tuple[str, int]]) -> bool:
         """What stands there is in `found`; whether it was read to its end."""
-        tail = b""
+        # Long enough that what touches the end of one piece stands inside of the next.
+        overlap = 4 * (self._longest + 1)
+        piece, is_start = b"", True
         try:
             for chunk in content:
-                found |= self.find(tail + chunk)
-                tail = chunk[-4 * self._longest :]
+                found |= self._find(piece, is_start=is_start, is_end=False)
+                is_start &= len(piece) <= overlap
+                piece = piece[-overlap:] + chunk
         except Exception:  # noqa: BLE001 - the next member may be whole
+            found |= self._find(piece, is_start=is_start, is_end=False)
             return False
+        found |= self._find(piece, is_start=is_start, is_end=True)
         return True
 
 

@@ -185,6 +185,9 @@ def _singled_out(name: str, people: Facts, smallest: int, rng: random.Random) ->
     few = f"that fewer than {smallest} have"
     rows = (f"a fact {few}", rare, len(people)), (f"two facts {few} together", alone, len(pairs))
     for what, count, total in rows:
+        if total < smallest:
+            # How many there are is a small count of patients itself.
+            continue
         told = share(f"findings {name}: patients with {what}", count, total)
         # A small count of patients is not told.
         yield replace(told, value=None, low=None, high=None) if 0 < count < smallest else told

@@ -13,7 +13,13 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from appliance.audits.attack import conclude
-from appliance.audits.kernel import Asked, Kernel, judge_kernel, kernel_estimates
+from appliance.audits.kernel import (
+    Asked,
+    Kernel,
+    judge_kernel,
+    kernel_blind_spots,
+    kernel_estimates,
+)
 from appliance.audits.statistics import share
 from appliance.gate.clearance import is_stamped
 from appliance.records.audits import AttackResult, Estimate, Problem
@@ -308,7 +314,8 @@ class Replay:
         )
         spots = [elsewhere]
         if self._with.kernel is not None:
-            spots.append("What is small beside the bytes that requests on record may need.")
+            kernel = self._with.kernel
+            spots += kernel_blind_spots(kernel, self._asked(kernel))
         elif account.intended:
             spots.append("Packets past the gateway: no --kernel-counters was given.")
         if self._with.provider_requests is None and account.intended:

@@ -1,8 +1,8 @@
 """The ways in which programs write an identifier: what is registered is only one of them.
 
 A name stands in a message as "FAMILY^GIVEN", in a list as "Family, Given", in a file's name with a
-dot between; a telephone number with or without hyphens. Digits alone stand everywhere by chance, so
-few of them are searched for beside their label only.
+dot between; a telephone number with or without hyphens. Digits alone stand everywhere by chance:
+few are searched for beside a label only, some more are set against numbers that nobody has.
 """
 
 import re
@@ -10,6 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+NUMBER: Final = "short number"
+"""Kind of a number of six or seven digits, searched for without its label."""
+DRAWN: Final = "number drawn at random"
+"""Kind of one that nobody has: how often it is found tells how often any is by chance."""
 _NAMES: Final = frozenset({"name", "swapped name", "canary"})
 _NUMBERS: Final = frozenset(
     {"mrn", "phone", "fax", "ssn", "health-plan", "account", "licence", "device"}
@@ -23,7 +27,13 @@ _PARTS: Final = {
 # Of a text shorter than this something like it stands everywhere; of digits alone more are needed.
 _SHORTEST: Final = 6
 _FEWEST_DIGITS: Final = 8
-_LABELLED: Final = ("{} {}", "{}: {}", "{}:{}", "{}={}", '{}": "{}', '{}": {}', "{}|{}", "{},{}")
+_LABELLED: Final = (
+    "{} {}", "{}: {}", "{}:{}", "{}={}", '{}": "{}', '{}": {}', "{}|{}", "{},{}",
+    '{}":"{}', '{}":{}', "{}{}", "{}-{}", "{}# {}", "{}#{}", "{} #{}", "{} # {}", "{}#: {}",
+    "{} no {}", "{} no. {}", "{} no: {}", "{} no.: {}", "{} number {}", "{} number: {}",
+)  # fmt: skip
+# HL7 and FHIR, where the label stands elsewhere.
+_IN_MESSAGES: Final = ("|{}^", '"value":"{}"', '"value": "{}"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +56,9 @@ def forms_of(kind: str, value: str) -> Iterator[Form]:
         kind: Of the registry: "name", "phone", "mrn", ...
         value: As it is registered.
     """
+    if kind in {NUMBER, DRAWN}:
+        yield Form(value, is_bounded=True)
+        return
     seen = set()
     for text in _written(kind, value):
         form = _searchable(text)
@@ -56,6 +69,19 @@ def forms_of(kind: str, value: str) -> Iterator[Form]:
             yield form
     if not seen and value.isdigit() and kind in _NUMBERS:
         yield from (Form(way.format(kind, value), is_bounded=True) for way in _LABELLED)
+        yield from (Form(way.format(value)) for way in _IN_MESSAGES)
+
+
+def short_number(kind: str, value: str) -> str:
+    """The digits of a number that is too short to be found alone without a doubt; else ""."""
+    digits = _SEPARATORS.sub("", value) if kind in _NUMBERS else ""
+    is_short = _SHORTEST <= len(digits) < _FEWEST_DIGITS
+    return digits if is_short and digits.isascii() and digits.isdigit() else ""
+
+
+def needs_label(value: str) -> bool:
+    """Whether it is a number so short that it is searched for beside a label only."""
+    return len(value) < _SHORTEST and value.isdigit()
 
 
 def _searchable(text: str) -> Form | None:

@@ -1,6 +1,6 @@
 """`appliance audit run | plant | verify`."""
 
-from datetime import datetime
+from datetime import datetime, time
 from pathlib import Path
 
 import click
@@ -62,8 +62,9 @@ def audit() -> None:
 )
 @click.option(
     "--kernel-since",
-    type=click.DateTime(["%Y-%m-%d"]),
-    help="Day (UTC) on which the firewall's rules were loaded; the site's first day if left out.",
+    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]),
+    help="Day or second (UTC) at which the firewall's rules were last loaded; the site's first day "
+    "if left out. Too few packets are a failure only where the second is known.",
 )
 @click.option(
     "--payloads",
@@ -126,7 +127,7 @@ def run(
         drop=drop,
         provider_requests=provider_requests,
         provider_since=_day(provider_since),
-        kernel=read_kernel(kernel_counters, _day(kernel_since)) if kernel_counters else None,
+        kernel=read_kernel(kernel_counters, _second(kernel_since)) if kernel_counters else None,
         payloads=payloads,
         patients=patients,
         seeds=seeds,
@@ -164,6 +165,10 @@ def run(
 
 def _day(day: datetime | None) -> str:
     return f"{day:%Y-%m-%d}" if day else ""
+
+
+def _second(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%S}" if moment and moment.time() != time.min else _day(moment)
 
 
 @audit.command()

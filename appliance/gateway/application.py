@@ -22,7 +22,7 @@ from appliance.gateway.responses import to_response as to_response_object
 from appliance.records.clock import Clock
 from appliance.records.egress import HEADER
 from appliance.records.events import Recorder
-from appliance.settings.gateway import CallerRule, GatewayPolicy
+from appliance.settings.gateway import OWN_CALLER, CallerRule, GatewayPolicy
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -68,11 +68,9 @@ def make_application(now: Callable[[], Front]) -> Starlette:
         # For attacks of our own: what would pass is asked for, and nothing can be sent this way.
         front = now()
         caller, _ = _admit(front, request)
-        if not caller.needs_clearance:
+        if caller.name != OWN_CALLER or not caller.needs_clearance:
             raise Refused(Rule.NOT_OFFERED)
-        if not front.door.is_fresh():
-            raise Refused(Rule.STALE)
-        rule = await front.door.would_refuse(await _read_body(front, request))
+        rule = await front.door.examine(caller, await _read_body(front, request))
         return JSONResponse({"rule": rule.value if rule else ""})
 
     async def models(request: Request) -> Response:

@@ -135,6 +135,22 @@ class Door:
             except ApplianceError:
                 raise Refused(Rule.RECORD) from None
 
+    async def examine(self, caller: CallerRule, raw: bytes) -> Rule | None:
+        """The same as `would_refuse`, to a caller; costs him as much of what he may use.
+
+        Raises:
+            Refused: Not now, or not so often.
+        """
+        self._check_latch()
+        try:
+            async with asyncio.timeout(self._with.policy.limits.request_timeout_s):
+                self._with.quotas.admit(caller)
+                async with self._slot():
+                    self._check_fresh()
+                    return await self.would_refuse(raw)
+        except TimeoutError:
+            raise Refused(Rule.SLOW) from None
+
     async def would_refuse(self, raw: bytes) -> Rule | None:
         """The rule by which the door would refuse that body; None where it would not.
 

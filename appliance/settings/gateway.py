@@ -61,6 +61,10 @@ class _File(_Strict):
     callers: dict[Name, _Caller] = Field(default_factory=dict)
 
 
+OWN_CALLER: Final = "appliance"
+"""Name of the caller that this site's own programs are."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelRule:
     """One model that may be asked, and what it costs; prices in USD per million tokens."""

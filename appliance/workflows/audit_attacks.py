@@ -240,9 +240,9 @@ def _make_reading(
     again = redraw(site.paths, subject.events, order.seeds)
     extracted, unread = read_extracted(site)
     gate = _open(site, open_gate)
-    needles = make_needles(site, notes, patients, public, planted, order.seed)
-    # One that was erased is nobody whom the gateway could know.
     known = {item.value for item in identifiers_of(registered)}
+    needles = make_needles(site, notes, patients, public, planted, order.seed, known)
+    # One that was erased is nobody whom the gateway could know.
     canaries = [value for value in planted_values(site, planted) if value in known]
     trials, recalls = make_trials(site, order.seed)
     searched = (

@@ -5,6 +5,7 @@ import hashlib
 import json
 import random
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -17,6 +18,7 @@ from appliance.audits.needles import Needle, Needles
 from appliance.audits.replay import JournalView
 from appliance.audits.standing import Product
 from appliance.audits.texts import Outgoing
+from appliance.audits.written import DRAWN, NUMBER, forms_of, short_number
 from appliance.clinical.vault.database import FILE as VAULT
 from appliance.errors import ApplianceError
 from appliance.learning.adapters import read_adapter
@@ -48,6 +50,9 @@ _NOTES: Final = 400
 _DRAWN: Final = 3
 _DRAWN_MORE: Final = 2_000
 _LEAST_FACT: Final = 4
+# One found number in so many that nobody has is rarer than any level that is asked for.
+_DRAWN_EACH: Final = 5_000
+_DRAWN_NUMBERS: Final = 100_000
 
 
 class SiteNotes:
@@ -224,15 +229,30 @@ def make_needles(
     public: Sequence[str],
     planted: int,
     seed: int,
+    known: AbstractSet[str],
 ) -> Needles:
-    """Identifiers of those patients, stretches of some notes, canaries, keys."""
+    """Identifiers of those patients, stretches of some notes, canaries, keys.
+
+    Args:
+        site: The site.
+        notes: Of its vault.
+        patients: Whose identifiers are searched for.
+        public: Texts that anybody may know.
+        planted: How many canaries there are.
+        seed: Of what is drawn.
+        known: All values that are registered: nothing that is drawn at random is one of these.
+    """
     needles = [
         Needle(item.kind, item.value)
         for patient in patients
         for item in patient.identifiers
         if item.kind in _TELLING
     ]
-    needles += [Needle(SWAPPED, name) for name in _swap_names(patients, seed)]
+    numbers = {short_number(one.kind, str(one.value)) for one in needles} - {""}
+    needles += [Needle(SWAPPED, name) for name in swap_names(patients, seed)]
+    needles += [Needle(NUMBER, number) for number in sorted(numbers)]
+    drawn = draw_numbers(numbers, seed)
+    needles += [Needle(DRAWN, number) for number in drawn if number not in known]
     sample = notes.sample(_NOTES, seed)
     needles += [Needle("stretch of a note", text) for text in _stretches(sample, public, seed)]
     key = site.keys.key(Purpose.PSEUDONYM)
@@ -263,6 +283,19 @@ def draw_patients(
 def identifiers_of(patients: Sequence[RegisteredPatient]) -> list[PatientIdentifier]:
     """All their identifiers."""
     return [item for patient in patients for item in patient.identifiers]
+
+
+def draw_numbers(numbers: AbstractSet[str], seed: int) -> list[str]:
+    """Numbers that are none of these: for each some that begin alike and are as long.
+
+    The fewer are registered, the more are drawn for each: one that is found says more then.
+    """
+    rng, drawn = random.Random(seed), set[str]()
+    for number in sorted(numbers):
+        rest = len(number) - 1
+        for _ in range(min(_DRAWN_EACH, max(1, _DRAWN_NUMBERS // len(numbers)))):
+            drawn.add(f"{number[0]}{rng.randrange(10**rest):0{rest}}")
+    return sorted(drawn - numbers)
 
 
 def _digest(directory: Path, kind: str) -> str:
@@ -317,19 +350,24 @@ def _view(name: str, rows: JournalRows) -> JournalView:
     return JournalView(name, intents, rows.answers)
 
 
-def _swap_names(patients: Sequence[RegisteredPatient], seed: int) -> list[str]:
+def swap_names(patients: Sequence[RegisteredPatient], seed: int) -> list[str]:
     """Names that nobody registered here has, put together from two patients each."""
     names = [
         item.value for patient in patients for item in patient.identifiers if item.kind == NAME
     ]
-    real, family = {name.lower() for name in names}, list(names)
+    # "Thomas James" is also how a list has James Thomas.
+    real, family = {form for name in names for form in _ways(NAME, name)}, list(names)
     random.Random(seed).shuffle(family)
     swapped = [
         f"{given.rsplit(' ', 1)[0]} {other.rsplit(' ', 1)[-1]}"
         for given, other in zip(names, family, strict=True)
         if " " in given and " " in other
     ]
-    return [name for name in swapped if name.lower() not in real]
+    return [name for name in swapped if real.isdisjoint(_ways(SWAPPED, name))]
+
+
+def _ways(kind: str, name: str) -> Iterator[str]:
+    return (form.text.lower() for form in forms_of(kind, name))
 
 
 def _stretches(notes: Sequence[Note], public: Sequence[str], seed: int) -> list[str]:

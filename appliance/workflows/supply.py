@@ -9,7 +9,7 @@ from appliance.gate.opening import open_seal_key
 from appliance.learning.basemodels.store import BaseModel
 from appliance.records.progress import Progress
 from appliance.records.prompts import Route
-from appliance.settings.gateway import GatewayPolicy
+from appliance.settings.gateway import OWN_CALLER, GatewayPolicy
 from appliance.settings.secrets import read_caller_token
 from appliance.synthesis.backends.base import Backend, Checker
 from appliance.workflows.site import Site
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 STAMPS: Final = ".stamps.db"
 """Stamps that were used at this machine's models: one file in the journal for all that ask them."""
 SOCKET: Final = "gateway.sock"
-OWN_CALLER: Final = "appliance"
 _LOOPBACK_ADDRESS: Final = re.compile(r"http://127\.0\.0\.1:[0-9]{1,5}")
 _MARGIN_S: Final = 15.0
 

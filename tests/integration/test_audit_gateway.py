@@ -1,5 +1,8 @@
 """The audit of a site that sends: what the provider itself has counted tells what went past."""
 
+import socket
+from pathlib import Path
+
 import httpx2
 import pytest
 
@@ -10,6 +13,7 @@ from appliance.settings.keys import Purpose
 from appliance.workflows import synthesize as workflow
 from appliance.workflows.audit import try_attacks
 from appliance.workflows.audit_attacks import AuditOrder
+from appliance.workflows.audit_live import ask_gateway
 from appliance.workflows.canaries import derive_canaries, plant
 from appliance.workflows.supply import GatewaySupply
 from tests.lib.audited_site import narrow_gate
@@ -26,6 +30,7 @@ from tests.lib.running_gateway import (
 from tests.lib.stamping_gate import StampingGate
 
 pytestmark = pytest.mark.slow
+QUESTION = {"model": MODEL, "messages": [{"role": "user", "content": "Fever."}]}
 
 
 @pytest.fixture
@@ -95,15 +100,83 @@ def test_a_gateway_that_does_not_run_is_not_tested_and_said_to_be(sent):
     assert "does not run" in result.summary
 
 
-def test_only_our_own_caller_is_told_what_would_pass(tmp_path):
+@pytest.mark.parametrize(
+    ("name", "clearance", "status"),
+    [("appliance", "required", 200), ("tester", "required", 404), ("tester", "not-required", 404)],
+)
+def test_only_our_own_caller_is_told_what_would_pass(tmp_path, name, clearance, status):
     """Whoever asks again and again would learn how to get past the gate."""
-    site = make_site(tmp_path / "site", "https://provider.invalid")
-    body = {"model": MODEL, "messages": [{"role": "user", "content": "Fever."}]}
+    site = make_site(tmp_path / "site", "https://provider.invalid", name=name, clearance=clearance)
 
     with running_gateway(site, WordGate()) as gateway, gateway.http() as client:
-        answer = client.post("/v1/inspect", json=body)
+        answer = client.post("/v1/inspect", json=QUESTION)
 
-    assert answer.status_code == 404
+    assert answer.status_code == status
+
+
+def test_what_would_pass_is_told_as_often_as_the_caller_may_ask(tmp_path):
+    site = make_site(
+        tmp_path / "site",
+        "https://provider.invalid",
+        name="appliance",
+        clearance="required",
+        requests_per_minute=2,
+    )
+
+    with running_gateway(site, WordGate()) as gateway, gateway.http() as client:
+        answers = [client.post("/v1/inspect", json=QUESTION) for _ in range(3)]
+
+    assert [one.status_code for one in answers] == [200, 200, 429]
+    assert 0 < float(answers[-1].headers["retry-after"]) <= 60
+
+
+def test_behind_a_latched_door_nobody_is_told_what_would_pass(tmp_path):
+    site = make_site(
+        tmp_path / "site", "https://provider.invalid", name="appliance", clearance="required"
+    )
+    (site.paths.run / "gateway.latch").write_text("{}")
+
+    with running_gateway(site, WordGate()) as gateway, gateway.http() as client:
+        answer = client.post("/v1/inspect", json=QUESTION)
+
+    assert answer.json()["error"]["code"] == "latched"
+
+
+@pytest.mark.parametrize("is_socket", [True, False], ids=["socket", "port"])
+def test_a_gateway_that_can_not_be_reached_is_a_reason_and_nothing_broken(sent, is_socket):
+    """A socket that a killed gateway left, and a port on which nobody listens."""
+    site, _ = sent
+    plant(site.paths.root, 1, Silent())
+    with socket.socket(socket.AF_UNIX if is_socket else socket.AF_INET) as gone:
+        if is_socket:
+            gone.bind(str(site.paths.run / "gateway.sock"))
+        else:
+            gone.bind(("127.0.0.1", 0))
+            path = site.paths.keys / "callers" / "appliance"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text("A-word-that-nobody-else-knows-1234567890")
+            path.chmod(0o600)
+            listens = f'at = "http://127.0.0.1:{gone.getsockname()[1]}"'
+            lines = site.paths.settings.read_text().splitlines()
+            lines = [one for one in lines if not one.startswith("at = ")]
+            lines.insert(lines.index("[gateway]") + 1, listens)
+            site.paths.settings.write_text("\n".join(lines))
+
+        result = _attack(site, "live-gateway")
+
+    assert (result.standing, result.is_broken) == (Standing.NOT_TESTED, False)
+    assert "not reachable from here" in result.summary
+
+
+def test_a_socket_that_this_user_may_not_even_look_at_ends_no_audit(sent, monkeypatch):
+    site, _ = sent
+
+    def refuse(path):
+        raise PermissionError(path)
+
+    monkeypatch.setattr(Path, "is_socket", refuse)
+
+    assert "not reachable from here" in ask_gateway(site)
 
 
 def _key(site):

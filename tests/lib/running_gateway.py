@@ -15,6 +15,7 @@ from appliance.gateway.inspecting import Inspector
 from appliance.records.egress import NO_KEY
 from appliance.records.identifiers import Digest
 from appliance.records.verdicts import Decision, Hit, Verdict
+from appliance.settings.gateway import OWN_CALLER
 from appliance.workflows import gateway as workflow
 from appliance.workflows.scan import open_site_gate
 from appliance.workflows.site import Site, init, open_site
@@ -52,13 +53,16 @@ class WordGate:
         return Verdict(Decision.ALLOW, (), (), "no-hit", Digest("0" * 64))
 
 
-def make_site(root: Path, origin: str, extra: str = "", **caller: Any) -> Site:
+def make_site(
+    root: Path, origin: str, extra: str = "", name: str = "tester", **caller: Any
+) -> Site:
     """A cloud-allowed site whose gateway leads to `origin` and lists one model.
 
     Args:
         root: Where.
         origin: The provider's.
         extra: More lines for gateway.toml.
+        name: Of the one caller.
         caller: Settings of the one caller, the test's own user, that differ from the defaults.
     """
     site = init(root, "cloud-allowed")
@@ -76,7 +80,7 @@ def make_site(root: Path, origin: str, extra: str = "", **caller: Any) -> Site:
         shipped.replace("https://api.openai.com", origin)
         + f"[models.{MODEL}]\nusd_per_million_input_tokens = 1.0\n"
         + "usd_per_million_output_tokens = 4.0\nmax_output_tokens = 256\n"
-        + "[callers.tester]\n"
+        + f"[callers.{name}]\n"
         + "\n".join(lines)
         + f"\n{extra}\n"
     )
@@ -95,7 +99,7 @@ def cloud_site(root: Path, origin: str, model: str = MODEL, **cloud: Any) -> Sit
         model: Of routing.toml's [cloud].
         cloud: Other settings there.
     """
-    site = make_site(root, origin, clearance="required")
+    site = make_site(root, origin, name=OWN_CALLER, clearance="required")
     path = site.paths.policies / "routing.toml"
     settings = {"model": model} | cloud
     lines = path.read_text().splitlines()

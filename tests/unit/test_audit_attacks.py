@@ -6,6 +6,8 @@ import lzma
 import random
 import zipfile
 from dataclasses import asdict
+from functools import cache
+from itertools import starmap
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.audits.atrest import AtRest, Place
+from appliance.audits.atrest import NAME, SWAPPED, AtRest, Place
 from appliance.audits.attack import carry_out
 from appliance.audits.evasion import AS_WRITTEN, DISGUISES, Evasion
 from appliance.audits.needles import Needle, Needles
@@ -24,12 +26,14 @@ from appliance.audits.runs import WIDTH, Runs
 from appliance.audits.standing import Check
 from appliance.audits.texts import Outgoing, words_of
 from appliance.audits.trend import compare
+from appliance.audits.written import DRAWN, NUMBER
 from appliance.errors import BadInput, ManifestMismatch
 from appliance.records.audits import AttackResult, Estimate, Standing
 from appliance.records.identifiers import Digest, NoteId, PatientId
-from appliance.records.notes import Note, PatientIdentifier
+from appliance.records.notes import Note, PatientIdentifier, RegisteredPatient
 from appliance.records.progress import Silent
 from appliance.records.verdicts import Decision, Verdict
+from appliance.workflows.audit_evidence import draw_numbers, swap_names
 from appliance.workflows.canaries import derive_canaries
 
 WORDS = [f"w{number}" for number in range(400)]
@@ -203,7 +207,8 @@ def test_findings_tell_how_many_patients_they_single_out():
     assert told([*[common] * 30, *[rare] * 30], 40) == ([1.0, 1.0], [60, 60])
     alone = [frozenset({"C1", f"D{at}"}) for at in range(15)]
     assert told([*[common] * 30, *alone], 11) == ([1 / 3, 1 / 3], [45, 45])
-    assert told([frozenset({"C1"})] * 12, 11) == ([0.0, None], [12, 0])
+    assert told([frozenset({"C1"})] * 12, 11) == ([0.0], [12])
+    assert told([frozenset({"C1"})] * 3, 11) == ([], [])
 
 
 class PlainGate:
@@ -291,6 +296,10 @@ def test_a_needle_is_found_in_any_case_and_encoding(tmp_path, written):
         ("ssn", "078-05-1120", "ssn 078051120"),
         ("mrn", "MRN-004-1772", "mrn0041772"),
         ("mrn", "41772", '{"mrn": "41772"}'),
+        ("mrn", "4711234", "PID|1||4711234^^^HOSP^MR"),
+        ("mrn", "4711234", '{"system":"urn:mrn","value":"4711234"}'),
+        ("mrn", "4711234", "see MRN# 4711234"),
+        ("mrn", "4711234", "see MRN No. 4711234 again"),
     ],
 )
 def test_an_identifier_is_found_in_the_ways_that_programs_write_it(kind, value, written):
@@ -312,6 +321,93 @@ def test_digits_within_other_digits_are_nobodys():
     place = Place("place", lambda needles: needles.find(b""))
     result = _attack(AtRest([place], needles, frozenset()))
     assert any("1 identifiers too short" in spot for spot in result.blind_spots)
+
+
+@cache
+def _numbers(count, seed=3):
+    """Needles for so many short record numbers, as an audit makes them."""
+    numbers = {str(one) for one in random.Random(seed).sample(range(4_700_000, 4_800_000), count)}
+    drawn = [Needle(DRAWN, one) for one in draw_numbers(numbers, seed)]
+    return sorted(numbers), Needles([*(Needle(NUMBER, one) for one in sorted(numbers)), *drawn])
+
+
+def _search(needles, *texts):
+    def place(number, text):
+        return Place(f"place {number}", lambda needles: needles.find(text.encode()))
+
+    return _attack(AtRest([*starmap(place, enumerate(texts))], needles, frozenset()))
+
+
+def test_a_short_number_without_its_label_is_found():
+    """One of few patients; or several of many, where one alone stands by chance."""
+    few, needles = _numbers(3)
+    found = _search(needles, f"patient_mrn\n{few[1]}\n", "nothing")
+    many, more = _numbers(2_000)
+    listed = _search(more, "\n".join(many[:9]), "")
+
+    assert {(one.rule, one.where) for one in found.problems} >= {("at-rest.numbers", "place 0")}
+    assert "at-rest.numbers" in {one.rule for one in listed.problems}
+    assert _search(more, f"{many[0]}").standing is Standing.PASS
+    assert _search(needles, f"9{few[0]} {few[0]}9 x{few[0]}").standing is Standing.PASS
+
+
+def test_numbers_that_stand_by_chance_are_no_failure():
+    """Sizes and counts of an honest site have six or seven digits too."""
+    _, needles = _numbers(2_000)
+    rng = random.Random(8)
+    texts = [
+        " ".join(str(rng.randrange(4_000_000, 5_000_000)) for _ in range(9_000)) for _ in range(4)
+    ]
+
+    result = _search(needles, *texts)
+
+    assert result.standing is Standing.PASS
+    told = {one.name: one for one in result.estimates}
+    assert told[f"{NUMBER}: found somewhere"].value == pytest.approx(
+        told[f"{DRAWN}: found somewhere"].value, rel=0.3
+    )
+    assert any("without a label" in spot for spot in result.blind_spots)
+
+
+def test_fewer_digits_still_are_searched_for_beside_a_label_only_and_that_is_said():
+    result = _search(Needles([Needle("mrn", "4711"), Needle("mrn", "00412345")]), "")
+
+    assert "1 numbers without a label beside them." in result.blind_spots
+
+
+def test_a_name_put_together_hides_no_patients():
+    """Thomas James is also how a list has James Thomas."""
+    alike = Needles([Needle(NAME, "Thomas James"), Needle(SWAPPED, "James Thomas")])
+    people = [("Thomas James",), ("James Thomas",), ("Ada Bell",), ("Bell Ray",)]
+    patients = [
+        RegisteredPatient(PatientId(f"p-{at}"), (PatientIdentifier(NAME, name),))
+        for at, (name,) in enumerate(people)
+    ]
+
+    assert {kind for kind, _ in alike.find(b"Thomas James was seen.")} == {NAME, SWAPPED}
+    for seed in range(20):
+        real = Needles([Needle(NAME, name) for (name,) in people])
+        assert not any(real.find(name.encode()) for name in swap_names(patients, seed))
+
+
+@pytest.mark.parametrize("gap", [b"", b"\0", b"\0\0\0"], ids=["utf-8", "utf-16", "utf-32"])
+@pytest.mark.parametrize(
+    ("before", "after", "is_there"), [(" ", " ", True), (" ", "6", False), ("6", " ", False)]
+)
+def test_what_stands_at_the_edge_of_a_piece_is_judged_by_what_stands_beside_it(
+    tmp_path, monkeypatch, gap, before, after, is_there
+):
+    """A large file is read in pieces: their ends are no ends of numbers."""
+    monkeypatch.setattr("appliance.audits.needles._CHUNK", 64)
+    needles, path = Needles([Needle("mrn", "00412345")]), tmp_path / "file"
+    written = gap.join(bytes([one]) for one in f"{before}00412345{after} ".encode())
+
+    found = set()
+    for length in range(100):
+        path.write_bytes(b"." * length + written + b"." * 100)
+        found.add(bool(needles.find_in(path)))
+
+    assert found == {is_there}
 
 
 @pytest.mark.parametrize("how", ["gzip", "bz2", "zstd", "lz4", "xz"])

@@ -1,6 +1,7 @@
 """Asking the gateway what it would do with a text, by a way by which it can send nothing."""
 
-from typing import Final
+import time
+from typing import Any, Final
 
 import httpx2
 
@@ -8,6 +9,9 @@ from appliance.errors import BackendUnavailable
 from appliance.synthesis.backends.chatgpt.client import GatewayPlace
 
 _PATH: Final = "/v1/inspect"
+_TOO_MANY: Final = 429
+_TRIES: Final = 5
+_LONGEST_WAIT_S: Final = 60.0
 # Said of who asks, or of the gateway itself; all other rules are about the text.
 _NOT_OF_THE_TEXT: Final = frozenset({"unknown-caller", "model-not-listed", "unforeseen"})
 
@@ -41,7 +45,7 @@ class GatewayQuestion:
         body = {"model": self._model, "messages": [{"role": "user", "content": text}]}
         rule = None
         try:
-            answer = self._client.post(_PATH, json=body)
+            answer = self._post(body)
             if answer.is_success:
                 rule = str(answer.json()["rule"])
         except (httpx2.HTTPError, ValueError, KeyError, TypeError):
@@ -54,6 +58,26 @@ class GatewayQuestion:
                 "gateway.toml names; then audit again.",
             )
         return not rule
+
+    def is_reachable(self) -> bool:
+        """Whether anybody listens there at all, whatever is answered."""
+        try:
+            self._client.get("/livez")
+        except (httpx2.ConnectError, httpx2.ConnectTimeout):
+            return False
+        except httpx2.HTTPError:
+            return True
+        return True
+
+    def _post(self, body: dict[str, Any]) -> httpx2.Response:
+        """The answer; where the gateway asks to wait, it is asked again after that."""
+        answer = self._client.post(_PATH, json=body)
+        for _ in range(_TRIES):
+            if answer.status_code != _TOO_MANY:
+                break
+            time.sleep(min(_LONGEST_WAIT_S, float(answer.headers.get("retry-after", 1))))
+            answer = self._client.post(_PATH, json=body)
+        return answer
 
     def close(self) -> None:
         """The connection is closed."""
