@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final, Protocol, TypeVar
 
-from appliance.errors import ApplianceError, IntegrityError
+from appliance.errors import ApplianceError, Exhausted, IntegrityError
 from appliance.records.audits import AttackResult, Chart, Estimate, Problem, Standing
 from appliance.records.progress import Progress
 
@@ -47,8 +47,16 @@ def carry_out(attacks: Sequence[Attack], progress: Progress) -> tuple[AttackResu
     return tuple(results)
 
 
-def try_adapter(name: str, work: Callable[[], _Found], skipped: list[str]) -> _Found | None:
+def try_adapter(
+    name: str, work: Callable[[], _Found], skipped: list[str], gone: list[str]
+) -> _Found | None:
     """What `work` finds of one adapter; None, and said in `skipped`, where it can't be attacked.
+
+    Args:
+        name: Of the adapter.
+        work: The attack.
+        skipped: Takes why not, for people.
+        gone: Takes the name where nothing that anybody could do would make it possible again.
 
     Raises:
         IntegrityError: It is not what was written: that is no reason to go on with the next.
@@ -58,6 +66,8 @@ def try_adapter(name: str, work: Callable[[], _Found], skipped: list[str]) -> _F
     except IntegrityError:
         raise
     except ApplianceError as error:
+        if isinstance(error, Exhausted):
+            gone.append(name)
         skipped.append(f"Adapter {name} could not be attacked: {error.what}")
         return None
 

@@ -84,7 +84,7 @@ class Extraction:
         estimates: list[Estimate] = []
         skipped: list[str] = []
         for writer in self._writers:
-            found = try_adapter(writer.name, partial(self._try, writer, progress), skipped)
+            found = try_adapter(writer.name, partial(self._try, writer, progress), skipped, [])
             if found is None:
                 continue
             estimates += found

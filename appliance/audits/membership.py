@@ -91,13 +91,14 @@ class Membership:
         measured: dict[str, list[Estimate]] = {}
         charts: list[Chart] = []
         skipped: list[str] = []
+        gone: list[str] = []
         is_untested = is_broken = False
         for trial in subjects:
-            scores = try_adapter(trial.name, trial.score, skipped)
+            scores = try_adapter(trial.name, trial.score, skipped, gone)
             if scores is None:
                 is_untested = True
                 # What was made of invented text alone has nothing that it could give away.
-                is_broken |= trial.is_site_only
+                is_broken |= trial.is_site_only and trial.name not in gone
                 continue
             members, others = scores
             if min(len(members), len(others)) < FEWEST:

@@ -68,11 +68,12 @@ class Memorisation:
         estimates: list[Estimate] = []
         charts: list[Chart] = []
         skipped: list[str] = []
+        gone: list[str] = []
         is_broken = False
         for one in subjects:
-            ranks = try_adapter(one.name, one.fill, skipped)
+            ranks = try_adapter(one.name, one.fill, skipped, gone)
             if ranks is None:
-                is_broken = True
+                is_broken |= one.name not in gone
                 continue
             members, others = ranks
             if min(len(members), len(others)) < FEWEST:

@@ -69,7 +69,9 @@ def forms_of(kind: str, value: str) -> Iterator[Form]:
             yield form
     if not seen and value.isdigit() and kind in _NUMBERS:
         yield from (Form(way.format(kind, value), is_bounded=True) for way in _LABELLED)
-        yield from (Form(way.format(value)) for way in _IN_MESSAGES)
+        # Of fewer digits these stand in anybody's messages.
+        messages = () if needs_label(value) else _IN_MESSAGES
+        yield from (Form(way.format(value)) for way in messages)
 
 
 def short_number(kind: str, value: str) -> str:

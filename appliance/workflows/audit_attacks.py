@@ -39,12 +39,12 @@ from appliance.workflows.audit_evidence import (
     make_needles,
     planted_values,
     read_public,
-    redraw,
 )
 from appliance.workflows.audit_facts import read_extracted
 from appliance.workflows.audit_holdout import read_holdout
 from appliance.workflows.audit_members import make_trials
 from appliance.workflows.audit_places import make_places
+from appliance.workflows.audit_redrawing import redraw
 from appliance.workflows.audit_traffic import salvage_events
 from appliance.workflows.audit_writers import make_beginnings, make_writers
 from appliance.workflows.scan import open_site_gate

@@ -1,14 +1,12 @@
 """What an audit looks at, gathered from a site: notes for a reason, everything else as it lies."""
 
 import base64
-import hashlib
 import json
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -28,13 +26,10 @@ from appliance.records.notes import Note, PatientIdentifier, RegisteredPatient
 from appliance.settings.keys import FileKeys, Purpose, pseudonym
 from appliance.settings.secrets import PROVIDER_KEY
 from appliance.settings.site import SitePaths
-from appliance.settings.tasks import list_tasks
 from appliance.synthesis.curation.corpus import KIND, read_as_it_lies
 from appliance.synthesis.journal.reading import JournalRows, read_journal
-from appliance.synthesis.prompting.stream import drafts
 from appliance.workflows.canaries import derive_canaries
 from appliance.workflows.ingest import opened_vault
-from appliance.workflows.rounds import drawings_of, rounds_on_record
 from appliance.workflows.site import Site
 
 REASON: Final = "audit"
@@ -46,9 +41,6 @@ _STRETCH: Final = 60
 STRETCHES: Final = 400
 """Most stretches of notes that are searched for."""
 _NOTES: Final = 400
-# Drafts that are drawn for each one that was sent, and beside it.
-_DRAWN: Final = 3
-_DRAWN_MORE: Final = 2_000
 _LEAST_FACT: Final = 4
 # One found number in so many that nobody has is rarer than any level that is asked for.
 _DRAWN_EACH: Final = 5_000
@@ -131,21 +123,6 @@ class Outputs:
     damaged: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Redrawn:
-    """Prompts that were sent, as far as they could be drawn again.
-
-    Attributes:
-        prompts: Draft to prompt.
-        others: Drafts under whose name something else was sent, by its digest in the ledger.
-        sent: How many drafts the ledger says were sent.
-    """
-
-    prompts: Mapping[str, str] = field(repr=False)
-    others: tuple[str, ...]
-    sent: int
-
-
 def gather_outputs(paths: SitePaths) -> Outputs:
     """Corpora, adapters and journals as they lie."""
     products: list[Product] = []
@@ -178,41 +155,6 @@ def gather_outputs(paths: SitePaths) -> Outputs:
             for number, text in enumerate(rows.texts)
         ]
     return Outputs(tuple(products), tuple(outgoing), tuple(journals), tuple(unread), tuple(damaged))
-
-
-def redraw(paths: SitePaths, events: Sequence[Event], seeds: Sequence[int]) -> Redrawn:
-    """Prompts that were sent, drawn again from today's sheets as the rounds on record drew them.
-
-    Args:
-        paths: Of the site.
-        events: The ledger's.
-        seeds: Of runs from before rounds were on record.
-    """
-    sent: dict[str, set[str]] = {}
-    for event in events:
-        if event.kind == "prompt.sent":
-            said = str(event.facts.get("prompt"))
-            sent.setdefault(str(event.facts.get("draft")), set()).add(said)
-    rounds, found = rounds_on_record(events), dict[str, str]()
-    for task in list_tasks(paths.labels) if sent else ():
-        try:
-            drawings = drawings_of(paths, task, rounds, seeds)
-        except ApplianceError:
-            continue
-        for sheet, vocabulary, seed in drawings:
-            if len(found) == len(sent):
-                break
-            stream = islice(drafts(sheet, vocabulary, seed), _DRAWN * len(sent) + _DRAWN_MORE)
-            found |= {one.draft_id: one.prompt for one in stream if one.draft_id in sent}
-    return Redrawn(
-        found,
-        tuple(
-            draft
-            for draft, prompt in found.items()
-            if sent[draft] != {hashlib.sha256(prompt.encode("utf-8", "surrogatepass")).hexdigest()}
-        ),
-        len(sent),
-    )
 
 
 def count_planted(events: Sequence[Event]) -> int:

@@ -13,7 +13,7 @@ from appliance.artifacts.manifest import list_finished, read_manifest
 from appliance.audits.membership import Groups, Trial
 from appliance.audits.memorisation import Ranks, Recall
 from appliance.clinical.vault.store import Vault
-from appliance.errors import ApplianceError
+from appliance.errors import ApplianceError, Exhausted
 from appliance.learning.adapters import may_remember_notes, read_adapter
 from appliance.learning.basemodels.store import ModelStore
 from appliance.learning.inference.labeller import AdapterLabeller
@@ -208,7 +208,8 @@ def _load_reviewed(site: Site, adapter: Path, card: AdapterCard) -> Exhibit:
     Passages of notes that were changed since are on neither side.
 
     Raises:
-        ApplianceError: The review is gone, or went on since.
+        Exhausted: The review went on since: what taught the adapter is not known any more.
+        ApplianceError: The review is gone.
     """
     review, learned = card.switches["reviewed"], card.switches["reviewed_decisions"]
     sides = [choose_passages(site.paths, review, teaching=one) for one in (True, False)]
@@ -216,8 +217,9 @@ def _load_reviewed(site: Site, adapter: Path, card: AdapterCard) -> Exhibit:
         left = [as_read(vault, passages) for passages in sides]
         # Notes may have changed before it learned from the others, or since.
         if learned not in {digest_passages(sides[0]), digest_passages(left[0])}:
-            raise ApplianceError(
-                f"Review {review} went on since adapter {card.name} learned from it."
+            raise Exhausted(
+                f"Review {review} went on since adapter {card.name} learned from it.",
+                "Train another from the review as it is now, and retire this one.",
             )
         read = [read_passages(vault, passages, REASON) for passages in left]
     members, others = ([[text] for text in texts] for texts in read)

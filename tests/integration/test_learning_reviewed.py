@@ -6,7 +6,8 @@ import pytest
 from click.testing import CliRunner
 
 from appliance.cli.main import cli
-from appliance.errors import BadInput, Denied
+from appliance.clinical.reviewing.folder import forget_notes
+from appliance.errors import BadInput, Denied, Exhausted
 from appliance.learning.adapters import read_adapter, refuse_site_only
 from appliance.learning.basemodels.store import ModelStore
 from appliance.learning.tuning.fit import fit
@@ -154,7 +155,7 @@ def test_a_review_does_not_measure_what_its_patients_taught_in_another(site):
 
 
 def test_a_changed_note_teaches_no_more_and_the_others_do(site):
-    """Last, since it changes a note of those that all tests here share."""
+    """Late, since it changes a note of those that all tests here share."""
     taught = choose_passages(site.paths, "first", teaching=True)
     with opened_vault(site) as vault:
         ids = {vault.note_id_of(f"n-{n}"): n for n in range(60)}
@@ -170,3 +171,16 @@ def test_a_changed_note_teaches_no_more_and_the_others_do(site):
     [trial] = [one for one in make_trials(site)[0] if one.name == "better"]
     members, _ = trial.score()
     assert len(members) == len(taught) - 1
+
+
+def test_a_review_that_forgot_a_note_can_not_tell_any_more_what_it_taught(site):
+    """Its patient was erased; that the adapter can't be attacked any more is nobody's fault."""
+    if not (site.paths.adapters / "better").exists():
+        assert train(site).exit_code == 0
+    taught = choose_passages(site.paths, "first", teaching=True)
+    forget_notes(site.paths.reviews / "first", {taught[-1][0].note_id})
+
+    [trial] = [one for one in make_trials(site)[0] if one.name == "better"]
+
+    with pytest.raises(Exhausted, match="went on"):
+        trial.score()

@@ -317,6 +317,7 @@ def test_digits_within_other_digits_are_nobodys():
     assert needles.find(b"mrn 00412345.")
     assert not needles.find(b"900412345 0041234567 a00412345 00412345f")
     assert not needles.find(b"there were 412 of them")
+    assert not needles.find(b'OBX|1|NM|x||412^1 {"value":"412"}')
     assert (needles.kinds, needles.left_out) == ({"mrn": 1, "account": 1}, 1)
     place = Place("place", lambda needles: needles.find(b""))
     result = _attack(AtRest([place], needles, frozenset()))

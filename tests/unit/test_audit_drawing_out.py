@@ -6,8 +6,9 @@ import pytest
 
 from appliance.audits.attack import carry_out
 from appliance.audits.extraction import Beginning, Extraction, Writer
+from appliance.audits.membership import Membership, Trial
 from appliance.audits.memorisation import Memorisation, Recall
-from appliance.errors import BadInput, ManifestMismatch
+from appliance.errors import BadInput, Exhausted, ManifestMismatch
 from appliance.records.audits import Standing
 from appliance.records.progress import Silent
 
@@ -49,6 +50,25 @@ def test_adapters_of_invented_text_and_few_gaps_are_not_tested():
     for attack in (Memorisation([invented]), Memorisation([few]), Memorisation([])):
         result = _attack(attack)
         assert (result.standing, result.is_broken) == (Standing.NOT_TESTED, False)
+
+
+def test_an_adapter_whose_members_nobody_can_know_any_more_breaks_no_audit():
+    """It is not tested, and said to be; any other reason leaves the audit incomplete."""
+
+    def gone():
+        raise Exhausted("The review went on.", "Train another.")
+
+    def failed():
+        raise BadInput("No such review.", "Restore it.")
+
+    for work, is_broken in ((gone, False), (failed, True)):
+        for attack in (
+            Membership([Trial("ours", True, work)]),
+            Memorisation([Recall("ours", True, WORDS, work)]),
+        ):
+            result = _attack(attack)
+            assert (result.standing, result.is_broken) == (Standing.NOT_TESTED, is_broken)
+            assert "Adapter ours could not be attacked" in result.summary
 
 
 def _go_on(known):
