@@ -5,13 +5,8 @@ import time
 from typing import Final, Protocol
 
 from appliance.gateway.refusals import Rule
+from appliance.records.canary import CANARY
 
-# Invented: numbers from ranges that are never issued, a name that nobody has.
-CANARY: Final = (
-    "Patient Zebedee Quillfeather, born 03/04/1931, MRN 00912345, phone (202) 555-0143, "
-    "was seen at 12 Harbour Lane on 2 May 2024."
-)
-"""A text that nothing may let pass."""
 _GOOD_FOR_S: Final = 10.0
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from appliance.cluster.directories import left_sessions
-from appliance.gateway.readiness import CANARY
+from appliance.records.canary import CANARY
 from appliance.records.events import Fact
 from appliance.records.verdicts import Decision
 from appliance.workflows.checks.devices import medium_of
