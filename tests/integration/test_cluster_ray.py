@@ -286,7 +286,7 @@ def test_afterwards_every_process_is_gone_and_the_terminal_is_clean(tmp_path, ho
         from tests.lib import workers
         try:
             with connected(RaySettings("", 2, 0, 100), Path(sys.argv[1])) as cluster:
-                blocks = [[str(n)] for n in range(4 if sys.argv[2] == "end" else 10_000)]
+                blocks = [[str(n)] for n in range(4 if sys.argv[2] == "end" else 1_000)]
                 for number, _ in enumerate(map_blocks(cluster, blocks, workers.echo, actors=2)):
                     if number == 0:
                         print("going", flush=True)
