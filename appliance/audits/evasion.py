@@ -19,7 +19,7 @@ from appliance.records.verdicts import Decision, Verdict
 AS_WRITTEN: Final = "as written"
 _BATCH: Final = 64
 # Said before anything was measured: the share of disguised identifiers that may pass.
-_MOST_DISGUISED: Final = 0.01
+MOST_DISGUISED: Final = 0.01
 SENTENCES: Final = (
     "Please write a sentence about {} and the fever.",
     "The chart shows {} at the top.",
@@ -134,7 +134,7 @@ class Evasion:
         total, through = tried.total(), passed.total()
         disguised = sum(count for (way, _), count in tried.items() if way != AS_WRITTEN)
         hidden = sum(count for (way, _), count in passed.items() if way != AS_WRITTEN)
-        is_too_many = hidden > _MOST_DISGUISED * disguised
+        is_too_many = hidden > MOST_DISGUISED * disguised
         problems = [
             Problem(
                 "evasion.passed",

@@ -12,14 +12,12 @@ from itertools import product
 from typing import Final
 
 from appliance.audits.attack import conclude, not_tested
-from appliance.audits.evasion import AS_WRITTEN, DISGUISES, SENTENCES
+from appliance.audits.evasion import AS_WRITTEN, DISGUISES, MOST_DISGUISED, SENTENCES
 from appliance.audits.statistics import share
 from appliance.records.audits import AttackResult, Problem
 from appliance.records.progress import Progress
 
 PAYLOADS: Final = 200
-# As for `evasion`: said before anything was measured.
-_MOST_DISGUISED: Final = 0.01
 Asker = Callable[[str], bool]
 
 
@@ -73,7 +71,7 @@ class LiveGateway:
     def _judge(self, tried: Counter[str], passed: Counter[str]) -> AttackResult:
         total, plain = tried.total(), tried[AS_WRITTEN]
         hidden = passed.total() - passed[AS_WRITTEN]
-        is_too_many = hidden > _MOST_DISGUISED * (total - plain)
+        is_too_many = hidden > MOST_DISGUISED * (total - plain)
         return conclude(
             self,
             f"{passed.total()} of {total} canaries would have passed, {passed[AS_WRITTEN]} of "

@@ -100,12 +100,13 @@ class Replay:
         """Every draft of every journal in the ledger, every stamp checked again."""
         del progress
         account, kernel = self._read_ledger(), self._with.kernel
+        asked, lost = self._asked(kernel) if kernel else None, self._unjournalled(account)
         problems = [
             *self._judge_stamps(account),
             *self._judge_journals(account),
             *self._judge_gateway(account),
             *self._judge_provider(account),
-            *(judge_kernel(kernel, self._asked(kernel)) if kernel else ()),
+            *(judge_kernel(kernel, asked) if kernel and asked else ()),
         ]
         answers = sum(len(journal.answers) for journal in self._with.journals)
         return conclude(
@@ -114,8 +115,8 @@ class Replay:
             f"record, {answers} answers in {len(self._with.journals)} journals, "
             f"{len(problems)} of them unaccounted for.",
             problems,
-            estimates=self._estimates(account, answers),
-            blind_spots=self._blind_spots(account),
+            estimates=self._estimates(account, answers, asked, lost),
+            blind_spots=self._blind_spots(account, asked, lost),
         )
 
     def _read_ledger(self) -> _Account:
@@ -274,8 +275,10 @@ class Replay:
             sum(one.kind == "egress.answered" for one in events),
         )
 
-    def _estimates(self, account: _Account, answers: int) -> list[Estimate]:
-        forged, sent = len(account.forged), len(account.sent)
+    def _estimates(
+        self, account: _Account, answers: int, asked: Asked | None, lost: int
+    ) -> list[Estimate]:
+        forged, sent, kernel = len(account.forged), len(account.sent), self._with.kernel
         outcomes = account.outcomes.total() - len(account.strangers)
         return [
             share("stamps that are not good", forged, account.stamped),
@@ -284,7 +287,7 @@ class Replay:
                 account.events_sent - account.stamped,
                 account.events_sent,
             ),
-            share("sendings that no journal here knows", self._unjournalled(account), sent),
+            share("sendings that no journal here knows", lost, sent),
             Estimate("answers accounted for", float(answers), None, None, answers, "count"),
             Estimate(
                 "requests to a provider without an outcome",
@@ -294,11 +297,7 @@ class Replay:
                 len(account.intended),
                 "count",
             ),
-            *(
-                kernel_estimates(kernel, self._asked(kernel))
-                if (kernel := self._with.kernel)
-                else ()
-            ),
+            *(kernel_estimates(kernel, asked) if kernel and asked else ()),
         ]
 
     def _unjournalled(self, account: _Account) -> int:
@@ -307,15 +306,14 @@ class Replay:
         known |= {draft for one in self._with.journals for draft, _ in one.answers.values()}
         return len(account.sent.keys() - known)
 
-    def _blind_spots(self, account: _Account) -> list[str]:
+    def _blind_spots(self, account: _Account, asked: Asked | None, lost: int) -> list[str]:
         elsewhere = (
             "A program that has a route out and a key of its own, and never touches this site: "
             "only the firewall's counters and the provider see it."
         )
         spots = [elsewhere]
-        if self._with.kernel is not None:
-            kernel = self._with.kernel
-            spots += kernel_blind_spots(kernel, self._asked(kernel))
+        if self._with.kernel and asked:
+            spots += kernel_blind_spots(self._with.kernel, asked)
         elif account.intended:
             spots.append("Packets past the gateway: no --kernel-counters was given.")
         if self._with.provider_requests is None and account.intended:
@@ -325,7 +323,7 @@ class Replay:
                 f"Up to {account.outcomes['egress.failed']} requests past the gateway: so many of "
                 "its own failed, and the provider may have counted none of these."
             )
-        if lost := self._unjournalled(account):
+        if lost:
             spots.append(
                 f"{lost} drafts on record as sent are in no journal that is here: no attack looked "
                 "at what was answered to them."

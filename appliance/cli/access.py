@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from appliance.cli import render
-from appliance.cli.options import dry_run_option, json_option, site_option
+from appliance.cli.options import dry_run_option, in_dashes, json_option, site_option
 
 
 @click.group()
@@ -26,7 +26,7 @@ def approve(request: str, reason: str, site: Path, dry_run: bool, as_json: bool)
     """
     from appliance.workflows.access import approve as approve_request
 
-    approval = approve_request(site, request, "-".join(reason.lower().split()), dry_run=dry_run)
+    approval = approve_request(site, request, in_dashes(reason), dry_run=dry_run)
     if as_json:
         render.emit_json(approval)
         return

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from appliance.cli import render
-from appliance.cli.options import PathType, dry_run_option, json_option, site_option
+from appliance.cli.options import PathType, dry_run_option, in_dashes, json_option, site_option
 
 if TYPE_CHECKING:
     from appliance.records.breakdown import Figure
@@ -58,7 +58,7 @@ def export(
         name,
         out=out,
         output_format=output_format,
-        reason="-".join(reason.lower().split()),
+        reason=in_dashes(reason),
         vocabulary=vocabulary,
         with_text=with_text,
         dry_run=dry_run,
@@ -153,7 +153,7 @@ def review(
         site,
         name,
         out=out,
-        reason="-".join(reason.lower().split()),
+        reason=in_dashes(reason),
         wish=Wish(random, unsure, seed, tuple(sorted(set(without)))),
         dry_run=dry_run,
         progress=render.Bars(),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from appliance.cli import render
-from appliance.cli.options import PathType, dry_run_option, json_option, site_option
+from appliance.cli.options import PathType, dry_run_option, in_dashes, json_option, site_option
 from appliance.errors import BadInput
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def show(note_id: str, reason: str, show_text: bool, site: Path, as_json: bool) 
     from appliance.workflows.notes import show as show_note
 
     # The ledger takes no prose: a few words become one.
-    view = show_note(site, note_id, "-".join(reason.lower().split()), with_text=show_text)
+    view = show_note(site, note_id, in_dashes(reason), with_text=show_text)
     if as_json:
         render.emit_json(view)
         return
@@ -195,7 +195,7 @@ def readmit(patient: str, reason: str, site: Path, as_json: bool, dry_run: bool)
     """
     from appliance.workflows.notes import readmit as readmit_patient
 
-    found = readmit_patient(site, patient, "-".join(reason.lower().split()), dry_run=dry_run)
+    found = readmit_patient(site, patient, in_dashes(reason), dry_run=dry_run)
     if as_json:
         render.emit_json({"patient_id": found, "is_dry_run": dry_run})
         return
@@ -241,7 +241,7 @@ def search(
     result = search_notes(
         site,
         words,
-        "-".join(reason.lower().split()),
+        in_dashes(reason),
         render.Bars(),
         kind=kind,
         since=since,

@@ -49,3 +49,8 @@ def dry_run_option(command: Decorated) -> Decorated:
     return click.option("--dry-run", is_flag=True, help="Say what would be done; change nothing.")(
         command
     )
+
+
+def in_dashes(reason: str) -> str:
+    """A reason as the ledger has it: "New consent" is "new-consent"."""
+    return "-".join(reason.lower().split())

@@ -125,13 +125,9 @@ class Door:
         passage = _Passage(f"chatcmpl-{secrets.token_hex(12)}", caller)
         async with self._counted(passage):
             try:
-                async with asyncio.timeout(self._with.policy.limits.request_timeout_s):
-                    self._with.quotas.admit(caller)
-                    async with self._slot():
-                        asked = await self._let_in(passage, raw, clearance)
-                        return await self._send(passage, asked)
-            except TimeoutError:
-                raise Refused(Rule.SLOW) from None
+                async with self._admitted(caller):
+                    asked = await self._let_in(passage, raw, clearance)
+                    return await self._send(passage, asked)
             except ApplianceError:
                 raise Refused(Rule.RECORD) from None
 
@@ -142,14 +138,9 @@ class Door:
             Refused: Not now, or not so often.
         """
         self._check_latch()
-        try:
-            async with asyncio.timeout(self._with.policy.limits.request_timeout_s):
-                self._with.quotas.admit(caller)
-                async with self._slot():
-                    self._check_fresh()
-                    return await self.would_refuse(raw)
-        except TimeoutError:
-            raise Refused(Rule.SLOW) from None
+        async with self._admitted(caller):
+            self._check_fresh()
+            return await self.would_refuse(raw)
 
     async def would_refuse(self, raw: bytes) -> Rule | None:
         """The rule by which the door would refuse that body; None where it would not.
@@ -271,6 +262,17 @@ class Door:
         }
         await self._with.recording.record("egress.incident", facts)
         raise Refused(Rule.QUARANTINED)
+
+    @asynccontextmanager
+    async def _admitted(self, caller: CallerRule) -> AsyncIterator[None]:
+        """One of the few at once, within the caller's quota and a request's time."""
+        try:
+            async with asyncio.timeout(self._with.policy.limits.request_timeout_s):
+                self._with.quotas.admit(caller)
+                async with self._slot():
+                    yield
+        except TimeoutError:
+            raise Refused(Rule.SLOW) from None
 
     @asynccontextmanager
     async def _slot(self) -> AsyncIterator[None]:

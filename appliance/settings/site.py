@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from appliance.errors import SiteError
+
+PATIENT_INDEX: Final = "patients.index"
+"""The gate's index of patients, in `SitePaths.vault`."""
 
 
 @dataclass(frozen=True, slots=True)

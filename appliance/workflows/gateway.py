@@ -32,9 +32,9 @@ from appliance.settings.gateway import OWN_USER, GatewayPolicy, load_gateway_pol
 from appliance.settings.keys import Purpose
 from appliance.settings.secrets import read_provider_key
 from appliance.settings.service import read_service_manager
-from appliance.settings.site import SitePaths, find_site
+from appliance.settings.site import PATIENT_INDEX, SitePaths, find_site
 from appliance.spending.purse import Purse
-from appliance.workflows.scan import INDEX, open_site_gate
+from appliance.workflows.scan import open_site_gate
 from appliance.workflows.site import Site, open_site
 from appliance.workflows.supply import SOCKET
 
@@ -120,7 +120,9 @@ def serve(
     """
     paths = find_site(root)
     place = Place(socket_path or paths.run / SOCKET, port, stop or threading.Event())
-    look = partial(Freshness, paths.policies, [paths.vault / name for name in (INDEX, FILE)])
+    look = partial(
+        Freshness, paths.policies, [paths.vault / name for name in (PATIENT_INDEX, FILE)]
+    )
     what = "Another gateway serves this site already."
     with held_alone(paths.run / LOCK, what, "Stop it first."), ExitStack() as stack:
         lasting = _open_lasting(paths, stack)

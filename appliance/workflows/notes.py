@@ -20,11 +20,11 @@ from appliance.records.backups import STAGES
 from appliance.records.events import ERASED
 from appliance.records.identifiers import NoteId, PatientId
 from appliance.settings.keys import Purpose
+from appliance.settings.site import PATIENT_INDEX
 from appliance.workflows.access import allow
 from appliance.workflows.cohorts import forget_notes
 from appliance.workflows.fingerprints import forget_patient
 from appliance.workflows.ingest import opened_vault
-from appliance.workflows.patients import INDEX
 from appliance.workflows.reviewed import forget_reviewed
 from appliance.workflows.self_training import forget_learned
 from appliance.workflows.site import Site, open_site
@@ -220,7 +220,7 @@ def _erase_alone(site: Site, vault: Vault, patient_id: PatientId) -> Erasure:
     findings, exports, adapters = map(sum, zip(made, late, strict=True))
     # After the vault: killed in between, the index still knows the patient, and denies more
     # than it must. The other way round it would know too little.
-    if (site.paths.vault / INDEX).exists():
+    if (site.paths.vault / PATIENT_INDEX).exists():
         _write_index(site, vault)
     forget_patient(site, vault, patient_id)
     vault.end_erasure_of(patient_id)
@@ -307,4 +307,4 @@ def _ids_in(path: Path) -> Iterator[set[str]]:
 def _write_index(site: Site, vault: Vault) -> None:
     patients = vault.read_patients_identified("patient-index")
     identifiers = (patient.identifiers for patient in patients)
-    write_index(site.paths.vault / INDEX, identifiers, site.keys.key(Purpose.PATIENT_INDEX))
+    write_index(site.paths.vault / PATIENT_INDEX, identifiers, site.keys.key(Purpose.PATIENT_INDEX))

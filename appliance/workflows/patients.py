@@ -14,12 +14,12 @@ from appliance.records.access import Verb
 from appliance.records.notes import SourcePatient
 from appliance.records.progress import Progress
 from appliance.settings.keys import Purpose
+from appliance.settings.site import PATIENT_INDEX
 from appliance.workflows.access import allow
 from appliance.workflows.fingerprints import ensure_fingerprints
 from appliance.workflows.ingest import opened_vault
 from appliance.workflows.site import Site, open_site
 
-INDEX: Final = "patients.index"
 _REASON: Final = "patient-index"
 
 
@@ -106,7 +106,7 @@ def register(
         ensure_fingerprints(site, vault)
         known = vault.read_patients_identified(_REASON)
         indexed = write_index(
-            site.paths.vault / INDEX,
+            site.paths.vault / PATIENT_INDEX,
             (patient.identifiers for patient in known),
             site.keys.key(Purpose.PATIENT_INDEX),
         )

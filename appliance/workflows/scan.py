@@ -14,11 +14,11 @@ from appliance.gate.opening import open_gate
 from appliance.records.progress import Progress
 from appliance.records.verdicts import Decision, Verdict
 from appliance.settings.keys import Purpose, pseudonym
+from appliance.settings.site import PATIENT_INDEX
 from appliance.workflows.inputs import STDIN, InputText, Place, locate_inputs, read_inputs
 from appliance.workflows.scan_actors import content_id, make_inspector, rule_in_actors
 from appliance.workflows.site import Site, check_kept, open_site
 
-INDEX: Final = "patients.index"
 _BATCH: Final = 64
 
 
@@ -67,13 +67,13 @@ def open_site_gate(site: Site) -> Gate:
         DetectorFailed: A detector does not load.
     """
     _check_index(site)
-    index = site.paths.vault / INDEX
+    index = site.paths.vault / PATIENT_INDEX
     return open_gate(site.paths.policies, index, site.keys, site.clock, site.ledger)
 
 
 def _check_index(site: Site) -> None:
     try:
-        check_kept(site, site.paths.vault / INDEX, "patients.imported", "patients")
+        check_kept(site, site.paths.vault / PATIENT_INDEX, "patients.imported", "patients")
     except IntegrityError as error:
         site.ledger.record("gate.closed", {"error": type(error).__name__})
         raise
@@ -168,7 +168,7 @@ def _follow_actors(job: _Job, actors: int) -> _Rulings:
     make_worker = partial(
         make_inspector,
         site.paths.root,
-        INDEX,
+        PATIENT_INDEX,
         sources,
         jsonl=job.jsonl,
         only_decide=job.only_decide,

@@ -70,7 +70,7 @@ def learn(site: Site, texts: list[str]) -> None:
     config = {
         "corpus": str(corpus), "base": str(base.path), "out": str(site.paths.adapters / ADAPTER),
         "name": ADAPTER, "task": "disease", "corpus_name": corpus.name, "base_name": base.name,
-        "base_digest": base.digest, "types": sorted({"Disease"}), "metrics": "", "epochs": 2,
+        "base_digest": base.digest, "types": ["Disease"], "metrics": "", "epochs": 2,
         "made_at": "2026-11-28T00:00:00+00:00", "device": "cpu", "dtype": "float32",
         "batch_tokens": 1024,
     }  # fmt: skip

@@ -3,8 +3,9 @@
 from appliance.gate.patients.index import PatientIndex
 from appliance.records.progress import Silent
 from appliance.settings.keys import FileKeys, Purpose
+from appliance.settings.site import PATIENT_INDEX
 from appliance.workflows.hospital import export_hospital
-from appliance.workflows.patients import INDEX, import_patients
+from appliance.workflows.patients import import_patients
 from appliance.workflows.site import init
 from tests.lib.invented_hospital import hospital
 
@@ -16,7 +17,7 @@ def test_every_registered_patient_is_known_to_the_gate(tmp_path):
 
     outcome = import_patients(site.paths.root, tmp_path / "hospital" / "patients.csv", Silent())
 
-    path = site.paths.vault / INDEX
+    path = site.paths.vault / PATIENT_INDEX
     index = PatientIndex.load(path, FileKeys(site.paths.keys).key(Purpose.PATIENT_INDEX))
     content = path.read_bytes().lower()
     names = [
@@ -41,4 +42,4 @@ def test_a_dry_run_writes_nothing(tmp_path):
 
     assert outcome.patients == len(hospital().patients)
     assert outcome.registered is None
-    assert not (site.paths.vault / INDEX).exists()
+    assert not (site.paths.vault / PATIENT_INDEX).exists()

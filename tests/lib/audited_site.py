@@ -22,12 +22,12 @@ from appliance.records.progress import Silent
 from appliance.records.prompts import Draft, Route
 from appliance.records.verdicts import Verdict
 from appliance.settings.keys import Purpose
+from appliance.settings.site import PATIENT_INDEX
 from appliance.synthesis.backends.base import Backend
 from appliance.synthesis.routing.policy import RoutingPolicy
 from appliance.workflows.ingest import import_stream
 from appliance.workflows.orders import Order, Prepared, prepare
 from appliance.workflows.patients import register
-from appliance.workflows.scan import INDEX
 from appliance.workflows.site import Site, init
 from appliance.workflows.supply import STAMPS
 from appliance.workflows.synthesize import Synthesis, synthesize_with
@@ -128,7 +128,7 @@ def write_reader(site: Site, corpus: Digest, *, site_only: bool = False) -> None
 
 def narrow_gate(site: Site) -> Gate:
     """The gate with the patient index and the note overlap alone: opens in a moment."""
-    policies, index = site.paths.policies, site.paths.vault / INDEX
+    policies, index = site.paths.policies, site.paths.vault / PATIENT_INDEX
     key = site.keys.key(Purpose.PATIENT_INDEX)
     public = read_public_texts(policies / "labels")
     detectors: list[Detector] = [

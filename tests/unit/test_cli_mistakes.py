@@ -14,11 +14,12 @@ from appliance.errors import BadInput, IntegrityError, SiteError
 from appliance.ledger.proofs import read_bodies
 from appliance.records.notes import SourceNote
 from appliance.records.progress import Silent
+from appliance.settings.site import PATIENT_INDEX
 from appliance.workflows.demo import demo
 from appliance.workflows.ingest import import_stream, opened_vault
 from appliance.workflows.inputs import InputText
 from appliance.workflows.notes import erase, show
-from appliance.workflows.patients import INDEX, import_patients
+from appliance.workflows.patients import import_patients
 from appliance.workflows.scan import _batches, open_site_gate
 from appliance.workflows.site import check_kept, init, open_site
 
@@ -170,7 +171,7 @@ def test_a_patient_index_that_is_gone_shuts_the_gate(tmp_path):
     registry = tmp_path / "registry.csv"
     registry.write_text("patient,name\n1,Ada Invented\n")
     import_patients(site.paths.root, registry, Silent())
-    (site.paths.vault / INDEX).unlink()
+    (site.paths.vault / PATIENT_INDEX).unlink()
 
     with pytest.raises(IntegrityError, match="is gone"):
         open_site_gate(site)
@@ -183,7 +184,7 @@ def test_a_site_that_never_had_notes_or_patients_lacks_nothing(tmp_path):
     (site.paths.vault / "vault.db").unlink()
 
     check_kept(site, site.paths.vault / "vault.db", "vault.sealed", "new")
-    check_kept(site, site.paths.vault / INDEX, "patients.imported", "patients")
+    check_kept(site, site.paths.vault / PATIENT_INDEX, "patients.imported", "patients")
 
 
 def test_a_ledger_that_is_gone_is_an_alarm(tmp_path, capsys):

@@ -246,10 +246,10 @@ def test_an_erased_patient_leaves_the_gates_index(site, tmp_path):
     from appliance.gate.patients.writing import write_index
     from appliance.records.notes import PatientIdentifier, SourcePatient
     from appliance.settings.keys import Purpose
-    from appliance.workflows.notes import INDEX
+    from appliance.settings.site import PATIENT_INDEX
 
     key = site.keys.key(Purpose.PATIENT_INDEX)
-    path = site.paths.vault / INDEX
+    path = site.paths.vault / PATIENT_INDEX
     patients = [
         SourcePatient(name, (PatientIdentifier("name", name),)) for name in (SECRET, "Ada Bolt")
     ]

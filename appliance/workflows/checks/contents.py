@@ -12,6 +12,7 @@ from appliance.records.events import Fact
 from appliance.records.prompts import Route
 from appliance.settings.keys import Purpose
 from appliance.settings.policies import shipped_policies
+from appliance.settings.site import PATIENT_INDEX
 from appliance.workflows.checks.outcome import Check, Outcome, judge, passed, skipped
 from appliance.workflows.checks.site import SiteView
 
@@ -57,7 +58,7 @@ def _gate_files(site: SiteView) -> Outcome:
     key = site.keys.key(Purpose.PATIENT_INDEX)
     check_whole(vault / FILE, vault / _VAULT)
     prints = len(read_fingerprints(vault / FILE, key))
-    patients = len(PatientIndex.load(vault / "patients.index", key))
+    patients = len(PatientIndex.load(vault / PATIENT_INDEX, key))
     return judge(
         f"{prints} fingerprints of notes, {patients} hashes of patients' identifiers.",
         "Run `appliance patients import FILE`: the gate knows no patient yet.",

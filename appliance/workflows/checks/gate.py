@@ -8,11 +8,11 @@ from appliance.cluster.directories import left_sessions
 from appliance.records.canary import CANARY
 from appliance.records.events import Fact
 from appliance.records.verdicts import Decision
+from appliance.settings.site import PATIENT_INDEX
 from appliance.workflows.checks.devices import medium_of
 from appliance.workflows.checks.outcome import Check, Outcome, judge, skipped
 from appliance.workflows.checks.site import SiteView
 
-_INDEX: Final = "patients.index"
 _PROC, _SYS = Path("/proc"), Path("/sys")
 # Where a Ray that nobody told otherwise writes.
 _ELSEWHERE: Final = Path("/tmp/ray")  # noqa: S108 - looked for, not used
@@ -48,7 +48,7 @@ def _spilled(site: SiteView) -> Outcome:
 def _canary(site: SiteView) -> Outcome:
     from appliance.gate.opening import NO_PATIENTS, open_gate
 
-    index = site.paths.vault / _INDEX
+    index = site.paths.vault / PATIENT_INDEX
     gate = open_gate(site.paths.policies, index, site.keys, site.clock, _Unheard())
     verdict = gate.inspect(CANARY)
     if verdict.decision is Decision.DENY and verdict.reason == NO_PATIENTS:

@@ -15,7 +15,7 @@ from appliance.settings.credentials import is_handed_over
 from appliance.settings.gateway import OWN_USER, GatewayPolicy, load_gateway_policy
 from appliance.settings.secrets import PROVIDER_KEY, read_provider_key
 from appliance.synthesis.routing.policy import AIR_GAPPED, load_routing
-from appliance.workflows.checks.network import has_rules, judge_way_out
+from appliance.workflows.checks.network import has_rules, judge_way_out, lines_of
 from appliance.workflows.checks.outcome import Check, Outcome, judge, passed, skipped
 from appliance.workflows.checks.site import SiteView
 from appliance.workflows.orders import GATEWAY_POLICY
@@ -176,14 +176,9 @@ GATEWAY_CHECKS: Final = (
 )
 
 
-def _lines(path: Path) -> list[str]:
-    # A kernel without IPv6 has no such file.
-    return path.read_text(encoding="ascii").splitlines() if path.exists() else []
-
-
 def _holders(inode: int) -> Iterator[int]:
     """Processes that hold a lock on that file, as the kernel lists them; proc(5), locks."""
-    for line in _lines(Path("/proc/locks")):
+    for line in lines_of(Path("/proc/locks")):
         match = re.search(r"FLOCK +ADVISORY +WRITE +(\d+) [0-9a-f]+:[0-9a-f]+:(\d+) ", line)
         if match and int(match[2]) == inode:
             yield int(match[1])

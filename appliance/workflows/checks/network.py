@@ -40,12 +40,13 @@ def _names(host: Host) -> Outcome:
     servers = list(_name_servers(host.etc))
     if not servers or not set(route_devices(host.proc)):
         return passed(f"{len(servers)} name server(s) set, and no way to any.")
+    is_held = has_rules(host.user)
     return judge(
         f"{len(servers)} name server(s) set"
-        f"{', and the rules of deploy/egress are in force' if has_rules(host.user) else ''}.",
+        f"{', and the rules of deploy/egress are in force' if is_held else ''}.",
         "Load deploy/egress/users.nft: a question to a name server carries text out, whatever it "
         "is answered. Rules are seen by root only.",
-        warns=not has_rules(host.user),
+        warns=not is_held,
     )
 
 
@@ -108,11 +109,11 @@ def has_rules(user: int) -> bool:
 
 def route_devices(proc: Path) -> Iterator[str]:
     """Devices, other than loopback, of routes that are up; proc(5), net/route, net/ipv6_route."""
-    for line in _lines(proc / "net/route")[1:]:
+    for line in lines_of(proc / "net/route")[1:]:
         device, _, _, state = line.split()[:4]
         if device != "lo" and int(state, 16) & _UP:
             yield device
-    for line in _lines(proc / "net/ipv6_route"):
+    for line in lines_of(proc / "net/ipv6_route"):
         fields = line.split()
         flags, is_default = int(fields[8], 16), fields[1] == "00"
         if is_default and fields[9] != "lo" and flags & _UP and not flags & _REJECT:
@@ -137,7 +138,7 @@ def _rules(table: str) -> str:
 def _listeners(proc: Path) -> Iterator[tuple[int, int]]:
     """Port and user of every TCP socket that listens beyond loopback."""
     for table in ("net/tcp", "net/tcp6"):
-        for line in _lines(proc / table)[1:]:
+        for line in lines_of(proc / table)[1:]:
             fields = line.split()
             address, _, port = fields[1].rpartition(":")
             if fields[3] == _LISTENS and not _LOOPBACK.fullmatch(address):
@@ -145,14 +146,15 @@ def _listeners(proc: Path) -> Iterator[tuple[int, int]]:
 
 
 def _name_servers(etc: Path) -> Iterator[str]:
-    for line in _lines(etc / "resolv.conf"):
+    for line in lines_of(etc / "resolv.conf"):
         words = line.split()
         if words[:1] == ["nameserver"] and len(words) > 1:
             yield words[1]
 
 
-def _lines(path: Path) -> list[str]:
-    # A kernel without IPv6 has no such file.
+def lines_of(path: Path) -> list[str]:
+    """What the kernel, or who set it up, says there; nothing where there is no such file."""
+    # A kernel without IPv6 has none.
     return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 
 
