@@ -18,7 +18,9 @@ from appliance.console.application import Console
 from appliance.console.refusals import Refusals
 from appliance.console.sessions import Sessions
 from appliance.gateway.listening import LOOPBACK, Tls, loopback_port, serve_on, unix_socket
+from appliance.gateway.notifying import beating
 from appliance.settings.roles import load_roles
+from appliance.settings.service import read_service_manager
 from appliance.settings.site_file import ConsoleSettings
 from appliance.workflows.site import open_site
 
@@ -112,7 +114,11 @@ async def _serve_on_both(
             # Whichever a signal ended, the other ends too.
             stop.set()
 
-    await asyncio.gather(*(serve_one(listener, tls) for listener, tls in doors))
+    async def is_listening() -> bool:
+        return len(opened) == len(doors)
+
+    async with beating(read_service_manager(), is_listening):
+        await asyncio.gather(*(serve_one(listener, tls) for listener, tls in doors))
 
 
 def _hosts(settings: ConsoleSettings) -> frozenset[str]:

@@ -108,7 +108,7 @@ def browser(listening, shots):
         _check_accessible(browser)
         _shoot(browser, shots, "login")
         _find(browser, "[name=token]").send_keys(ask_token(listening.socket).token)
-        _find(browser, "main button").click()
+        _press(browser, "main button")
         assert _find(browser, "h1").text == "Status"
         yield browser
 
@@ -121,6 +121,16 @@ def _wait_for(browser, words):
     WebDriverWait(browser, 20, ignored_exceptions=[StaleElementReferenceException]).until(
         lambda it: words in _find(it, "main").text
     )
+
+
+def _press(browser, selector):
+    """A button that sends its form was pressed, and the page it stood on is gone."""
+    from selenium.webdriver.support.expected_conditions import staleness_of
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    before = _find(browser, "html")
+    _find(browser, selector).click()
+    WebDriverWait(browser, 20).until(staleness_of(before))
 
 
 def _find(browser, selector):
@@ -261,15 +271,15 @@ def test_decisions_make_a_corpus_in_the_name_of_who_made_them(browser, listening
     assert len(first) == 20
     _find(browser, "fieldset:nth-of-type(1) input[value=reject]").click()
     _find(browser, "fieldset:nth-of-type(2) input[value=accept]").click()
-    _find(browser, "button[value=next]").click()
+    _press(browser, "button[value=next]")
     _wait_for(browser, "2 of 22 are decided")
     _find(browser, "fieldset:nth-of-type(2) input[value=reject]").click()
-    _find(browser, "button[value=stay]").click()
+    _press(browser, "button[value=stay]")
     _wait_for(browser, "3 of 22 are decided")
     _shoot(browser, shots, "reviewed")
 
     _find(browser, "[name=out]").send_keys("kept")
-    _find(browser, "form[action$=revise] button").click()
+    _press(browser, "form[action$=revise] button")
 
     assert _find(browser, "h1").text == "Corpus kept"
     card, after = read_corpus(site.paths.corpora / "kept")
@@ -332,8 +342,8 @@ def test_a_report_that_was_changed_is_not_shown(browser, listening, site):
 def test_signing_out_ends_it(listening, tmp_path):
     with opened(f"{listening.address}/", tmp_path) as browser:
         _find(browser, "[name=token]").send_keys(ask_token(listening.socket).token)
-        _find(browser, "main button").click()
-        _find(browser, ".who button").click()
+        _press(browser, "main button")
+        _press(browser, ".who button")
         assert urlsplit(browser.current_url).path == "/login"
         browser.get(f"{listening.address}/ledger")
         assert urlsplit(browser.current_url).path == "/login"

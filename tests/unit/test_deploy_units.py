@@ -27,6 +27,7 @@ CLUSTER_KEYS = ("vault", "pseudonym", "patient-index", "clearance")
 LONG_RUNNING = [
     *("appliance-gateway.service", "appliance-ray-head.service"),
     *("appliance-ray-worker.service", "appliance-vllm.service"),
+    "appliance-console.service",
 ]
 
 
