@@ -7,7 +7,8 @@ strict F1 with mean and 95 % interval over seeds (Student's t), and the dictiona
 
 Options: `--seeds N`; `--arms NAME,...` (see ARMS); `--unlabelled FILE` adds an arm that learns from
 real text of that kind too, as the adapters of "all" label it together (`train --teacher`; the
-file's own labels are not looked at); `--work DIR` keeps what was trained and goes on there.
+file's own labels are not looked at); `--rounds N` has those that learned so teach the next ones;
+`--work DIR` keeps what was trained and goes on there.
 """
 
 import argparse
@@ -39,7 +40,7 @@ from appliance.settings.policies import shipped_policies
 from appliance.settings.tasks import load_task
 from appliance.synthesis.curation.corpus import read_corpus, write_corpus
 
-LEAST = (0.8,)
+LEAST = 0.8
 Arm = Callable[[Sequence[Example]], list[Example]]
 
 
@@ -80,6 +81,11 @@ ARMS: dict[str, Arm] = {
 }
 
 
+def named(arm: str, seed: int) -> str:
+    """What an arm's adapter of that seed is called."""
+    return f"{arm.replace(' ', '-')}-{seed}"
+
+
 class Bench:
     """Trains and labels, once for each arm and seed.
 
@@ -103,7 +109,7 @@ class Bench:
         own: Own | None = None,
     ) -> Path:
         """A file with the spans that the arm's adapter finds in `texts`."""
-        name = f"{arm.replace(' ', '-')}-{seed}"
+        name = named(arm, seed)
         found = self._work / f"{name}.json"
         if not found.exists():
             labeller = self.labeller(name, seed, chosen, own)
@@ -167,7 +173,7 @@ def main(arguments: Sequence[str]) -> int:
         for arm, chosen in arms.items()
     }
     if options.unlabelled:
-        found |= _self_training(bench, options.unlabelled, types, seeds, texts)
+        found |= _self_training(bench, options, types, texts)
     gold = read_gold(options.gold, types)
     say("\narm | precision | recall | F1 | 95 % over seeds")
     for arm, paths in found.items():
@@ -178,17 +184,20 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _self_training(
-    bench: Bench, unlabelled: Path, types: tuple[str, ...], seeds: range, texts: Sequence[str]
+    bench: Bench, options: argparse.Namespace, types: tuple[str, ...], texts: Sequence[str]
 ) -> dict[str, list[Path]]:
-    real = [document.text for document in read_gold(unlabelled, types)]
-    whole = list(bench.examples)
+    real = [document.text for document in read_gold(options.unlabelled, types)]
+    whole, seeds = list(bench.examples), range(options.seeds)
     teachers = [bench.labeller(f"all-{seed}", seed, whole) for seed in seeds]
     found: dict[str, list[Path]] = {}
-    for least in LEAST:
-        texts_taught = teach(real, teachers, types, least)
-        own = Own(Lesson((), Digest(""), len(real), least), texts_taught)
-        arm = f"all, and real text of which teachers are {least:.0%} sure"
+    for number in range(1, options.rounds + 1):
+        own = Own(Lesson((), Digest(""), len(real), LEAST), teach(real, teachers, types, LEAST))
+        arm = f"all, and real text of which teachers are {LEAST:.0%} sure"
+        if number > 1:
+            arm += f", round {number}"
         found[arm] = [bench.find(arm, seed, whole, texts, own) for seed in seeds]
+        if number < options.rounds:
+            teachers = [bench.labeller(named(arm, seed), seed, whole, own) for seed in seeds]
     return found
 
 
@@ -231,6 +240,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--arms", default=",".join(ARMS))
     parser.add_argument("--unlabelled", type=Path)
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--work", type=Path)
     return parser.parse_args(arguments)
 
