@@ -11,6 +11,7 @@ from appliance.errors import BadInput
 
 if TYPE_CHECKING:
     from appliance.workflows.ingest import RejectedItem
+    from appliance.workflows.notes import Erasure
 
 
 @click.group()
@@ -156,6 +157,8 @@ def erase(patient: str, yes: bool, site: Path, as_json: bool, dry_run: bool) -> 
     Adapters that learned from the site's notes go too, unless this patient taught none of them:
     nobody can take one patient out of them.
 
+    What lies under another id of the same person is left, and told: by the registry's identifiers.
+
     Asks first. Any answer but yes, and none at all, erases nothing and ends with exit code 2: a
     script that goes on after 0 must not take it for an erasure.
 
@@ -165,10 +168,13 @@ def erase(patient: str, yes: bool, site: Path, as_json: bool, dry_run: bool) -> 
 
     if not (yes or dry_run):
         found = erase_patient(site, patient, dry_run=True)
+        _tell_of_others(found)
         question = f"Erase this patient's {found.notes} note(s) and identifiers for good?"
         if not render.confirm(question):
             raise BadInput("Not confirmed; nothing was erased.", "Answer y, or give --yes.")
     erased = erase_patient(site, patient, dry_run=dry_run)
+    if yes or dry_run:
+        _tell_of_others(erased)
     if as_json:
         render.emit_json(erased)
         return
@@ -176,6 +182,14 @@ def erase(patient: str, yes: bool, site: Path, as_json: bool, dry_run: bool) -> 
     columns = ("patient", "notes", "findings", "exports", "adapters")
     row = (erased.patient_id, erased.notes, erased.findings, erased.exports, erased.adapters)
     render.emit_table(title, columns, [row])
+
+
+def _tell_of_others(erasure: "Erasure") -> None:
+    if erasure.other_ids:
+        render.say(
+            f"The registry knows this person by {erasure.other_ids} other id(s) too, with "
+            f"{erasure.other_notes} note(s) under them. These stay: erase each id by itself."
+        )
 
 
 @notes.command()

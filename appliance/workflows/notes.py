@@ -4,7 +4,7 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -72,6 +72,9 @@ class Erasure:
         exports: Exports that held some; they can be made again.
         adapters: Adapters that had learned from the site's notes, and could remember these; those
             of a patient who teaches nobody are left.
+        other_ids: Ids by which the registry knows the same person too; nothing under them was
+            erased.
+        other_notes: Notes under these.
     """
 
     patient_id: str
@@ -80,6 +83,8 @@ class Erasure:
     findings: int = 0
     exports: int = 0
     adapters: int = 0
+    other_ids: int = 0
+    other_notes: int = 0
 
 
 def count(root: Path) -> dict[str, int]:
@@ -140,16 +145,18 @@ def erase(root: Path, patient_source_id: str, *, dry_run: bool = False) -> Erasu
     with opened_vault(site) as vault:
         patient_id = vault.patient_id_of(patient_source_id)
         notes = vault.count_of_patient(patient_source_id)
-        registered = {known.patient_id for known in vault.read_patients_identified("erasure")}
-        is_known = notes or patient_id in registered or vault.is_erasing(patient_source_id)
-        if not is_known:
+        # While the registry still has the row that tells.
+        others = vault.other_ids_of(patient_source_id)
+        is_registered = vault.is_registered(patient_source_id)
+        if not (notes or is_registered or vault.is_erasing(patient_source_id)):
             raise BadInput(
                 "No patient of that id is in vault or registry; nothing was erased.",
                 "Give the id as the hospital's export writes it.",
             )
-        if dry_run:
-            return Erasure(patient_id, notes, is_dry_run=True)
-        return _erase(site, vault, patient_id)
+        done = Erasure(patient_id, notes, is_dry_run=True)
+        if not dry_run:
+            done = _erase(site, vault, patient_id)
+        return replace(done, other_ids=len(others), other_notes=sum(others.values()))
 
 
 def readmit(root: Path, patient_source_id: str, reason: str, *, dry_run: bool = False) -> PatientId:

@@ -266,6 +266,43 @@ def test_an_erased_patient_leaves_the_gates_index(site, tmp_path):
     del tmp_path
 
 
+@pytest.mark.parametrize("erased", ["fhir-7", "MRN-7"])
+def test_what_lies_under_another_id_of_the_person_is_told(site, capfd, erased):
+    """Two systems wrote two ids; the registry says so, whichever of the two it calls the patient.
+
+    An id that only looks alike is nobody's: of the ones who stay nothing is told.
+    """
+    from appliance.records.notes import PatientIdentifier, SourceNote, SourcePatient
+
+    root = str(site.paths.root)
+    named = (("fhir-id", "fhir-7"), ("phone", "555-0100"))
+    with opened_vault(site) as vault:
+        vault.register(
+            [
+                SourcePatient("MRN-7", tuple(PatientIdentifier(*one) for one in named)),
+                SourcePatient("MRN-8", (PatientIdentifier("phone", "555-0100"),)),
+            ]
+        )
+        owners = ("MRN-7", "fhir-7", "fhir-7", "MRN-8")
+        vault.seal(
+            SourceNote(f"n-{number}", owner, "letter", "", "Calm.")
+            for number, owner in enumerate(owners)
+        )
+    words = ["notes", "erase", "--patient", erased, "--site", root, "--json"]
+
+    for more in (["--dry-run"], ["--yes"]):
+        assert run([*words, *more]) == 0
+        told = capfd.readouterr()
+        notes = owners.count("MRN-7" if erased == "fhir-7" else "fhir-7")
+        assert (json.loads(told.out)["other_ids"], json.loads(told.out)["other_notes"]) == (
+            1,
+            notes,
+        )
+        assert f"1 other id(s) too, with {notes} note(s)" in told.err
+    assert run(["notes", "erase", "--patient", "MRN-8", "--site", root, "--yes"]) == 0
+    assert "other id" not in capfd.readouterr().err
+
+
 def test_no_export_brings_back_who_was_erased(site, export, capfd):
     """Counted, and named nowhere; until somebody who may erase says otherwise."""
     root = site.paths.root

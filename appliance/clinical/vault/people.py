@@ -82,13 +82,32 @@ class People(OpenVault):
 
     def count_of_patient(self, patient_source_id: str) -> int:
         """Count of notes that `erase_patient` would erase."""
+        with database_errors():
+            return self._count_notes(self.patient_id_of(patient_source_id))
+
+    def is_registered(self, patient_source_id: str) -> bool:
+        """Whether the registry has a row of that id."""
+        with database_errors():
+            return self._has_row(self.patient_id_of(patient_source_id))
+
+    def other_ids_of(self, patient_source_id: str) -> dict[PatientId, int]:
+        """Where else the same person may be, and with how many notes each.
+
+        By the registry: an id that stands among the patient's identifiers, or whose row has this
+        id among its own. Systems that export notes do not all use the same id.
+        """
         patient_id = self.patient_id_of(patient_source_id)
         with database_errors():
-            return int(
-                self._connection.execute(
-                    "SELECT count(*) FROM notes WHERE patient_id = ?", (patient_id,)
-                ).fetchone()[0]
+            given = self._connection.execute(
+                "SELECT value FROM identifiers WHERE patient_id = ?", (patient_id,)
             )
+            others = {self.patient_id_of(row[0]) for row in given}
+            naming = self._connection.execute(
+                "SELECT patient_id FROM identifiers WHERE value = ?", (patient_source_id,)
+            )
+            others |= {PatientId(row[0]) for row in naming}
+            notes = {other: self._count_notes(other) for other in sorted(others - {patient_id})}
+            return {one: count for one, count in notes.items() if count or self._has_row(one)}
 
     def begin_erasure(self, patient_source_id: str) -> list[NoteId]:
         """It is on disk that the patient is being erased; ids of the notes that are still there."""
@@ -168,6 +187,18 @@ class People(OpenVault):
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         self._recorder.record("vault.erased", {"patient": patient_id, "notes": erased})
         return int(erased)
+
+    def _count_notes(self, patient_id: PatientId) -> int:
+        row = self._connection.execute(
+            "SELECT count(*) FROM notes WHERE patient_id = ?", (patient_id,)
+        ).fetchone()
+        return int(row[0])
+
+    def _has_row(self, patient_id: PatientId) -> bool:
+        row = self._connection.execute(
+            "SELECT count(*) FROM patients WHERE patient_id = ?", (patient_id,)
+        ).fetchone()
+        return bool(row[0])
 
     def _register(self, patient: SourcePatient) -> None:
         patient_id = self.patient_id_of(patient.source_id)
