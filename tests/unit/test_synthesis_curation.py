@@ -133,6 +133,21 @@ def test_an_unlabelled_name_look_alike_drops_the_text():
     )
 
 
+def test_a_large_vocabulary_does_not_make_suspects_of_ordinary_words():
+    """Of thousands of names some end with "1", with "human", and like "another" and "mutation"."""
+    names = [f"x{number}amycin" for number in range(3000)]
+    names += [f"factor {number} {end}" for number in range(6) for end in ("1", "b", "human")]
+    names += [f"{chr(97 + number)}qather" for number in range(9)]
+    names += [f"{chr(97 + number)}qotation" for number in range(9)]
+    terms = tuple(Term(name, (), (), "Drug") for name in names)
+    judge = Curator(small_sheet(), Vocabulary("tests", terms, "2" * 64))
+    wanted = ask(names[0])
+
+    clean = f" {names[0]} came with 1 human cell, b, and another mutation."
+    assert keep(wanted, clean, judge) == [names[0]]
+    assert drop(wanted, f"{clean[:-1]} of zephamycin.", judge=judge) is Reason.SUSPECT
+
+
 @pytest.mark.parametrize(
     ("text", "finish", "reason"),
     [

@@ -2,22 +2,30 @@
 
 The model names things that no vocabulary holds. What such a name looks like is learned from the
 vocabulary itself, so it works for any task: the words that many names end with ("syndrome",
-"carcinoma"), and the endings that many last words share ("-itis", "-emia").
+"carcinoma"), and the endings that many last words share ("-itis", "-emia"). Many for a vocabulary
+of that size, and many more than among the words of English: of ten thousand drugs some end with
+"1", "human" and "-ther", and no text does without these.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from appliance.gate import lexicon
 from appliance.records.spans import Span
 from appliance.records.tasks import LabelSheet, Vocabulary
 from appliance.synthesis.curation.words import Word, singulars, split_words
 
 HEAD_NAMES: Final = 5
+# One name of so many has to end with the word.
+HEAD_SHARE: Final = 500
 ENDING_NAMES: Final = 8
+# So many times as often as English words.
+ENDING_LIFT: Final = 50
 ORDINARY_WORDS: Final = 2
 _ENDING_LETTERS: Final = 4
 _LONGEST_NAME: Final = 4
+_HEAD_LETTERS: Final = 3
 # "The disease", "a tumor": the bare word speaks of something named elsewhere.
 _DETERMINERS: Final = frozenset(
     ("the", "a", "an", "this", "that", "these", "those", "his", "her", "their", "its")
@@ -33,12 +41,21 @@ class Suspects:
         self._innocent = set(_unlabelled_words(sheet))
         ordinary = Counter(_endings_of(self._innocent))
         endings = Counter(_endings_of(lasts))
-        self._heads = {word for word, count in lasts.items() if count >= HEAD_NAMES}
-        # "-tion" ends many names of diseases, and as many words that are none.
+        least = max(HEAD_NAMES, lasts.total() / HEAD_SHARE)
+        self._heads = {
+            word for word, count in lasts.items() if count >= least and _is_telling(word)
+        }
+        english = lexicon.english_words()
+        # "-tion" ends many names of diseases, and as many words that are none. One word more than
+        # there are, for endings that English has not.
+        common = Counter(_endings_of(english))
+        lift = len(english) / (max(1, len(lasts)) * ENDING_LIFT)
         self._endings = {
             ending
             for ending, count in endings.items()
-            if count >= ENDING_NAMES and ordinary[ending] <= ORDINARY_WORDS
+            if count >= ENDING_NAMES
+            and ordinary[ending] <= ORDINARY_WORDS
+            and count * lift >= common[ending] + 1
         }
 
     def count(self, words: Sequence[Word], spans: Sequence[Span]) -> int:
@@ -57,6 +74,11 @@ class Suspects:
         if self._heads.intersection(forms):
             return before not in _DETERMINERS
         return any(_is_long(form) and form[-_ENDING_LETTERS:] in self._endings for form in forms)
+
+
+def _is_telling(word: str) -> bool:
+    """Not the "1" or the "b" of a series."""
+    return len(word) >= _HEAD_LETTERS and word.isalpha()
 
 
 def _is_long(word: str) -> bool:
