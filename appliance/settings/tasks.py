@@ -307,6 +307,9 @@ def _frame_complaints(compose: _Compose, entities: Sequence[str]) -> Iterator[st
             yield f"compose.frames.{number}: a brace without its partner"
     if taken := sorted(INVENTED_SLOTS & set(compose.slots)):
         yield f"compose.slots: {', '.join(taken)} would hide what is invented under that name"
+    for slot, words in compose.slots.items():
+        if any(map(_BRACES.search, words)):
+            yield f"compose.slots.{slot}: a slot's words are taken as they are; no slot in them"
     if compose.lines and not compose.frames:
         yield "compose.lines: there is no frame to make lines of"
 

@@ -206,6 +206,7 @@ def test_the_shipped_disease_sheet_composes_lines_that_are_taken():
         ("lines = -1", "greater than or equal to 0"),
         ('frames = ["a"]\n[compose.slots]\nsurname = ["Smith"]', "would hide"),
         ('frames = ["a"]\n[compose.slots]\nsign = ["Asthma"]', "in the vocabulary too: Asthma"),
+        ('frames = ["a"]\n[compose.slots]\nsign = ["{small} days"]', "taken as they are"),
         ('frames = ["a"]\n[compose.slots]\nsign = []', "at least 1 item"),
     ],
 )
