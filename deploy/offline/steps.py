@@ -149,7 +149,8 @@ def roll_back(wish: Wish, to: str, talk: Talk, *, dry_run: bool = False) -> Done
     if running is None or release is None:
         raise Refused(
             f"There is no release to go back to in {prefix.root}.",
-            f"These are here: {', '.join(one.name for one in prefix.releases()) or 'none'}.",
+            f"These are here: {', '.join(one.name for one in prefix.releases()) or 'none'}; --to "
+            "names one.",
             BAD_INPUT,
         )
     done = Done(release.name, running.name, is_dry_run=dry_run)
