@@ -34,9 +34,10 @@ def test_the_release_before_is_one_that_ran(prefix):
     assert prefix.before(prefix.running()).name == "1"
 
 
-def test_what_an_older_installer_had_run_counts_from_the_next_upgrade_on(prefix):
-    """It left no word of it: what runs when the new one comes ran before."""
+def test_an_older_installer_left_no_word_of_what_ran(prefix):
+    """Then it is the next older one, and what runs at the next upgrade is known to have run."""
     (prefix.root / "current").symlink_to("releases/2")
+    assert prefix.before(prefix.running()).name == "1"
 
     run(prefix, "3")
 
