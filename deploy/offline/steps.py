@@ -116,10 +116,11 @@ def install(wish: Wish, talk: Talk) -> Done:
         talk("Asking the doctor")
         done.doctor, done.complaints = commands.examine(folder, wish.site)
         if was is not None and not commands.is_well(done.doctor):
+            asked = commands.spell_examination(folder, wish.site)
             raise Refused(
                 f"The new release's doctor ended with {done.doctor}: "
                 f"{', '.join(done.complaints) or 'it could not look'}. {was.name} goes on.",
-                f"Mend what `{folder}/.venv/bin/appliance doctor` names and install again.",
+                f"Mend what {asked} names and install again.",
                 CHECK_FAILED,
             )
         if wish.signers is not None:
