@@ -218,10 +218,8 @@ class Prefix:
         """
         if running is None:
             return None
-        older = [one for one in self.releases() if one.counter < running.counter]
-        # An older installer left no word of what ran, not even of its own release.
-        knows = self._has_run(running)
-        return next((one for one in older if self._has_run(one) or not knows), None)
+        older = (one for one in self.releases() if one.counter < running.counter)
+        return next((one for one in older if self._has_run(one)), None)
 
     def _has_run(self, release: Release) -> bool:
         return (self.folder(release.name) / RAN).is_file()
