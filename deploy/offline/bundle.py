@@ -28,7 +28,7 @@ SIGNATURE: Final = "manifest.json.sig"
 RELEASE: Final = "release.json"
 """What the installer writes last into a release folder; no bundle may bring one."""
 RAN: Final = "ran"
-"""There once the release ran; no bundle may bring one."""
+"""There once the release ran and another took its place; no bundle may bring one."""
 FORMAT: Final = "appliance-bundle/1"
 _MOST: Final = 1 << 24
 _KEYS: Final = {"format", "release", "counter", "site_schema", "made_at", "expires", "files"}

@@ -1,7 +1,7 @@
 """Release folders under a prefix, and which of them runs.
 
     PREFIX/releases/RELEASE/        whole once it holds release.json, which is written last
-    PREFIX/releases/RELEASE/ran     there once `current` led to it; not where its doctor failed
+    PREFIX/releases/RELEASE/ran     there once it ran and another took its place
     PREFIX/current                  a link to one of them, replaced in one step
     PREFIX/newest.json              the highest version counter that was ever installed
     PREFIX/allowed_signers          whose bundles are taken
@@ -180,9 +180,9 @@ class Prefix:
 
     def switch(self, release: Release) -> None:
         """`current` leads to that release; on disk. Before, it led to the old one."""
-        for one in (self.running(), release):
-            if one is not None and not self._has_run(one):
-                write_durably(self.folder(one.name) / RAN, b"")
+        was = self.running()
+        if was is not None:
+            write_durably(self.folder(was.name) / RAN, b"")
         draft = self.root / ".current.part"
         draft.unlink(missing_ok=True)
         draft.symlink_to(Path("releases") / release.name)
