@@ -68,16 +68,28 @@ def collect_wheels(source: Path, draft: Path, options: Sequence[str] = ()) -> No
     Raises:
         Refused: pip could not get one.
     """
-    wheels = draft / WHEELS
-    _pip("wheel", "--no-deps", "-r", str(source / _LOCK), "-w", str(wheels), *options)
+    _pip("wheel", "--no-deps", "-r", str(source / _LOCK), "-w", str(draft / WHEELS), *options)
+    make_own_wheel(source, draft)
+    _pip("download", "--no-deps", "-d", str(draft / INSTALLER), PIP, *options)
+
+
+def make_own_wheel(source: Path, draft: Path) -> None:
+    """The product itself is in the draft as a wheel.
+
+    Args:
+        source: The repository.
+        draft: Of the bundle.
+
+    Raises:
+        Refused: pip could not build it.
+    """
     # From a copy: a build leaves its own directories beside the sources.
     copy = draft / "source"
     copy.mkdir()
     for name in _SOURCES:
         _copy(source / name, copy / name)
-    _pip("wheel", "--no-deps", "--no-build-isolation", "-w", str(wheels), str(copy))
+    _pip("wheel", "--no-deps", "--no-build-isolation", "-w", str(draft / WHEELS), str(copy))
     shutil.rmtree(copy)
-    _pip("download", "--no-deps", "-d", str(draft / INSTALLER), PIP, *options)
 
 
 def assemble(plan: Plan, draft: Path, now: datetime) -> None:

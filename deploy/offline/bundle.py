@@ -27,6 +27,8 @@ MANIFEST: Final = "manifest.json"
 SIGNATURE: Final = "manifest.json.sig"
 RELEASE: Final = "release.json"
 """What the installer writes last into a release folder; no bundle may bring one."""
+RAN: Final = "ran"
+"""There once the release ran and another took its place; no bundle may bring one."""
 FORMAT: Final = "appliance-bundle/1"
 _MOST: Final = 1 << 24
 _KEYS: Final = {"format", "release", "counter", "site_schema", "made_at", "expires", "files"}
@@ -212,7 +214,7 @@ def _plain(name: str) -> str:
     segments = name.split("/")
     if not all(_SEGMENT.fullmatch(segment) for segment in segments):
         raise ValueError(name)
-    if name in {MANIFEST, SIGNATURE, RELEASE}:
+    if name in {MANIFEST, SIGNATURE, RELEASE, RAN}:
         raise ValueError(name)
     return name
 

@@ -36,14 +36,19 @@ def start(folder: Path) -> str:
 
 def examine(folder: Path, site: Path | None) -> tuple[int, list[str]]:
     """The exit code of the release's doctor, and the ids of checks that fail or can't be made."""
-    where = ["--site", str(site), "--gate"] if site else []
-    done = _call(folder, ["doctor", *where, "--json"], site)
+    done = _call(folder, [*_examination(site), "--json"], site)
     try:
         checks = json.loads(done.stdout)["checks"]
         bad = [one["check_id"] for one in checks if one["status"] in {"fail", "error"}]
     except (ValueError, KeyError, TypeError):
         bad = []
     return done.returncode, bad
+
+
+def spell_examination(folder: Path, site: Path | None) -> str:
+    """How a person asks that doctor the same, and as whom: root is told something else."""
+    words = " ".join((f"{folder}/.venv/bin/appliance", *_examination(site)))
+    return f"`{words}`, as the user to whom the site belongs," if site else f"`{words}`"
 
 
 def is_well(exit_code: int) -> bool:
@@ -98,6 +103,10 @@ def _read_schema(site: Path) -> tuple[int, int]:
         raise Refused(
             f"{site / SCHEMA} can't be read.", "Restore the site from its backup."
         ) from None
+
+
+def _examination(site: Path | None) -> list[str]:
+    return ["doctor", *(["--site", str(site), "--gate"] if site else [])]
 
 
 def _told(done: subprocess.CompletedProcess[str], verb: str) -> None:

@@ -26,6 +26,7 @@ _SYSTEM: Final = "/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
 _RESTARTED: Final = tuple(
     f"appliance-{name}.service" for name in ("gateway", "vllm", "ray-head", "ray-worker", "console")
 )
+_RULES: Final = "appliance-egress.service"
 # What reads a list, and the arguments before its name.
 _READERS: Final = {
     "sysusers": ("systemd-sysusers",),
@@ -109,10 +110,13 @@ def reload_units() -> None:
 def restart_units() -> None:
     """Those of our services that are running run the release that `current` leads to.
 
+    The rules of the three users come first, where they are loaded: they are that release's too.
+
     Raises:
         Refused: One did not start again.
     """
     if has_systemd():
+        _run(["systemctl", "try-reload-or-restart", _RULES])
         _run(["systemctl", "try-restart", *_RESTARTED])
 
 

@@ -1,6 +1,7 @@
 """Release folders under a prefix, and which of them runs.
 
     PREFIX/releases/RELEASE/        whole once it holds release.json, which is written last
+    PREFIX/releases/RELEASE/ran     there once it ran and another took its place
     PREFIX/current                  a link to one of them, replaced in one step
     PREFIX/newest.json              the highest version counter that was ever installed
     PREFIX/allowed_signers          whose bundles are taken
@@ -20,7 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from offline.bundle import RELEASE, Manifest
+from offline.bundle import RAN, RELEASE, Manifest
 from offline.files import read_regular, sync_directory, write_durably
 from offline.refusal import BAD_INPUT, Refused
 
@@ -179,6 +180,9 @@ class Prefix:
 
     def switch(self, release: Release) -> None:
         """`current` leads to that release; on disk. Before, it led to the old one."""
+        was = self.running()
+        if was is not None:
+            write_durably(self.folder(was.name) / RAN, b"")
         draft = self.root / ".current.part"
         draft.unlink(missing_ok=True)
         draft.symlink_to(Path("releases") / release.name)
@@ -208,10 +212,17 @@ class Prefix:
         return gone
 
     def before(self, running: Release | None) -> Release | None:
-        """The newest whole release that is older than the one that runs."""
+        """The newest whole release that is older than the one that runs, and ran here itself.
+
+        One whose doctor failed, or that nobody looked at before the installer was killed, did not.
+        """
         if running is None:
             return None
-        return next((one for one in self.releases() if one.counter < running.counter), None)
+        older = (one for one in self.releases() if one.counter < running.counter)
+        return next((one for one in older if self._has_run(one)), None)
+
+    def _has_run(self, release: Release) -> bool:
+        return (self.folder(release.name) / RAN).is_file()
 
 
 @contextmanager

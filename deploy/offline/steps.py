@@ -116,10 +116,11 @@ def install(wish: Wish, talk: Talk) -> Done:
         talk("Asking the doctor")
         done.doctor, done.complaints = commands.examine(folder, wish.site)
         if was is not None and not commands.is_well(done.doctor):
+            asked = commands.spell_examination(folder, wish.site)
             raise Refused(
                 f"The new release's doctor ended with {done.doctor}: "
                 f"{', '.join(done.complaints) or 'it could not look'}. {was.name} goes on.",
-                f"Mend what `{folder}/.venv/bin/appliance doctor` names and install again.",
+                f"Mend what {asked} names and install again.",
                 CHECK_FAILED,
             )
         if wish.signers is not None:
@@ -149,7 +150,8 @@ def roll_back(wish: Wish, to: str, talk: Talk, *, dry_run: bool = False) -> Done
     if running is None or release is None:
         raise Refused(
             f"There is no release to go back to in {prefix.root}.",
-            f"These are here: {', '.join(one.name for one in prefix.releases()) or 'none'}.",
+            f"These are here: {', '.join(one.name for one in prefix.releases()) or 'none'}; --to "
+            "names one.",
             BAD_INPUT,
         )
     done = Done(release.name, running.name, is_dry_run=dry_run)

@@ -189,6 +189,7 @@ def test_a_release_whose_doctor_fails_does_not_run(installed):
 
     assert done.returncode == 3
     assert "HOST099" in done.stderr
+    assert f"doctor --site {installed.site} --gate`, as the user" in done.stderr
     assert installed.running() == "1"
     assert json.loads((installed.site / "schema.json").read_text()) == {"schema": 1}
     # It took no counter with it: the release in between can still be installed.

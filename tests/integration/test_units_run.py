@@ -1,4 +1,4 @@
-"""The units, run by systemd as the users and behind the walls that they name."""
+"""The units, installed from a bundle, run by systemd as their users and behind their walls."""
 
 import json
 import re
@@ -7,16 +7,14 @@ import time
 import pytest
 
 from tests.lib.booted import NoMachine, booted
+from tests.lib.bundles import pip_wheel
+from tests.lib.product_bundles import make_product_bundles
 from tests.unit.test_deploy_units import SERVICES
 
 pytestmark = pytest.mark.slow
 SITE = "/srv/appliance"
-INSTALL = """
-from pathlib import Path
-from offline import machine
-folder = Path("/opt/appliance/current")
-machine.add_users(); machine.put_lists(folder); machine.put_units(folder); machine.reload_units()
-"""
+USB = "/media/usb"
+SERVED = ("appliance-gateway", "appliance-console")
 # As the README of the units has it.
 SEAL = """
 set -e
@@ -28,6 +26,7 @@ printf sk-invented-0123456789 | systemd-creds encrypt --name=provider-key - \
   /etc/credstore.encrypted/appliance.provider-key
 install -D -m 644 /opt/appliance/current/deploy/systemd/examples/egress.env \
   /etc/appliance/egress.env
+sed -i s/^PROVIDER=.*/PROVIDER=127.0.0.1/ /etc/appliance/egress.env
 """
 PRICES = """
 [models."invented"]
@@ -44,13 +43,16 @@ link.request("GET", "/readyz"); print(link.getresponse().read().decode())
 
 
 @pytest.fixture(scope="module")
-def machine():
-    """Installed, with a site, its keys sealed to this machine."""
+def machine(tmp_path_factory):
+    """Release 1 is installed, with a site, its keys sealed to this machine."""
+    if pip_wheel() is None:
+        pytest.skip("this Python came without a wheel of pip")
+    bundles = tmp_path_factory.mktemp("bundles")
+    make_product_bundles(bundles)
     try:
-        with booted() as made:
-            made.sure("env", "PYTHONPATH=/opt/appliance/current/deploy", "python", "-c", INSTALL)
-            # On file systems for tests it is no directory of the hospital's yet.
-            made.sure("systemd-tmpfiles", "--create", "/etc/tmpfiles.d/appliance.conf")
+        with booted(bundles) as made:
+            first = made.install(f"{USB}/1", "--allowed-signers", f"{USB}/allowed")
+            assert first.returncode == 0, first.stderr
             made.sure("appliance", "init", SITE, "--profile", "cloud-allowed", user="appliance")
             made.sure("sh", "-c", SEAL)
             change(made, "gateway.toml", "[models]\n", f"[models]\n{PRICES}")
@@ -83,6 +85,15 @@ def change(machine, name, before, after):
 
 def start(machine, unit):
     machine.sure("systemctl", "start", unit)
+
+
+def served_by(machine, service):
+    """The process of a service that is up, and the release that it runs."""
+    shown = machine.sure("systemctl", "show", "-P", "MainPID", "-P", "ActiveState", service)
+    number, state = shown.split()
+    assert state == "active", machine.journal()
+    program = machine.sure("cat", f"/proc/{number}/cmdline").split("\0")[0]
+    return number, program.removeprefix("/opt/appliance/releases/")[0]
 
 
 def lay_wire(machine):
@@ -137,14 +148,45 @@ def test_the_gateway_is_ready_and_sees_no_key_of_the_vault(machine):
     assert owners == ""
 
 
-def test_an_upgrade_leaves_the_view_of_a_gateway_that_runs_alone(machine):
-    """What the installer asks of systemd at each upgrade, while the view is mounted."""
-    start(machine, "appliance-site-view@appliance-gateway")
+def test_a_release_that_fails_its_doctor_disturbs_nothing_that_runs(machine):
+    """It brings a package that breaks another; what ran goes on, the same process."""
+    start(machine, "appliance-console")
+    before = served_by(machine, "appliance-console")
 
-    machine.sure("env", "PYTHONPATH=/opt/appliance/current/deploy", "python", "-c", INSTALL)
+    done = machine.install(f"{USB}/2")
 
-    mode = machine.sure("stat", "-c", "%a %U", SITE)
-    assert mode.split() == ["700", "appliance"]
+    assert done.returncode == 3
+    assert "PACK002" in done.stderr
+    assert served_by(machine, "appliance-console") == before
+    assert before[1] == "1"
+
+
+def test_after_an_upgrade_what_ran_runs_from_the_new_release(machine):
+    """Ready again before the installer ends, behind its rules; what did not run still does not."""
+    for unit in SERVED:
+        start(machine, unit)
+    machine.sure("nft", "delete", "table", "inet", "appliance_users")
+
+    done = machine.install(f"{USB}/3")
+
+    assert (done.returncode, json.loads(done.stdout)["before"]) == (0, "1"), done.stderr
+    assert [served_by(machine, unit)[1] for unit in SERVED] == ["3", "3"]
+    asked = machine.sure("python", "-c", ASK, "/run/appliance-gateway/gateway.sock")
+    assert json.loads(asked) == {"ready": True, "latched": False}
+    machine.sure("nft", "list", "table", "inet", "appliance_users")
+    assert machine.run("systemctl", "is-active", "-q", "appliance-vllm").returncode != 0
+    # The view of the site, which is mounted for the gateway, was left alone.
+    assert machine.sure("stat", "-c", "%a %U", SITE).split() == ["700", "appliance"]
+
+
+def test_after_a_rollback_it_runs_from_the_old_one(machine):
+    machine.sure("systemctl", "stop", "appliance-gateway")
+
+    done = machine.install("--rollback")
+
+    assert done.returncode == 0, done.stderr
+    assert served_by(machine, "appliance-console")[1] == "1"
+    assert machine.run("systemctl", "is-active", "-q", "appliance-gateway").returncode != 0
 
 
 def test_a_backup_is_made_and_rehearsed(machine):

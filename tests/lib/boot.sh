@@ -1,14 +1,14 @@
 #!/bin/sh
 # Boot systemd, as process 1 of namespaces of its own, over a throw-away copy of this machine.
 #
-#   boot.sh PLACE PYTHON PACKAGES SITE
+#   boot.sh PLACE PYTHON PACKAGES SITE BUNDLES
 #
 # Run as root; it stays until it is killed, and leaves nothing but the directory SITE. PLACE is an
 # empty directory. PYTHON is where Python is installed, PACKAGES its site-packages; SITE becomes
-# /srv, and has to lie on a file system that knows idmapped mounts. The only interface is loopback.
+# /srv, and has to lie on a file system that knows idmapped mounts; BUNDLES becomes /media/usb, and
+# nothing of it is installed. The only interface is loopback.
 set -eu
-place=$1 python=$2 packages=$3 site=$4
-here=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
+place=$1 python=$2 packages=$3 site=$4 bundles=$5
 
 if [ -z "${BOOTED:-}" ]; then
   exec env BOOTED=1 unshare --mount --net --ipc --uts --propagation private "$0" "$@"
@@ -31,14 +31,15 @@ mount -t proc proc "$root/proc"
 mount -t sysfs sysfs "$root/sys"
 mount -t cgroup2 groups "$root/sys/fs/cgroup"
 mount --rbind /dev "$root/dev"
-for name in run tmp dev/shm etc/systemd/system mnt opt; do
+for name in run tmp dev/shm etc/systemd/system mnt media opt; do
   mount -t tmpfs -o mode=755 "$(basename $name)" "$root/$name"
 done
 chmod 1777 "$root/tmp" "$root/dev/shm"
 mount --bind "$site" "$root/srv"
-mkdir "$root/opt/python" "$root/opt/packages" "$root/mnt/backup" "$root/mnt/witness"
+mkdir "$root/opt/python" "$root/opt/packages" "$root/media/usb" "$root/mnt/backup" "$root/mnt/witness"
 mount --bind "$python" "$root/opt/python"
 mount --bind "$packages" "$root/opt/packages"
+mount --bind -o ro "$bundles" "$root/media/usb"
 for name in backup witness; do mount -t tmpfs -o mode=777 "$name" "$root/mnt/$name"; done
 ip link set lo up
 
@@ -57,25 +58,6 @@ done
 echo 0123456789abcdef0123456789abcdef > "$root/etc/machine-id"
 # A Python that was built to be moved finds its library there.
 echo /opt/python/lib > "$root/etc/ld.so.conf.d/00-python.conf"
-
-# A release, as the installer lays it out, of the sources as they are.
-release=$root/opt/appliance/releases/1
-mkdir -p "$release/.venv/bin" "$release/.venv/lib/python3.11/site-packages"
-ln -s releases/1 "$root/opt/appliance/current"
-for name in appliance policies deploy requirements.lock; do cp -r "$here/$name" "$release/"; done
-ln -s /opt/python/bin/python3.11 "$release/.venv/bin/python"
-printf 'home = /opt/python/bin\n' > "$release/.venv/pyvenv.cfg"
-printf '/opt/appliance/releases/1\n/opt/packages\n' \
-  > "$release/.venv/lib/python3.11/site-packages/release.pth"
-cat > "$release/.venv/bin/appliance" <<'PROGRAM'
-#!/opt/appliance/releases/1/.venv/bin/python
-import sys
-
-from appliance.cli.main import run
-
-sys.exit(run())
-PROGRAM
-chmod 755 "$release/.venv/bin/appliance"
 
 cd "$root"
 mkdir before

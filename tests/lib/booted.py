@@ -52,14 +52,24 @@ class Machine:
         assert done.returncode == 0, (words, done.stdout, done.stderr, self.journal())
         return done.stdout
 
+    def install(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        """The installed release's `install.sh`; without one that of the bundle, named first."""
+        installed = "/opt/appliance/current/deploy/install.sh"
+        is_there = self.run("test", "-e", installed).returncode == 0
+        script = installed if is_there else f"{words[0]}/deploy/install.sh"
+        return self.run("env", "APPLIANCE_PYTHON=/opt/python/bin/python3", script, *words, "--json")
+
     def journal(self) -> str:
         """The last lines of all units."""
         return self.run("journalctl", "--no-pager", "-o", "cat", "-n", "60").stdout
 
 
 @contextmanager
-def booted() -> Iterator[Machine]:
-    """A machine with the release of this checkout under /opt/appliance, without users or units.
+def booted(bundles: Path) -> Iterator[Machine]:
+    """A machine on which nothing of ours is installed yet.
+
+    Args:
+        bundles: What is at /media/usb.
 
     Raises:
         NoMachine: Here can't be made one.
@@ -69,7 +79,8 @@ def booted() -> Iterator[Machine]:
     for name in ("box", "srv"):
         (place / name).mkdir()
     place.chmod(0o755)
-    words = [place / "box", sys.base_prefix, sysconfig.get_path("purelib"), place / "srv"]
+    packages = sysconfig.get_path("purelib")
+    words = [place / "box", sys.base_prefix, packages, place / "srv", bundles]
     with (place / "said").open("w") as said:
         process = subprocess.Popen(
             [_BOOT, *map(str, words)], stdin=subprocess.DEVNULL, stdout=said, stderr=said
@@ -113,5 +124,3 @@ def _check_possible() -> None:
     missing = [name for name in _TOOLS if shutil.which(name) is None]
     if os.getuid() != 0 or missing or not Path("/lib/systemd/systemd").exists():
         raise NoMachine(f"needs root, systemd and {', '.join(missing or _TOOLS)}")
-    if sys.version_info[:2] != (3, 11):
-        raise NoMachine("its release is laid out for Python 3.11")

@@ -10,13 +10,14 @@ import shutil
 import subprocess
 import sys
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from offline.build import Plan, assemble
+from offline.environment import INSTALLER, WHEELS
 from offline.signing import signer_line
 from tests.lib.house import REPOSITORY
 
@@ -137,15 +138,21 @@ def make_bundle(
         REPOSITORY / "deploy", source / "deploy", ignore=shutil.ignore_patterns("__pycache__")
     )
     out.mkdir()
-    pip = pip_wheel()
-    if wheel is not None and pip is not None:
-        for path, directory in ((wheel, out / "wheels"), (pip, out / "installer")):
-            directory.mkdir()
-            shutil.copy(path, directory)
+    if wheel is not None:
+        put_wheels(out, [wheel])
     plan = Plan(source, out, supplier.key, release, counter, schema, days, models or {})
     assemble(plan, out, now or datetime.now(UTC))
     shutil.rmtree(source)
     return out
+
+
+def put_wheels(out: Path, wheels: Sequence[Path]) -> None:
+    """The wheels are where a bundle has them, and pip's beside them, if there is one."""
+    pip = pip_wheel()
+    for folder, files in ((WHEELS, wheels), (INSTALLER, [pip] if pip else [])):
+        (out / folder).mkdir()
+        for file in files:
+            shutil.copy(file, out / folder)
 
 
 def make_site(directory: Path) -> Path:

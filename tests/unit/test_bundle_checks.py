@@ -221,6 +221,7 @@ def test_what_is_not_as_it_was_signed_is_refused(bundle, supplier, damage):
         "",
         "a\\b",
         "release.json",
+        "ran",
         "manifest.json",
         "manifest.json.sig",
         "a/b\n",

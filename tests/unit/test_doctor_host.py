@@ -1,5 +1,6 @@
 """The doctor on machines that are made up: every check passes, and fails, where it should."""
 
+import os
 import sys
 
 import pytest
@@ -113,6 +114,26 @@ def test_memory_of_a_running_engine_is_left_alone_and_of_an_ended_one_is_named(h
     assert outcome.status is Status.FAIL
     assert "1 segment(s)" in outcome.evidence
     assert "4 KiB" in outcome.evidence
+
+
+@pytest.mark.parametrize(
+    ("shut", "status"), [("17/maps", Status.PASS), ("1", Status.PASS), ("", Status.FAIL)]
+)
+def test_memory_of_another_user_is_no_fault_while_that_ones_programs_run(
+    host, monkeypatch, shut, status
+):
+    """Only root sees whether it is in use; where /proc hides others, not even that they run."""
+    (host.proc / "1").mkdir()
+    (host.shm / "psm_served").write_bytes(bytes(4096))
+    if shut == "17/maps":
+        (host.proc / shut).unlink()
+        (host.proc / shut).mkdir()
+    elif shut:
+        (host.proc / shut).rmdir()
+    asking = os.geteuid() + 1
+    monkeypatch.setattr(os, "geteuid", lambda: asking)
+
+    assert _status("HOST006", host) is status
 
 
 @pytest.mark.parametrize(

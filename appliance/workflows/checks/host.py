@@ -146,11 +146,15 @@ def _shared_memory(host: Host) -> Outcome:
 
 def _leftover_memory(host: Host) -> Outcome:
     segments = dict(_segments(host))
-    used = {name for maps in _maps(host) for name in segments if f"/{name}" in maps}
-    left = {name: size for name, size in segments.items() if name not in used}
+    maps, closed = _maps(host)
+    used = {name for one in maps for name in segments if f"/{name}" in one}
+    # The language model's service runs as a user of its own: whether it is in use, root sees.
+    unseen = {name for name, (_, owner) in segments.items() if _is_hidden(host, owner, closed)}
+    left = [size for name, (size, _) in segments.items() if name not in used | unseen]
+    others = f"; {len(unseen - used)} of another user's programs" if unseen - used else ""
     return judge(
         f"{len(left)} segment(s) of an ended engine in /dev/shm, "
-        f"{sum(left.values()) // _KIB} KiB; {len(used)} in use.",
+        f"{sum(left) // _KIB} KiB; {len(used)} in use{others}.",
         "They can hold prompts: see that no engine is running, then `rm /dev/shm/psm_*`.",
         fails=bool(left),
     )
@@ -288,10 +292,19 @@ def _list(names: list[str]) -> str:
     return ", ".join(names)
 
 
-def _segments(host: Host) -> Iterator[tuple[str, int]]:
+def _segments(host: Host) -> Iterator[tuple[str, tuple[int, int]]]:
+    """Name, size and owner."""
     for path in host.shm.glob("psm_*"):
         with suppress(OSError):  # It went while we looked.
-            yield path.name, path.stat().st_size
+            found = path.stat()
+            yield path.name, (found.st_size, found.st_uid)
+
+
+def _is_hidden(host: Host, owner: int, closed: set[int]) -> bool:
+    """Whether another user runs programs into which we may not look, or may run some."""
+    # Else other users' processes are not shown at all: hidepid= of proc(5).
+    shows_everybody = (host.proc / "1").exists()
+    return owner != os.geteuid() and (owner in closed or not shows_everybody)
 
 
 def _kib(path: Path, field: str) -> int:
@@ -309,7 +322,15 @@ def _names(host: Host) -> Iterator[str]:
             yield (process / "comm").read_text(encoding="utf-8").strip()
 
 
-def _maps(host: Host) -> Iterator[str]:
+def _maps(host: Host) -> tuple[list[str], set[int]]:
+    """What each process maps, and the users of those that we may not look into."""
+    maps, closed = [], set()
     for process in _processes(host):
-        with suppress(OSError):  # It ended, or is somebody else's.
-            yield (process / "maps").read_text(encoding="utf-8", errors="replace")
+        try:
+            maps.append((process / "maps").read_text(encoding="utf-8", errors="replace"))
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # It ended while we looked.
+        except OSError:
+            with suppress(OSError):
+                closed.add(process.stat().st_uid)
+    return maps, closed
