@@ -27,7 +27,7 @@ _ITEM: Final = np.dtype("<u8")
 
 
 class Sorter:
-    """Rows in any order in, a sorted table without doubles out.
+    """Rows in any order in, sorted and without doubles out.
 
     Args:
         directory: Where the runs lie meanwhile, without a name: they are gone with the process.
@@ -60,11 +60,24 @@ class Sorter:
             NoSpace: The disk is full; the file is as it was.
         """
         with TableWriter(path, key) as writer:
-            self._spill()
-            runs = self._runs if before is None else [before, *self._runs]
-            for hashes, others in merge(runs, self._run_rows):
+            for hashes, others in self.rows(before):
                 writer.add(hashes, others)
         self.close()
+
+    def rows(self, before: SortedRows | None = None) -> Iterator[Pair]:
+        """All rows, and those that were there before, ascending, each once; some at a time.
+
+        Where all of them are in memory, nothing is written. Once only.
+
+        Raises:
+            NoSpace: The disk is full.
+        """
+        if self._runs or before is not None:
+            self._spill()
+            runs = self._runs if before is None else [before, *self._runs]
+            yield from merge(runs, self._run_rows)
+        elif self._held:
+            yield ordered(*map(np.concatenate, zip(*self._held, strict=True)))
 
     def close(self) -> None:
         """Nothing is held any more."""
