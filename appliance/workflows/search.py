@@ -95,6 +95,7 @@ def search(
     Raises:
         Forbidden: Whoever runs this may not search, or not see text.
         BadInput: No expression, reason, day or cohort, or a name that is taken.
+        NoSpace: The disk is full; no cohort is kept.
     """
     site = open_site(root)
     allow(site, Verb.SEARCH)
