@@ -2,18 +2,21 @@
 
 import hashlib
 import json
+from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from appliance.artifacts.writing import check_absent, write_atomically
+from appliance.artifacts.writing import check_absent, open_atomically
 from appliance.errors import BadInput
 from appliance.records.identifiers import NoteId
 from appliance.settings.names import check_name
 from appliance.workflows.site import Site
 
 _SUFFIX: Final = ".json"
+_OPEN: Final = b"[\n"
+_END: Final = b"\n]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +39,14 @@ class Cohort:
         return hashlib.sha256("\n".join(self.note_ids).encode()).hexdigest()
 
 
-def save_cohort(site: Site, name: str, note_ids: list[NoteId], reason: str) -> Cohort:
+def save_cohort(site: Site, name: str, note_ids: Iterable[NoteId], reason: str) -> None:
     """The cohort is in the site.
+
+    Args:
+        site: It is open.
+        name: Of the cohort.
+        note_ids: Ascending; taken one by one.
+        reason: Why it is made.
 
     Raises:
         BadInput: The name is none, or taken.
@@ -45,10 +54,8 @@ def save_cohort(site: Site, name: str, note_ids: list[NoteId], reason: str) -> C
     path = cohort_path(site, name)
     check_absent(path)
     made_at = site.clock.now().isoformat(timespec="seconds")
-    cohort = Cohort(tuple(sorted(note_ids)), made_at, reason)
     site.paths.cohorts.mkdir(mode=0o700, exist_ok=True)
-    _write(path, cohort)
-    return cohort
+    _write(path, made_at, reason, note_ids)
 
 
 def read_cohort(site: Site, name: str) -> Cohort:
@@ -57,25 +64,27 @@ def read_cohort(site: Site, name: str) -> Cohort:
     Raises:
         BadInput: There is none, or it is damaged.
     """
+    return _read(cohort_path(site, name))
+
+
+def cohort_ids(site: Site, name: str) -> Iterator[NoteId]:
+    """The notes of that cohort, ascending, read line by line as they are taken.
+
+    Raises:
+        BadInput: There is none; now. It is damaged; when that is met.
+    """
     path = cohort_path(site, name)
-    try:
-        body = json.loads(path.read_bytes())
-        ids = tuple(NoteId(str(one)) for one in body["note_ids"])
-        return Cohort(ids, str(body["made_at"]), str(body["reason"]))
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    raise BadInput(
-        f"There is no cohort {name}.", "Make one with `appliance notes search --save-cohort`."
-    )
+    if not path.is_file():
+        raise _none(path)
+    return _ids(path)
 
 
 def forget_notes(site: Site, note_ids: AbstractSet[NoteId]) -> None:
     """No cohort names these notes any more."""
     for path in sorted(site.paths.cohorts.glob(f"*{_SUFFIX}")):
-        cohort = read_cohort(site, path.stem)
-        kept = tuple(one for one in cohort.note_ids if one not in note_ids)
-        if len(kept) != len(cohort.note_ids):
-            _write(path, Cohort(kept, cohort.made_at, cohort.reason))
+        if any(one in note_ids for one in _ids(path)):
+            kept = (one for one in _ids(path) if one not in note_ids)
+            _write(path, *_head(path), kept)
 
 
 def cohort_path(site: Site, name: str) -> Path:
@@ -88,5 +97,56 @@ def cohort_path(site: Site, name: str) -> Path:
     return site.paths.cohorts / f"{name}{_SUFFIX}"
 
 
-def _write(path: Path, cohort: Cohort) -> None:
-    write_atomically(path, json.dumps(asdict(cohort)).encode())
+def _write(path: Path, made_at: str, reason: str, note_ids: Iterable[NoteId]) -> None:
+    """One id a line, so that they can be read one by one; JSON all the same."""
+    head = json.dumps({"made_at": made_at, "reason": reason, "note_ids": []})
+    with open_atomically(path) as file:
+        file.write(head.removesuffix("]}").encode())
+        before = b"\n"
+        for note_id in note_ids:
+            file.write(before + json.dumps(note_id).encode())
+            before = b",\n"
+        file.write(_END)
+
+
+def _read(path: Path) -> Cohort:
+    try:
+        body = json.loads(path.read_bytes())
+        ids = tuple(NoteId(str(one)) for one in body["note_ids"])
+        return Cohort(ids, str(body["made_at"]), str(body["reason"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    raise _none(path)
+
+
+def _head(path: Path) -> tuple[str, str]:
+    """When and why it was made."""
+    with path.open("rb") as file:
+        first = file.readline()
+    if not first.endswith(_OPEN):
+        whole = _read(path)
+        return whole.made_at, whole.reason
+    body = json.loads(first + _END)
+    return str(body["made_at"]), str(body["reason"])
+
+
+def _ids(path: Path) -> Iterator[NoteId]:
+    try:
+        with path.open("rb") as file:
+            if not file.readline().endswith(_OPEN):
+                # Of an earlier release, or empty.
+                yield from _read(path).note_ids
+                return
+            for line in file:
+                if line == _END.lstrip():
+                    return
+                yield NoteId(str(json.loads(line.rstrip(b",\n"))))
+    except (OSError, ValueError):
+        pass
+    raise _none(path)
+
+
+def _none(path: Path) -> BadInput:
+    return BadInput(
+        f"There is no cohort {path.stem}.", "Make one with `appliance notes search --save-cohort`."
+    )

@@ -12,10 +12,12 @@ from appliance.clinical.vault.store import Vault
 from appliance.clinical.vault.words import Hit, Where
 from appliance.errors import BadInput
 from appliance.records.access import Verb
+from appliance.records.identifiers import NoteId
 from appliance.records.progress import Progress
 from appliance.workflows.access import allow
-from appliance.workflows.cohorts import cohort_path, read_cohort, save_cohort
+from appliance.workflows.cohorts import cohort_ids, cohort_path, save_cohort
 from appliance.workflows.ingest import opened_vault
+from appliance.workflows.search_tally import Tally, among
 from appliance.workflows.site import open_site
 
 _AROUND: Final = 60
@@ -93,6 +95,7 @@ def search(
     Raises:
         Forbidden: Whoever runs this may not search, or not see text.
         BadInput: No expression, reason, day or cohort, or a name that is taken.
+        NoSpace: The disk is full; no cohort is kept.
     """
     site = open_site(root)
     allow(site, Verb.SEARCH)
@@ -103,23 +106,23 @@ def search(
     if cohort:
         # Now, and not after minutes of indexing.
         check_absent(cohort_path(site, cohort))
-    only = frozenset(read_cohort(site, within).note_ids) if within else None
+    only = cohort_ids(site, within) if within else None
     with opened_vault(site) as vault:
         progress.begin("Indexing notes", vault.left_to_index())
         while count := vault.index_some(reason):
             progress.advance(count)
         progress.end()
-        hits = [
-            hit
-            for hit in vault.find_identified(expression, where, reason)
-            if only is None or hit.note_id in only
-        ]
-        if cohort and not dry_run:
-            save_cohort(site, cohort, [hit.note_id for hit in hits], reason)
-        shown = tuple(_shown(vault, hits[:limit], expression, reason, with_text=with_text))
-    return SearchResult(
-        len(hits), len({hit.patient_id or hit.note_id for hit in hits}), shown, cohort
-    )
+        directory = site.paths.vault
+        hits = vault.find_identified(expression, where, reason)
+        if only is not None:
+            hits = among(vault, hits, only, directory)
+        with Tally(directory, limit, keeps_notes=bool(cohort) and not dry_run) as tally:
+            tally.add_all(hits)
+            patients = tally.patients.count()
+            if cohort and not dry_run:
+                save_cohort(site, cohort, map(NoteId, tally.notes), reason)
+        shown = tuple(_shown(vault, tally.first, expression, reason, with_text=with_text))
+    return SearchResult(tally.count, patients, shown, cohort)
 
 
 def _shown(

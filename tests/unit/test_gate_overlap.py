@@ -197,6 +197,9 @@ def test_a_damaged_file_shuts_the_gate(tmp_path, prints, keep):
         NoteOverlap.load(tmp_path / FILE, KEY)
     with pytest.raises(KeyMismatch):
         prints.finish()
+    with pytest.raises(KeyMismatch):
+        prints.forget([ANN])
+    assert (tmp_path / FILE).read_bytes() == content[:keep]
 
 
 def test_sheets_that_cannot_be_read_are_an_error(tmp_path):

@@ -306,11 +306,14 @@ def test_a_changed_index_is_refused(tmp_path):
 
 
 def test_an_index_that_cannot_be_read_is_an_error(tmp_path):
-    """A directory in its place is no empty index."""
+    """A directory in its place is no empty index, nor is a file on a disk that fails."""
     (tmp_path / "a").mkdir()
+    # Opens, and can't be read at its beginning.
+    (tmp_path / "b").symlink_to("/proc/self/mem")
 
-    with pytest.raises(DetectorFailed):
-        PatientIndex.load(tmp_path / "a", KEY)
+    for name in ("a", "b"):
+        with pytest.raises(DetectorFailed):
+            PatientIndex.load(tmp_path / name, KEY)
 
 
 def test_pairs_are_hashed_as_the_standard_says():

@@ -1,19 +1,22 @@
 """Notes by their words: for a reason, without a word shown or kept that was not asked for."""
 
 import json
+import tracemalloc
 
 import pytest
 
 from appliance.cli.main import run
-from appliance.clinical.vault.words import find, index_batch
+from appliance.clinical.vault.database import transaction
+from appliance.clinical.vault.words import FIND, Where, find, index_batch
 from appliance.errors import BadInput
 from appliance.ledger.proofs import read_bodies
 from appliance.records.notes import SourceNote
 from appliance.records.progress import Silent
-from appliance.workflows.cohorts import read_cohort
+from appliance.workflows.cohorts import Cohort, cohort_ids, read_cohort, save_cohort
 from appliance.workflows.ingest import import_stream, opened_vault
 from appliance.workflows.notes import erase
 from appliance.workflows.search import search
+from appliance.workflows.search_tally import Tally, among
 from appliance.workflows.site import open_site
 from tests.lib.read_site import make_site
 
@@ -89,6 +92,122 @@ def test_a_cohort_is_kept_and_narrows(site):
         look(site, "fever", within="nobody")
 
 
+def test_a_cohort_is_kept_line_by_line(site):
+    """And is JSON, so that whoever read it in one piece can."""
+    look(site, "fever", cohort="feverish")
+    look(site, "nothing", cohort="empty")
+
+    content = (site.paths.cohorts / "feverish.json").read_text()
+    body = json.loads(content)
+    ids = sorted(id_of(site, source) for source in ("1", "2"))
+    assert content.splitlines()[1:] == [f'"{ids[0]}",', f'"{ids[1]}"', "]}"]
+    assert (body["note_ids"], body["reason"]) == (ids, "a-study")
+    assert list(cohort_ids(site, "feverish")) == ids
+    assert list(cohort_ids(site, "empty")) == []
+    assert json.loads((site.paths.cohorts / "empty.json").read_text())["note_ids"] == []
+
+
+def test_a_cohort_of_an_earlier_release_narrows_and_forgets(site):
+    """It has all its notes on one line."""
+    notes = sorted(id_of(site, source) for source in ("1", "2", "3"))
+    site.paths.cohorts.mkdir()
+    body = {"note_ids": notes, "made_at": "2026-01-01T00:00:00+00:00", "reason": "old"}
+    (site.paths.cohorts / "old.json").write_text(json.dumps(body))
+
+    assert sources(site, look(site, "stenosis OR asthma", within="old")) == {"1", "2"}
+    erase(site.paths.root, "p-1")
+    left = Cohort((id_of(site, "3"),), body["made_at"], "old")
+    assert read_cohort(site, "old") == left
+    assert list(cohort_ids(site, "old")) == list(left.note_ids)
+
+
+@pytest.mark.parametrize("cut", [0, 5, -1, -3, -10, -40])
+def test_a_cohort_that_was_cut_short_is_none(site, cut):
+    """Half of it would pass for all of it."""
+    look(site, "fever", cohort="feverish")
+    path = site.paths.cohorts / "feverish.json"
+    path.write_bytes(path.read_bytes()[:cut])
+
+    with pytest.raises(BadInput, match="no cohort"):
+        look(site, "stenosis", within="feverish")
+
+
+def id_of(site, source_id):
+    with opened_vault(site) as vault:
+        return vault.note_id_of(source_id)
+
+
+def put_in(vault, first, last):
+    """Notes that hold one word, and the vault's index of it."""
+    notes = [(spread("n", one), spread("p", one // 7)) for one in range(first, last)]
+    with transaction(vault._connection):
+        vault._connection.executemany(
+            "INSERT INTO notes VALUES (?, '', ?, 'letter', '', 1, x'', 'utf-8')", notes
+        )
+        vault._connection.executemany(
+            "INSERT INTO indexed VALUES (?, ?, 1)",
+            ((one, note_id) for one, (note_id, _) in enumerate(notes, start=first)),
+        )
+        vault._connection.executemany(
+            "INSERT INTO words (rowid, text) VALUES (?, 'gout')",
+            ((one,) for one in range(first, last)),
+        )
+
+
+def spread(letter, number):
+    """As ids are: all over their range."""
+    return f"{letter}-{number * 0x9E3779B97F4A7C15F39CC060 % (1 << 96):024x}"
+
+
+def peak_of_search(site, vault):
+    tracemalloc.start()
+    try:
+        hits = vault.find_identified("gout", Where(), "check")
+        with Tally(site.paths.vault, 20, keeps_notes=True, run=1 << 8) as tally:
+            tally.add_all(hits)
+            save_cohort(site, f"of-{tally.count}", tally.notes, "check")
+            patients = tally.patients.count()
+        found = vault.find_identified("gout", Where(), "check")
+        only = cohort_ids(site, f"of-{tally.count}")
+        count = sum(1 for _ in among(vault, found, only, site.paths.vault, run=1 << 8))
+        return tracemalloc.get_traced_memory()[1], tally.count, count, patients
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_search_holds_no_more_of_many_notes_than_of_few(site):
+    """Nor does SQLite: it neither sorts nor keeps rows on the way."""
+    with opened_vault(site) as vault:
+        put_in(vault, 1_000, 2_500)
+        few, *counts = peak_of_search(site, vault)
+        assert counts == [1_500, 1_500, 216]
+        put_in(vault, 2_500, 7_000)
+        many, *counts = peak_of_search(site, vault)
+        plan = vault._connection.execute(f"EXPLAIN QUERY PLAN {FIND}", ("gout", *[""] * 6))
+        steps = [row[-1] for row in plan]
+
+    assert counts == [6_000, 6_000, 858]
+    assert many < 1.2 * few
+    assert [step.split()[:2] for step in steps] == [
+        ["SCAN", "words"],
+        ["SEARCH", "indexed"],
+        ["SEARCH", "notes"],
+    ]
+
+
+def test_what_is_written_during_a_search_does_not_change_it(site):
+    """Nor does a search that is not read to its end keep a writer waiting."""
+    with opened_vault(site) as vault, opened_vault(site) as other:
+        put_in(vault, 1_000, 2_000)
+        hits = vault.find_identified("gout", Where(), "check")
+        next(hits)
+        put_in(other, 2_000, 2_100)
+        other.seal([SourceNote("6", None, "x", "", "Gout.")])
+
+        assert sum(1 for _ in hits) == 999
+        assert sum(1 for _ in vault.find_identified("gout", Where(), "check")) == 1_100
+
+
 def test_changed_and_new_notes_are_found_as_they_are_now(site):
     """The index follows the vault."""
     look(site, "fever")
@@ -162,8 +281,6 @@ def test_an_erased_patients_words_are_in_no_page(site):
 def test_a_failing_database_is_not_a_wrong_expression():
     """Whoever searches is told what is the matter."""
     from sqlcipher3 import dbapi2
-
-    from appliance.clinical.vault.words import Where
 
     class Failing:
         def execute(self, *_):

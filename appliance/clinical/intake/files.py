@@ -1,6 +1,5 @@
 """Notes from files and folders, one at a time, in an order that does not depend on the disk."""
 
-import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +10,7 @@ from typing import IO, Final
 from appliance.clinical.intake.formats.known import FORMATS
 from appliance.clinical.intake.formats.reading import Origin, Reading
 from appliance.clinical.intake.rejections import Place, Reason, Refusal, Rejected
+from appliance.clinical.intake.seen import SeenIds
 from appliance.errors import BadInput
 from appliance.records.notes import SourceNote
 
@@ -31,7 +31,7 @@ def read_notes(
 ) -> Iterator[Item]:
     """Every item of the files and folders: a note, or why it is none.
 
-    Only what is at hand is held, and sixteen bytes for each id: a file's size does not matter.
+    Only what is at hand is held, however large the files and however many the notes.
     Folders are walked in name order and never left: links are not followed. A text file's id is
     its path from the folder named on, that folder's name included, so that exports of two wards
     don't overwrite each other. An id that came before, in any of the paths, is refused.
@@ -55,21 +55,18 @@ def read_notes(
 
 
 def _unique(items: Iterator[_Found], is_erased: Callable[[SourceNote], bool]) -> Iterator[Item]:
-    # Sixteen bytes for each id, so that a long export fits in memory.
-    seen: set[bytes] = set()
-    for place, item in items:
-        if isinstance(item, Reason):
-            yield Rejected(item, place)
-            continue
-        mark = hashlib.blake2b(item.source_id.encode(), digest_size=16).digest()
-        is_repeated = mark in seen
-        seen.add(mark)
-        if is_erased(item):
-            yield Rejected(Reason.ERASED, replace(place, name=""))
-        elif is_repeated:
-            yield Rejected(Reason.DUPLICATE_ID, place)
-        else:
-            yield item
+    with SeenIds() as seen:
+        for place, item in items:
+            if isinstance(item, Reason):
+                yield Rejected(item, place)
+                continue
+            is_new = seen.add(item.source_id)
+            if is_erased(item):
+                yield Rejected(Reason.ERASED, replace(place, name=""))
+            elif is_new:
+                yield item
+            else:
+                yield Rejected(Reason.DUPLICATE_ID, place)
 
 
 def _at(number: int, path: Path, reading: Reading) -> Iterator[_Found]:

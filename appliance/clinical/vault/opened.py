@@ -1,5 +1,6 @@
 """An open vault: its connection, its ids, and the word that every read has to give."""
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
@@ -38,11 +39,12 @@ class OpenVault:
         return patient_id(self._pseudonym_key, source_id)
 
     def _rows(self, column: str, tables: str, values: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+        # As one value: to bind five hundred takes six times as long as to find their rows.
+        found = f"(SELECT * FROM {tables}) AS found ON found.{column} = asked.value"  # noqa: S608 - fixed
+        query = f"SELECT found.* FROM json_each(?) AS asked CROSS JOIN {found}"  # noqa: S608 - fixed
         for start in range(0, len(values), _IDS_PER_QUERY):
-            part = values[start : start + _IDS_PER_QUERY]
-            places = ",".join("?" * len(part))
-            query = f"SELECT * FROM {tables} WHERE {column} IN ({places})"  # noqa: S608 - fixed
-            yield from self._connection.execute(query, part)
+            part = json.dumps(values[start : start + _IDS_PER_QUERY])
+            yield from self._connection.execute(query, (part,))
 
     def _record_read(self, kind: str, count: int, reason: str) -> None:
         check_reason(reason)

@@ -5,7 +5,7 @@ encrypted like all others. Brought up to date before a search, batch by batch, s
 pays nothing for it and a search that was killed loses a batch.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -111,8 +111,24 @@ def squeeze(connection: Any) -> None:
     connection.execute("INSERT INTO words (words) VALUES ('optimize')")
 
 
-def find(connection: Any, expression: str, where: Where) -> list[Hit]:
-    """Every note that holds the words, by id.
+# By no order of its own: SQLite would sort all of them in memory. CROSS says which is read first
+# (sqlite.org/optoverview.html, 8.2).
+FIND: Final = (
+    "SELECT note_id, patient_id, kind, written_on FROM words "
+    "CROSS JOIN indexed ON indexed.number = words.rowid "
+    "CROSS JOIN notes USING (note_id, version) "
+    "WHERE words MATCH ? AND (? IS NULL OR kind = ?) "
+    "AND (? = '' OR written_on >= ?) "
+    "AND (? = '' OR (written_on <> '' AND written_on <= ?))"
+)
+"""The statement of a search."""
+
+
+def find(connection: Any, expression: str, where: Where) -> Iterator[Hit]:
+    """Every note that holds the words, in the order in which they came into the index.
+
+    They are read while they are taken, as they stood at the beginning. Others may write meanwhile,
+    but the log of what they write is not cut short before all are taken, or the iterator is gone.
 
     Args:
         connection: The vault's.
@@ -120,20 +136,13 @@ def find(connection: Any, expression: str, where: Where) -> list[Hit]:
         where: What the note has to be besides.
 
     Raises:
-        BadInput: The expression is none.
+        BadInput: The expression is none; now, not when the first note is taken.
     """
     if not expression.strip() or len(expression) > _MAX_WORDS:
         raise BadInput("There is nothing to search for, or too much.", _HELP)
-    query = (
-        "SELECT note_id, patient_id, kind, written_on FROM words "
-        "JOIN indexed ON indexed.number = words.rowid JOIN notes USING (note_id, version) "
-        "WHERE words MATCH ? AND (? IS NULL OR kind = ?) "
-        "AND (? = '' OR written_on >= ?) "
-        "AND (? = '' OR (written_on <> '' AND written_on <= ?)) ORDER BY note_id"
-    )
     limits = (where.kind, where.kind, where.since, where.since, where.until, where.until)
     try:
-        rows = connection.execute(query, (expression, *limits)).fetchall()
+        rows = connection.execute(FIND, (expression, *limits))
     except dbapi2.OperationalError as error:
         # Its message quotes the expression, which can be a patient's name.
         if getattr(error, "sqlite_errorname", "SQLITE_ERROR") == "SQLITE_ERROR":
@@ -143,7 +152,20 @@ def find(connection: Any, expression: str, where: Where) -> list[Hit]:
                 raise
     if rows is None:
         raise BadInput("That is no expression to search for.", _HELP)
-    return [
-        Hit(NoteId(note), None if owner is None else PatientId(owner), kind, day)
-        for note, owner, kind, day in rows
-    ]
+    return _hits(rows)
+
+
+def as_hit(note_id: str, patient_id: str | None, kind: str, written_on: str) -> Hit:
+    """A row of the catalogue."""
+    owner = None if patient_id is None else PatientId(patient_id)
+    return Hit(NoteId(note_id), owner, kind, written_on)
+
+
+def _hits(rows: Any) -> Iterator[Hit]:
+    while True:
+        with database_errors():
+            some = rows.fetchmany(_AT_ONCE)
+        if not some:
+            return
+        for row in some:
+            yield as_hit(*row)

@@ -7,7 +7,6 @@ table; at the end all runs are merged, block by block, into a table (Knuth, vol.
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
@@ -15,7 +14,7 @@ import numpy as np
 
 from appliance.artifacts.writing import disk_errors
 from appliance.gate.hashed.hashing import Hashes
-from appliance.gate.hashed.table import HashTable, TableWriter
+from appliance.gate.hashed.table import Pair, SortedRows, TableWriter
 
 RUN_ROWS: Final = 1 << 17
 """Rows that are sorted in memory at a time, to begin with."""
@@ -26,35 +25,9 @@ _BLOCK_ROWS: Final = 1 << 20
 _SHORT_RUNS: Final = 64
 _ITEM: Final = np.dtype("<u8")
 
-Pair = tuple[Hashes, Hashes]
-
-
-@dataclass(slots=True)
-class _Run:
-    """Sorted rows in a file, first the one column, then the other; read from the front."""
-
-    file: IO[bytes]
-    offset: int
-    rows: int
-    at: int = 0
-
-    def take(self, count: int) -> Pair:
-        """The next rows, fewer at the end."""
-        count = min(count, self.rows - self.at)
-        columns = [
-            self._read(self.offset + (column * self.rows + self.at) * _ITEM.itemsize, count)
-            for column in range(2)
-        ]
-        self.at += count
-        return columns[0], columns[1]
-
-    def _read(self, offset: int, count: int) -> Hashes:
-        content = os.pread(self.file.fileno(), count * _ITEM.itemsize, offset)
-        return np.frombuffer(content, _ITEM)
-
 
 class Sorter:
-    """Rows in any order in, a sorted table without doubles out.
+    """Rows in any order in, sorted and without doubles out.
 
     Args:
         directory: Where the runs lie meanwhile, without a name: they are gone with the process.
@@ -67,7 +40,7 @@ class Sorter:
         self._held: list[Pair] = []
         self._held_rows = 0
         self._file: IO[bytes] | None = None
-        self._runs: list[_Run] = []
+        self._runs: list[SortedRows] = []
 
     def add(self, hashes: Hashes, others: Hashes) -> None:
         """Some rows more.
@@ -80,20 +53,31 @@ class Sorter:
         if self._held_rows >= self._run_rows:
             self._spill()
 
-    def write(self, path: Path, key: bytes, before: HashTable) -> None:
+    def write(self, path: Path, key: bytes, before: SortedRows | None = None) -> None:
         """`path` holds all rows, and those of a table that was there before, each once.
 
         Raises:
             NoSpace: The disk is full; the file is as it was.
         """
         with TableWriter(path, key) as writer:
-            for start in range(0, len(before), self._run_rows):
-                end = start + self._run_rows
-                self.add(before.hashes[start:end], before.others[0][start:end])
-            self._spill()
-            for hashes, others in merge(self._runs, self._run_rows):
+            for hashes, others in self.rows(before):
                 writer.add(hashes, others)
         self.close()
+
+    def rows(self, before: SortedRows | None = None) -> Iterator[Pair]:
+        """All rows, and those that were there before, ascending, each once; some at a time.
+
+        Where all of them are in memory, nothing is written. Once only.
+
+        Raises:
+            NoSpace: The disk is full.
+        """
+        if self._runs or before is not None:
+            self._spill()
+            runs = self._runs if before is None else [before, *self._runs]
+            yield from merge(runs, self._run_rows)
+        elif self._held:
+            yield ordered(*map(np.concatenate, zip(*self._held, strict=True)))
 
     def close(self) -> None:
         """Nothing is held any more."""
@@ -116,7 +100,7 @@ class Sorter:
                 self._file.write(column.astype(_ITEM, copy=False).tobytes())
             # Whole: a file without a buffer may write less than it was given.
             self._file.flush()
-        self._runs.append(_Run(self._file, offset, len(hashes)))
+        self._runs.append(SortedRows(self._file, offset, len(hashes)))
         self._held, self._held_rows = [], 0
         if len(self._runs) % _SHORT_RUNS == 0:
             self._run_rows = max(self._run_rows, min(2 * self._run_rows, _BLOCK_ROWS))
@@ -131,16 +115,16 @@ def ordered(hashes: Hashes, others: Hashes) -> Pair:
     return hashes[is_first], others[is_first]
 
 
-def merge(runs: Sequence[_Run], block_rows: int = _BLOCK_ROWS) -> Iterator[Pair]:
+def merge(runs: Sequence[SortedRows], block_rows: int = _BLOCK_ROWS) -> Iterator[Pair]:
     """All rows of sorted runs, ascending, each once, some at a time."""
     if not runs:
         return
-    count = max(1, block_rows // len(runs))
-    held = [run.take(count) for run in runs]
+    total = sum(map(len, runs))
+    # A long run's blocks are the longer, so that all of them reach about as far.
+    counts = [max(1, block_rows * len(run) // max(1, total)) for run in runs]
+    held = [run.take(count) for run, count in zip(runs, counts, strict=True)]
     while True:
-        open_ends = [
-            hashes[-1] for run, (hashes, _) in zip(runs, held, strict=True) if run.at < run.rows
-        ]
+        open_ends = [hashes[-1] for run, (hashes, _) in zip(runs, held, strict=True) if run.left]
         if not open_ends:
             yield ordered(*map(np.concatenate, zip(*held, strict=True)))
             return
@@ -155,11 +139,11 @@ def merge(runs: Sequence[_Run], block_rows: int = _BLOCK_ROWS) -> Iterator[Pair]
             yield ordered(*map(np.concatenate, zip(*ready, strict=True)))
         held = [
             _refilled(run, (pair[0][cut:], pair[1][cut:]), limit, count)
-            for run, pair, cut in zip(runs, held, cuts, strict=True)
+            for run, pair, cut, count in zip(runs, held, cuts, counts, strict=True)
         ]
 
 
-def _refilled(run: _Run, left: Pair, limit: np.uint64, count: int) -> Pair:
+def _refilled(run: SortedRows, left: Pair, limit: np.uint64, count: int) -> Pair:
     """What is left of a run's block; with the next block where nothing above the limit is left."""
     if len(left[0]) and left[0][-1] > limit:
         return left

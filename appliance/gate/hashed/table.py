@@ -5,7 +5,8 @@ import os
 import shutil
 import struct
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final, Self
 
@@ -21,6 +22,8 @@ _MAGIC: Final = b"KEYED-HASHES-2\x00\x00"
 _HEADER: Final = struct.Struct("<16s32sQQ")
 _ITEM: Final = np.dtype("<u8")
 _CHUNK: Final = 1 << 22
+
+Pair = tuple[Hashes, Hashes]
 
 
 class HashTable:
@@ -62,30 +65,115 @@ def read_table(path: Path, key: bytes, what: str, mending: str, columns: int = 1
         KeyMismatch: It was written under another key, was changed, or was cut short.
         DetectorFailed: It can't be read.
     """
-    try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            header = file.read(_HEADER.size)
-    except FileNotFoundError:
-        return HashTable(_none(), [_none()] * (columns - 1))
-    except OSError as error:
-        raise DetectorFailed(f"The {what} can't be read: {error.strerror}.") from None
-    damaged = KeyMismatch(f"The {what} does not fit its key, or was cut short.", mending)
-    if len(header) < _HEADER.size:
-        raise damaged
-    magic, proof, width, rows = _HEADER.unpack(header)
-    if (magic, width) != (_MAGIC, columns) or size != _HEADER.size + columns * rows * 8:
-        raise damaged
-    read = [
-        # As a plain array: whatever is taken from a memmap is a memmap again, which costs time.
-        np.asarray(np.memmap(path, _ITEM, "r", offset=_HEADER.size + at * rows * 8, shape=(rows,)))
-        if rows
-        else _none()
-        for at in range(columns)
-    ]
-    if proof != _proof(key, rows, read):
-        raise damaged
+    with _opened(path, key, what, mending, columns) as (file, rows):
+        # As plain arrays: whatever is taken from a memmap is a memmap again, which costs time.
+        read = [
+            np.asarray(np.memmap(file, _ITEM, "r", offset=_offset(rows, at), shape=(rows,)))
+            if file is not None and rows
+            else _none()
+            for at in range(columns)
+        ]
     return HashTable(read[0], read[1:])
+
+
+class SortedRows:
+    """Ascending rows of two columns in a file, one column after the other; read from the front.
+
+    Args:
+        file: Open for reading; None where there are no rows.
+        offset: Of the first column.
+        rows: How many.
+    """
+
+    def __init__(self, file: IO[bytes] | None, offset: int, rows: int) -> None:
+        self._file = file
+        self._offset = offset
+        self._rows = rows
+        self._at = 0
+
+    def __len__(self) -> int:
+        return self._rows
+
+    @property
+    def left(self) -> int:
+        """Rows that were not taken yet."""
+        return self._rows - self._at
+
+    def take(self, count: int) -> Pair:
+        """The next rows, fewer at the end."""
+        count = min(count, self.left)
+        columns = self._read(0, count), self._read(1, count)
+        self._at += count
+        return columns
+
+    def _read(self, column: int, count: int) -> Hashes:
+        if self._file is None:
+            return _none()
+        # No map: its pages would count as this process's memory, however large the file.
+        offset = self._offset + (column * self._rows + self._at) * _ITEM.itemsize
+        return np.frombuffer(os.pread(self._file.fileno(), count * _ITEM.itemsize, offset), _ITEM)
+
+
+@contextmanager
+def open_rows(path: Path, key: bytes, what: str, mending: str) -> Iterator[SortedRows]:
+    """The rows of a table of two columns, every byte checked, in memory that does not grow.
+
+    Args:
+        path: The file; where there is none, there is no row.
+        key: 32 bytes; what it was written under.
+        what: What the file is, for the error.
+        mending: What to do when it is damaged.
+
+    Raises:
+        KeyMismatch, DetectorFailed: As `read_table`.
+    """
+    with _opened(path, key, what, mending, 2) as (file, rows):
+        yield SortedRows(file, _HEADER.size, rows)
+
+
+@contextmanager
+def _opened(
+    path: Path, key: bytes, what: str, mending: str, columns: int
+) -> Iterator[tuple[IO[bytes] | None, int]]:
+    """The file, checked, and the count of its rows; (None, 0) where there is no file.
+
+    What is read within the block is what was checked: another process puts a new file in its place.
+    """
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        yield None, 0
+        return
+    except OSError as error:
+        raise _unreadable(what, error) from None
+    with file:
+        try:
+            rows = _check(file, key, columns)
+        except OSError as error:
+            raise _unreadable(what, error) from None
+        if rows is None:
+            raise KeyMismatch(f"The {what} does not fit its key, or was cut short.", mending)
+        yield file, rows
+
+
+def _check(file: IO[bytes], key: bytes, columns: int) -> int | None:
+    """How many rows the file has; None where it is not whole, or of another key."""
+    header = file.read(_HEADER.size)
+    if len(header) < _HEADER.size:
+        return None
+    magic, proof, width, rows = _HEADER.unpack(header)
+    size = os.fstat(file.fileno()).st_size
+    if (magic, width) != (_MAGIC, columns) or size != _offset(rows, columns):
+        return None
+    return rows if proof == _prove(file, key, rows, columns) else None
+
+
+def _unreadable(what: str, error: OSError) -> DetectorFailed:
+    return DetectorFailed(f"The {what} can't be read: {error.strerror}.")
+
+
+def _offset(rows: int, column: int) -> int:
+    return _HEADER.size + column * rows * _ITEM.itemsize
 
 
 def write_table(path: Path, table: HashTable, key: bytes) -> None:
@@ -148,12 +236,9 @@ class TableWriter:
         self._others.seek(0)
         shutil.copyfileobj(self._others, self._file, _CHUNK)
         self._file.seek(_HEADER.size)
-        # As `_proof`, without the columns in memory.
-        hasher = _begin_proof(self._key, self._rows, 2)
-        while content := self._file.read(_CHUNK):
-            hasher.update(content)
+        proof = _prove(self._file, self._key, self._rows, 2)
         self._file.seek(0)
-        self._file.write(_HEADER.pack(_MAGIC, hasher.digest(), 2, self._rows))
+        self._file.write(_HEADER.pack(_MAGIC, proof, 2, self._rows))
         self._file.flush()
         os.fsync(self._file.fileno())
         self._draft.replace(self._path)
@@ -181,6 +266,14 @@ def _begin_proof(key: bytes, rows: int, columns: int) -> "hashlib.blake2b":
     hasher = hashlib.blake2b(digest_size=32, key=key, person=b"hash-table")
     hasher.update(struct.pack("<QQ", columns, rows))
     return hasher
+
+
+def _prove(file: IO[bytes], key: bytes, rows: int, columns: int) -> bytes:
+    """As `_proof`, of the columns that the file holds from where it stands."""
+    hasher = _begin_proof(key, rows, columns)
+    while content := file.read(_CHUNK):
+        hasher.update(content)
+    return hasher.digest()
 
 
 def _proof(key: bytes, rows: int, columns: Sequence[Hashes]) -> bytes:

@@ -5,7 +5,7 @@ be in the vault that the gate does not know, and the gate refuses to open.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -14,13 +14,20 @@ import numpy as np
 from appliance.artifacts.locks import held_alone
 from appliance.artifacts.writing import disk_errors, sync_directory, write_atomically
 from appliance.errors import DetectorFailed
-from appliance.gate.hashed.hashing import Hasher, Hashes
-from appliance.gate.hashed.merging import Sorter
-from appliance.gate.hashed.table import HashTable, read_table, write_table
+from appliance.gate.hashed.hashing import Hasher
+from appliance.gate.hashed.merging import RUN_ROWS, Sorter
+from appliance.gate.hashed.table import (
+    HashTable,
+    SortedRows,
+    TableWriter,
+    open_rows,
+    read_table,
+)
 from appliance.gate.normalisation import plain_text
 from appliance.gate.overlap.shingles import USE, fingerprint_all
 
 FILE: Final = "notes.fingerprints"
+_WHAT: Final = "file of note fingerprints"
 _COLUMNS: Final = 2
 # Of a small import as of a large one: memory is not to grow with the count of notes.
 _REMEMBERED: Final = 1 << 15
@@ -83,19 +90,26 @@ class Fingerprints:
         Raises:
             KeyMismatch: The file is damaged; it is left as it is.
         """
-        before = HashTable(*_empty()) if anew else read_fingerprints(self._path, self._key)
-        self._sorter.write(self._path, self._key, before)
+        if anew:
+            self._sorter.write(self._path, self._key)
+        else:
+            with self._rows() as before:
+                self._sorter.write(self._path, self._key, before)
         with disk_errors(self._path):
             _marker(self._path).unlink(missing_ok=True)
             sync_directory(self._path.parent)
 
     def forget(self, owners: Iterable[str]) -> None:
         """What these patients' or notes' texts left is gone, where nobody else's text left it."""
-        before = read_fingerprints(self._path, self._key)
         gone = np.array(list(map(_number, owners)), np.uint64)
-        stays = ~np.isin(before.others[0], gone)
-        left = HashTable(before.hashes[stays], [before.others[0][stays]])
-        write_table(self._path, left, self._key)
+        with self._rows() as before, TableWriter(self._path, self._key) as writer:
+            while before.left:
+                hashes, others = before.take(RUN_ROWS)
+                stays = ~np.isin(others, gone)
+                writer.add(hashes[stays], others[stays])
+
+    def _rows(self) -> AbstractContextManager[SortedRows]:
+        return open_rows(self._path, self._key, _WHAT, _MENDING)
 
 
 def read_fingerprints(path: Path, key: bytes) -> HashTable:
@@ -104,7 +118,7 @@ def read_fingerprints(path: Path, key: bytes) -> HashTable:
     Raises:
         KeyMismatch: It is damaged or of another key.
     """
-    return read_table(path, key, "file of note fingerprints", _MENDING, _COLUMNS)
+    return read_table(path, key, _WHAT, _MENDING, _COLUMNS)
 
 
 def check_whole(path: Path, vault: Path) -> None:
@@ -130,7 +144,3 @@ def _marker(path: Path) -> Path:
 def _number(owner: str) -> int:
     """The first 64 bits of an id such as "p-0123456789abcdef01234567"."""
     return int(owner[2:18], 16)
-
-
-def _empty() -> tuple[Hashes, list[Hashes]]:
-    return np.zeros(0, np.uint64), [np.zeros(0, np.uint64)]
