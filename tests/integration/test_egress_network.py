@@ -61,7 +61,7 @@ TRY = """
             socket.getaddrinfo("api.example.org", 443); print("out"); sys.exit()
         kinds = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
         link = socket.socket(socket.AF_INET, kinds[kind])
-        link.settimeout(2)
+        link.settimeout(10)
         link.connect((host, port)); link.sendall(b"hello")
         print("out" if kind == "udp" or link.recv(10) == b"ok" else "odd")
     except OSError:
