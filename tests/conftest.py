@@ -16,7 +16,7 @@ from hypothesis import settings
 settings.register_profile("appliance", deadline=None)
 settings.load_profile("appliance")
 
-_NEW_NETWORK = 0x40000000  # CLONE_NEWNET, unshare(2)
+_NEW_NETWORK, _NEW_MOUNTS = 0x40000000, 0x00020000  # CLONE_NEWNET, CLONE_NEWNS, unshare(2)
 _SENDING = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
 _ASKING = frozenset({"socket.getaddrinfo", "socket.gethostbyname"})
 _OWN_NAMES = frozenset({"", "None", "localhost", socket.gethostname()})
@@ -64,11 +64,16 @@ sys.addaudithook(_shut_network)
 
 
 def pytest_configure(config):
-    """Each of several workers has a loopback of its own, so that none sees another's ports."""
+    """Each of several workers has its own loopback and shared memory: none sees another's."""
     if not hasattr(config, "workerinput") or not os.environ.get("APPLIANCE_LOOPBACK_ONLY"):
         return
-    if ctypes.CDLL(None, use_errno=True).unshare(_NEW_NETWORK) == 0:
+    unshare = ctypes.CDLL(None, use_errno=True).unshare
+    if unshare(_NEW_NETWORK) == 0:
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    # Tests say that nothing is left in /dev/shm, where the other worker's engine has its own.
+    if unshare(_NEW_MOUNTS) == 0:
+        subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=1777", "shm", "/dev/shm"], check=True)
 
 
 @pytest.fixture(autouse=True)

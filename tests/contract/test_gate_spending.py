@@ -65,7 +65,7 @@ def test_of_many_processes_one_spends_a_stamp(tmp_path):
         worker.start()
     start.set()
 
-    assert sum(answers.get(timeout=60) for _ in workers) == 20
+    assert sum(answers.get(timeout=300) for _ in workers) == 20
     for worker in workers:
         worker.join()
 
@@ -98,7 +98,7 @@ def test_processes_that_make_the_file_at_once_wait_for_each_other(tmp_path, kind
         ]
         for worker in workers:
             worker.start()
-        assert [answers.get(timeout=60) for _ in workers] == [""] * 6
+        assert [answers.get(timeout=300) for _ in workers] == [""] * 6
         for worker in workers:
             worker.join()
 

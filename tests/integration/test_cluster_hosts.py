@@ -25,11 +25,11 @@ context.set_alpn_protocols(["h2"])
 if len(sys.argv) > 3:
     context.load_cert_chain(sys.argv[3] + "/host.pem", sys.argv[3] + "/host.key")
 try:
-    link = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3)
+    link = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=10)
 except OSError:
     print("no door"); sys.exit()
 try:
-    door = context.wrap_socket(link); door.settimeout(3)
+    link.settimeout(60); door = context.wrap_socket(link)
     door.sendall(b"PRI * HTTP/2.0\\r\\n\\r\\nSM\\r\\n\\r\\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))
     print("open" if door.recv(100) else "shut")
 except OSError as error:

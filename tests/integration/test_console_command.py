@@ -37,7 +37,7 @@ def test_it_listens_answers_and_ends(tmp_path, number):
         httpx2.post(f"{told['address']}/login", data={"token": token}, trust_env=False)
 
         program.send_signal(number)
-        out, err = program.communicate(timeout=60)
+        out, err = program.communicate(timeout=300)
 
     assert program.returncode == 0
     assert not socket.exists()
@@ -58,4 +58,4 @@ def test_a_killed_one_leaves_nothing_that_hinders_the_next(tmp_path):
             told = json.loads(program.stdout.readline())
             assert ask_token(Path(told["socket"])).address == told["address"]
             program.send_signal(number)
-            program.communicate(timeout=60)
+            program.communicate(timeout=300)

@@ -229,7 +229,7 @@ def test_no_path_leads_out(site, listening, member, path):
     """Sent as it is, without a client that tidies it up."""
     address = listening.address.removeprefix("http://")
     cookie = "; ".join(f"{name}={value}" for name, value in member.http.cookies.items())
-    connection = http.client.HTTPConnection(address, timeout=30)
+    connection = http.client.HTTPConnection(address, timeout=120)
     connection.request("GET", path, headers={"Cookie": cookie})
     answer = connection.getresponse()
     body = answer.read()

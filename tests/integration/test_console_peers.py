@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be some
 NOBODY = 65534
 ASK = """
 import encodings.idna, http.client, os, sys
-connection = http.client.HTTPConnection(sys.argv[2], timeout=20)
+connection = http.client.HTTPConnection(sys.argv[2], timeout=120)
 os.seteuid(int(sys.argv[1]))  # whose a socket is, is settled when it is made
 connection.connect()
 os.seteuid(0)

@@ -53,7 +53,7 @@ def _card_of(browser, example):
 
 
 def _saved(downloads):
-    for _ in range(100):
+    for _ in range(600):
         if found := list(downloads.glob("*.json")):
             return found[0]
         time.sleep(0.1)

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import pytest
@@ -36,6 +35,8 @@ SINK = """
     while True:
         for one in select.select([raw, sys.stdin, names, *doors], [], [])[0]:
             if one is sys.stdin:
+                # What arrived before the question is counted before it is answered.
+                if select.select([raw, names, *doors], [], [], 0.3)[0]: continue
                 if not sys.stdin.readline(): sys.exit()
                 print(json.dumps(seen), flush=True)
                 seen = {"packets": 0, "heard": []}
@@ -47,7 +48,7 @@ SINK = """
             elif one is names:
                 seen["heard"].append(names.recv(1000).decode())
             else:
-                client, _ = one.accept(); client.settimeout(2)
+                client, _ = one.accept(); client.settimeout(60)
                 seen["heard"].append(client.recv(1000).decode())
                 client.sendall(b"ok"); client.close()
 """
@@ -60,7 +61,7 @@ TRY = """
             socket.getaddrinfo("api.example.org", 443); print("out"); sys.exit()
         kinds = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
         link = socket.socket(socket.AF_INET, kinds[kind])
-        link.settimeout(2)
+        link.settimeout(10)
         link.connect((host, port)); link.sendall(b"hello")
         print("out" if kind == "udp" or link.recv(10) == b"ok" else "odd")
     except OSError:
@@ -99,7 +100,7 @@ def python(namespace, script, *arguments):
 
 
 def attempt(namespace, uid, kind, host=THERE, port=443):
-    done = python(namespace, TRY, uid, kind, host, port).communicate(timeout=30)[0]
+    done = python(namespace, TRY, uid, kind, host, port).communicate(timeout=300)[0]
     return done.strip()
 
 
@@ -134,7 +135,6 @@ def sink(names):
     assert process.stdout.readline() == "ready\n"
 
     def ask():
-        time.sleep(0.2)
         process.stdin.write("\n")
         process.stdin.flush()
         return json.loads(process.stdout.readline())
@@ -299,7 +299,7 @@ def test_applications_have_loopback_and_the_socket(names, sink):
     server = python(names["egress"], SERVE, path, EGRESS)
     try:
         assert server.stdout.readline() == "ready\n"
-        said = python(names["apps"], CALL, path, APP).communicate(timeout=30)[0]
+        said = python(names["apps"], CALL, path, APP).communicate(timeout=300)[0]
     finally:
         server.kill()
         server.wait()

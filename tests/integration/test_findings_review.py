@@ -487,7 +487,7 @@ def test_an_erasure_waits_for_a_page_that_is_being_written_and_finds_it(site, mo
     monkeypatch.setattr(review_queue, "render_notes_page", render_slowly)
 
     made = make(site, Wish(100, 0))
-    erasing.join(60)
+    erasing.join(300)
 
     assert not erasing.is_alive()
     assert not made.page.exists()

@@ -54,7 +54,7 @@ class Reader:
         return self.find(name).text
 
     def wait(self, condition):
-        for _ in range(100):
+        for _ in range(1200):
             if condition():
                 return
             time.sleep(0.05)

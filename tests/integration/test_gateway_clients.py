@@ -3,6 +3,9 @@
 import asyncio
 import json
 import socket
+import threading
+from contextlib import suppress
+from itertools import islice
 
 import openai
 import pytest
@@ -443,18 +446,25 @@ def test_too_many_at_once_are_turned_away(tmp_path, provider):
         .replace("max_waiting = 64", "max_waiting = 1")
     )
     assert limits.splitlines()[1] in path.read_text()
-    provider.delay_s = 0.2
+    all_came = threading.Event()
+
+    def wait(*_):
+        all_came.wait(60)
+
+    provider.answer = wait
 
     async def many():
         async with gateway.async_client() as client:
             calls = [client.chat.completions.create(model=MODEL, messages=HELLO) for _ in range(6)]
-            return await asyncio.gather(*calls, return_exceptions=True)
+            asking = [asyncio.create_task(call) for call in calls]
+            for turned_away in islice(asyncio.as_completed(asking), 4):
+                with suppress(openai.RateLimitError):
+                    await turned_away
+            all_came.set()
+            return await asyncio.gather(*asking, return_exceptions=True)
 
-    try:
-        with running_gateway(site, WordGate()) as gateway:
-            outcomes = asyncio.run(many())
-    finally:
-        provider.delay_s = 0.0
+    with running_gateway(site, WordGate()) as gateway:
+        outcomes = asyncio.run(many())
     busy = [one for one in outcomes if isinstance(one, openai.RateLimitError)]
     assert len(busy) == 4
     assert len(provider.bodies) == 2

@@ -41,7 +41,7 @@ def test_it_listens_answers_and_ends(tmp_path, stop):
             client.close()
         finally:
             process.send_signal(stop)
-            out, err = process.communicate(timeout=60)
+            out, err = process.communicate(timeout=300)
 
     assert process.returncode == 0, err
     assert not (site.paths.run / "gateway.sock").exists()

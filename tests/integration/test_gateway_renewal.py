@@ -32,6 +32,26 @@ def site(tmp_path, provider):
     return make_site(tmp_path / "s", provider.origin)
 
 
+def put(path, text):
+    """The file is there, whole: whoever looks sees it as it was or as it is."""
+    # In the site's own directory, which nobody watches.
+    part = path.parents[1] / f"{path.name}.part"
+    part.write_text(text)
+    part.replace(path)
+
+
+class Held:
+    """Opens the gate of words, unless it is held: then once it is let."""
+
+    def __init__(self):
+        self.go_on = threading.Event()
+        self.go_on.set()
+
+    def __call__(self, site):
+        assert self.go_on.wait(300)
+        return open_word_gate(site)
+
+
 def open_word_gate(site):
     """A gate that knows the names in the site's index, each a word."""
     index = site.paths.vault / "patients.index"
@@ -56,7 +76,7 @@ def is_ready(gateway):
     return gateway.http().get("/readyz").status_code == 200
 
 
-def wait_until(condition, seconds=20.0):
+def wait_until(condition, seconds=120.0):
     until = time.monotonic() + seconds
     while not condition() and time.monotonic() < until:
         time.sleep(0.05)
@@ -66,15 +86,18 @@ def wait_until(condition, seconds=20.0):
 @pytest.mark.parametrize("name", ["patients.index", "notes.fingerprints"])
 def test_a_changed_index_shuts_the_door_until_it_is_loaded(site, provider, name):
     """Not one request is inspected by the gate of before, and nobody has to start anything."""
-    with running_gateway(site, open_gate=open_word_gate) as gateway:
+    opening = Held()
+    with running_gateway(site, open_gate=opening) as gateway:
         assert is_ready(gateway)
         assert ask(gateway, ABOUT_HER) == "answered"
 
-        (site.paths.vault / name).write_text(NEWCOMER)
+        opening.go_on.clear()
+        put(site.paths.vault / name, NEWCOMER)
 
         # At once: the very next request.
         assert ask(gateway, ABOUT_HER) == "policies-changed"
         assert not is_ready(gateway)
+        opening.go_on.set()
         assert wait_until(lambda: is_ready(gateway))
         known = name == "patients.index"
         assert ask(gateway, ABOUT_HER) == ("identifier" if known else "answered")
@@ -86,11 +109,14 @@ def test_a_changed_index_shuts_the_door_until_it_is_loaded(site, provider, name)
 
 def test_a_changed_policy_is_in_force_when_it_is_open_again(site):
     """Callers, models and the digest that the ledger carries are the new ones."""
-    with running_gateway(site, WordGate()) as gateway:
+    opening = Held()
+    with running_gateway(site, open_gate=opening) as gateway:
         path = site.paths.policies / "gateway.toml"
-        path.write_text(path.read_text().replace(f"models.{MODEL}", "models.another"))
+        opening.go_on.clear()
+        put(path, path.read_text().replace(f"models.{MODEL}", "models.another"))
 
         assert ask(gateway) == "policies-changed"
+        opening.go_on.set()
         assert wait_until(lambda: is_ready(gateway))
         assert ask(gateway) == "model-not-listed"
 
@@ -105,7 +131,7 @@ def test_requests_of_the_minute_are_counted_on(tmp_path, provider):
     site = make_site(tmp_path / "few", provider.origin, requests_per_minute=2)
     with running_gateway(site, WordGate()) as gateway:
         assert [ask(gateway) for _ in range(3)] == ["answered", "answered", "busy"]
-        (site.paths.vault / "patients.index").write_text("new")
+        put(site.paths.vault / "patients.index", "new")
         assert wait_until(lambda: is_ready(gateway) and "gateway.renewed" in kinds(site))
 
         assert ask(gateway) == "busy"
@@ -124,9 +150,9 @@ def test_what_can_not_be_loaded_keeps_the_door_shut(site, provider, harm):
 
     with running_gateway(site, open_gate=open_gate) as gateway:
         if harm == "gate":
-            index.write_text("broken")
+            put(index, "broken")
         else:
-            policy.write_text(good + "\nunknown = true\n")
+            put(policy, good + "\nunknown = true\n")
         assert wait_until(lambda: "gateway.not-renewed" in kinds(site))
         time.sleep(0.5)
 
@@ -134,8 +160,8 @@ def test_what_can_not_be_loaded_keeps_the_door_shut(site, provider, harm):
         assert not is_ready(gateway)
         assert kinds(site).count("gateway.not-renewed") == 1
 
-        index.write_text(NEWCOMER)
-        policy.write_text(good)
+        put(index, NEWCOMER)
+        put(policy, good)
         assert wait_until(lambda: is_ready(gateway))
         assert ask(gateway, ABOUT_HER) == "identifier"
 
@@ -145,13 +171,13 @@ def test_what_can_not_be_loaded_keeps_the_door_shut(site, provider, harm):
 def test_a_request_that_is_read_while_the_rules_change_is_refused(site, provider):
     """The gate of before had it in hand; its word is not taken."""
 
-    class Slow(WordGate):
+    class Changing(WordGate):
         def inspect_many(self, texts, *, only_decide=False):
             if any("walk" in text for text in texts):
-                (site.paths.vault / "patients.index").write_text(NEWCOMER)
+                put(site.paths.vault / "patients.index", NEWCOMER)
             return super().inspect_many(texts, only_decide=only_decide)
 
-    with running_gateway(site, Slow()) as gateway:
+    with running_gateway(site, Changing()) as gateway:
         assert ask(gateway) == "policies-changed"
 
     assert provider.bodies == []
@@ -159,19 +185,24 @@ def test_a_request_that_is_read_while_the_rules_change_is_refused(site, provider
 
 def test_who_is_inside_is_served_to_the_end(site, provider):
     """The counts agree, before and after: the door does not latch."""
-    provider.answer = lambda *_: time.sleep(3)
-    answers = []
+    leave, answers = threading.Event(), []
+
+    def stay(*_):
+        leave.wait(300)
+
+    provider.answer = stay
     with running_gateway(site, open_gate=open_word_gate) as gateway:
         inside = threading.Thread(target=lambda: answers.append(ask(gateway)))
         inside.start()
         assert wait_until(lambda: provider.bodies)
-        (site.paths.vault / "patients.index").write_text(NEWCOMER)
+        put(site.paths.vault / "patients.index", NEWCOMER)
         assert wait_until(lambda: is_ready(gateway))
         assert inside.is_alive()
         provider.answer = None
+        leave.set()
 
         assert ask(gateway) == "answered"
-        inside.join(20)
+        inside.join(120)
         assert ask(gateway) == "answered"
 
     assert answers == ["answered"]

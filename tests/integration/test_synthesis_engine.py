@@ -135,8 +135,8 @@ def test_killing_the_owner_ends_the_engine(tmp_path, model):
 
         owner.kill()
 
-    assert wait_until(lambda: not alive(pids), 60)
-    assert wait_until(lambda: not engine_pids(tmp_path) and segments() <= before, 30)
+    assert wait_until(lambda: not alive(pids))
+    assert wait_until(lambda: not engine_pids(tmp_path) and segments() <= before)
 
 
 class Murderer:

@@ -445,9 +445,9 @@ def test_fifty_kills_lose_nothing_and_change_nothing(tmp_path, provider):
             asked = [json.loads(raw)["messages"][-1]["content"] for raw in provider.bodies]
             provider.delay_s = 0.0
             last, whole = start("killed"), None
-            last.join(120)
+            last.join(400)
             whole = start("whole")
-            whole.join(120)
+            whole.join(400)
     finally:
         provider.delay_s = 0.0
 

@@ -87,7 +87,7 @@ def test_each_request_goes_to_the_one_with_the_least_to_do(servers, gate):
 
 def test_what_a_dead_one_had_in_hand_is_asked_of_another(servers, gate):
     """Every draft has its answer, the loss is told once, and the dead one is not asked again."""
-    servers[1].delay_s, servers[1].dies_at = 5.0, 4
+    servers[1].delay_s, servers[1].dies_at = 25.0, 4
     lost = []
 
     answers = ask_all(servers, gate, 12, lost)
@@ -119,7 +119,7 @@ def test_a_server_that_fails_is_left_out_and_a_refusal_is_not_a_loss(servers, ga
 def test_with_all_of_them_gone_the_backend_is_gone(servers, gate):
     """The run starts them all again; no error holds a prompt."""
     for server in servers:
-        server.delay_s, server.dies_at = 5.0, 1
+        server.delay_s, server.dies_at = 25.0, 1
     answers = ask_all(servers, gate, 6)
 
     assert {type(answer) for answer in answers} == {BackendUnavailable}

@@ -19,7 +19,7 @@ from tests.lib.house import REPOSITORY
 
 _BOOT: Final = REPOSITORY / "tests/lib/boot.sh"
 _TOOLS: Final = ("unshare", "nsenter", "pivot_root", "ip", "systemd-creds", "useradd")
-_PATIENCE_S: Final = 60
+_PATIENCE_S: Final = 180
 _UP: Final = {"running", "degraded"}
 
 

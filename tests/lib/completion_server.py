@@ -52,7 +52,7 @@ class CompletionServer:
             self._loop.run_forever()
 
         threading.Thread(target=run, daemon=True).start()
-        is_up.wait(10)
+        is_up.wait(60)
 
     def shoot(self) -> None:
         """Gone, with everything that it had in hand; nobody listens on its port any more."""

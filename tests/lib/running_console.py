@@ -24,7 +24,7 @@ class Browsing:
     def __init__(self, listening: Listening, **settings: Any) -> None:
         self.listening = listening
         self.http = httpx2.Client(
-            base_url=listening.address, timeout=30, trust_env=False, **settings
+            base_url=listening.address, timeout=120, trust_env=False, **settings
         )
 
     def __enter__(self) -> Self:

@@ -137,7 +137,7 @@ class Handle:
     def http(self) -> httpx2.Client:
         """A plain client of it."""
         transport = httpx2.HTTPTransport(uds=self._uds) if self._uds else None
-        return httpx2.Client(base_url=self.base_url, transport=transport, timeout=60)
+        return httpx2.Client(base_url=self.base_url, transport=transport, timeout=120)
 
     def client(self, key: str = NO_KEY, **settings: Any) -> openai.OpenAI:
         """The official client, pointed at it."""

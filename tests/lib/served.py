@@ -33,12 +33,12 @@ def served(serve: Callable[[Callable[[_Told], None], threading.Event], None]) ->
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    is_up.wait(60)
+    is_up.wait(300)
     if failures:
         raise failures[0]
     try:
         yield told[0]
     finally:
         stop.set()
-        thread.join(20)
+        thread.join(120)
         assert not thread.is_alive(), "the server did not end"

@@ -79,7 +79,12 @@ def _policy(**changes):
     import dataclasses
 
     policy = load_phi_policy(shipped_policies() / "phi.toml")
-    return dataclasses.replace(policy, **{"timeout_s": 0.2, **changes})
+    return dataclasses.replace(policy, **changes)
+
+
+def _patience(fault):
+    """A fault that hangs is waited for; the others answer, on a busy machine late."""
+    return 0.2 if fault == "hangs" else 60.0
 
 
 def make_gate(*detectors, refuse_all="", recorder=None, **changes):
@@ -94,7 +99,7 @@ def _draft(prompt, draft_id="d-1"):
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_failing_detector_denies(fault):
     """Whatever a detector does instead of answering, the text is denied, and nothing shows it."""
-    gate = make_gate(Finds(_clean), Finds(FAULTS[fault]))
+    gate = make_gate(Finds(_clean), Finds(FAULTS[fault]), timeout_s=_patience(fault))
 
     verdict = gate.inspect(SECRET)
 
@@ -107,7 +112,7 @@ def test_a_failing_detector_denies(fault):
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_failing_detector_raises_without_the_text(fault):
     """The error of a guarded detector holds its name and never what it was reading."""
-    detector = GuardedDetector(Finds(FAULTS[fault]), 0.2)
+    detector = GuardedDetector(Finds(FAULTS[fault]), _patience(fault))
 
     with pytest.raises(DetectorFailed) as caught:
         detector.detect([SECRET])
@@ -134,7 +139,7 @@ def test_one_that_fails_beside_another_denies(fault, place):
     together = [Finds(_clean), Finds(_clean)]
     together[place] = Finds(FAULTS[fault])
 
-    verdict = make_gate(tuple(together)).inspect(SECRET)
+    verdict = make_gate(tuple(together), timeout_s=_patience(fault)).inspect(SECRET)
 
     assert verdict.decision is Decision.DENY
     assert verdict.reason.startswith("detector-failed: ")
@@ -143,7 +148,7 @@ def test_one_that_fails_beside_another_denies(fault, place):
 
 def test_two_detectors_are_asked_at_the_same_time_and_both_count():
     """Each waits until the other has begun."""
-    meeting = threading.Barrier(2, timeout=5)
+    meeting = threading.Barrier(2, timeout=60)
 
     def find(start):
         def detect(texts):
@@ -152,7 +157,7 @@ def test_two_detectors_are_asked_at_the_same_time_and_both_count():
 
         return Finds(detect)
 
-    verdict = make_gate((find(0), find(8)), timeout_s=5.0).inspect("asthma and fever")
+    verdict = make_gate((find(0), find(8)), timeout_s=60.0).inspect("asthma and fever")
 
     assert [(hit.start, hit.end) for hit in verdict.hits] == [(0, 3), (8, 11)]
 
@@ -176,14 +181,14 @@ def test_a_thread_ends_with_its_gate():
 
     del gate
     gc.collect()
-    worker.join(5)
+    worker.join(60)
 
     assert not worker.is_alive()
 
 
 def test_a_detector_that_hung_stays_shut_out():
     """After a hang the detector is never trusted again in this process."""
-    gate = make_gate(Finds(_hang))
+    gate = make_gate(Finds(_hang), timeout_s=0.2)
 
     first, second = gate.inspect("a"), gate.inspect("b")
 

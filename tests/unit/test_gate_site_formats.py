@@ -88,10 +88,10 @@ def test_the_worst_safe_pattern_ends_soon(pattern):
     """Over a text of the greatest size that the policy allows."""
     assert is_safe(pattern)
     rule = site._make_rule("slow", "ACCOUNT_NUMBER", pattern)
-    begun = time.monotonic()
+    begun = time.process_time()
 
     assert not list(rule.find("a" * 60_000 + "!"))
-    assert time.monotonic() - begun < 4
+    assert time.process_time() - begun < 4
 
 
 @pytest.mark.parametrize(

@@ -206,7 +206,7 @@ def test_four_workers_never_pass_the_cap(tmp_path):
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(60)
+        worker.join(300)
 
     assert [worker.exitcode for worker in workers] == [0] * 4
     assert 8_000 < spent.value <= 10_000

@@ -28,10 +28,12 @@ def manager(tmp_path):
         yield ServiceManager(str(tmp_path / "notify"), 0.04), heard
 
 
-def run_for(manager, is_sound, seconds=0.2):
+def run(manager, is_sound, was_asked=None):
+    """It serves for five beats, or until it was asked as often as a test wants."""
+
     async def serve():
-        async with beating(manager, is_sound):
-            await asyncio.sleep(seconds)
+        async with beating(manager, is_sound), asyncio.timeout(60):
+            await (was_asked.wait() if was_asked else asyncio.sleep(5 * manager.every_s))
 
     asyncio.run(serve())
 
@@ -39,10 +41,15 @@ def run_for(manager, is_sound, seconds=0.2):
 def test_a_sound_service_is_ready_then_alive_then_stopping(manager):
     told, heard = manager
 
+    asked, was_asked = [], asyncio.Event()
+
     async def sound():
+        asked.append(True)
+        if len(asked) > 3:
+            was_asked.set()
         return True
 
-    run_for(told, sound)
+    run(told, sound, was_asked)
 
     words = heard()
     assert words[0] == READY
@@ -63,7 +70,7 @@ def test_a_service_that_is_not_sound_is_never_ready(manager, kind):
             await asyncio.Event().wait()
         return False
 
-    run_for(told, unsound)
+    run(told, unsound)
 
     assert heard() == [STOPPING]
 
@@ -109,7 +116,7 @@ def test_an_abstract_socket_is_found():
     name = f"appliance-test-{os.getpid()}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(f"\0{name}")
-        listener.settimeout(2)
+        listener.settimeout(60)
 
         notify(ServiceManager(f"@{name}", None), READY)
 

@@ -61,7 +61,7 @@ def alive(engine_id: str) -> list[int]:
     return processes.Traces(engine_id).alive()
 
 
-def wait_until(condition, seconds: float = 20.0) -> bool:
+def wait_until(condition, seconds: float = 120.0) -> bool:
     until = time.monotonic() + seconds
     while not condition() and time.monotonic() < until:
         time.sleep(0.05)
@@ -165,7 +165,7 @@ def test_every_process_of_an_engine_is_found_and_ended():
         # An ended child stays in the table until its parent has asked for it.
         processes.Traces(mine).erase(0.5)
 
-        assert [worker.wait(timeout=20) for worker in workers] == [-15, -15]
+        assert [worker.wait(timeout=120) for worker in workers] == [-15, -15]
         assert other.poll() is None
         assert alive(stranger) == [other.pid]
     finally:
@@ -290,7 +290,7 @@ def test_closing_the_pipe_ends_the_engine_and_its_shared_memory(tmp_path):
     assert process.stdin is not None
     process.stdin.close()
 
-    assert process.wait(timeout=30) == 0
+    assert process.wait(timeout=120) == 0
     assert not alive(engine_id)
     assert not list(processes.SHARED_MEMORY.glob(f"*{engine_id}*"))
     assert not list(Path(tempfile.gettempdir()).glob(f"*{engine_id}*"))
@@ -313,7 +313,7 @@ def test_a_worker_that_hides_its_mark_is_found_by_its_session(tmp_path):
     assert process.stdin is not None
     process.stdin.close()
 
-    assert process.wait(timeout=30) == 0
+    assert process.wait(timeout=120) == 0
     assert all(processes.started_at(pid) is None for pid in pids)
 
 
