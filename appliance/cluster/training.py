@@ -100,8 +100,11 @@ def _trainer(
             """No handler: Ray's would end the process with 1 and no word, and outlive the run."""
 
     share = max(1, cluster.cpus // workers)
+    # A name of its own: Ray Train takes a run of the same name up again where it stopped.
+    name = f"run-{secrets.token_hex(6)}"
     return Trainer(
         _run,
+        torch_config=_meeting(private_directory(storage / name)) if cluster.is_local else None,
         train_loop_config={"loop": loop, "config": dict(config)},
         scaling_config=ScalingConfig(
             num_workers=workers,
@@ -109,13 +112,19 @@ def _trainer(
             resources_per_worker=_resources(share, gpu=gpu),
             label_selector=dict(cluster.labels) or None,
         ),
-        # A name of its own: Ray Train takes a run of the same name up again where it stopped.
         run_config=RunConfig(
-            name=f"run-{secrets.token_hex(6)}",
+            name=name,
             storage_path=str(storage.absolute()),
             failure_config=FailureConfig(max_failures=0),
         ),
     )
+
+
+def _meeting(folder: Path) -> Any:
+    # Imported here: it brings all of Ray Train.
+    from appliance.cluster.local_training import LocalTorch
+
+    return LocalTorch(folder.absolute())
 
 
 def _resources(cpus: int, *, gpu: bool) -> dict[str, float]:

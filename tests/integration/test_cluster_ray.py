@@ -130,6 +130,18 @@ def test_two_training_workers_share_their_gradients(cluster, tmp_path):
     assert figures == {"rank": 0, "world_size": 2, "gradient": 1.5, "given": 7}
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_training_opens_no_port_to_others(cluster, tmp_path, count):
+    """Nor while it runs: torch's own way to meet would listen on every interface."""
+    place = tmp_path / "what? #1"
+    figures = train(
+        cluster, workers.listening_loop, {"given": 7}, workers=count, gpu=False, storage=place
+    )
+
+    assert figures["loopback"] > 0
+    assert figures["others"] == 0
+
+
 def test_a_failing_loop_leaves_its_words_behind(cluster, tmp_path):
     """Type only; the product's own as they are."""
     with pytest.raises(ApplianceError, match="training: ValueError") as caught:

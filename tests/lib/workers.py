@@ -1,10 +1,13 @@
 """Workers for tests that start Ray; they live in a module because workers import it by name."""
 
+import ipaddress
 import os
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+
+import psutil
 
 from appliance.clinical.extraction.labelling import NoteLabelling
 from appliance.clinical.vault.store import Vault
@@ -105,6 +108,15 @@ def gradient_loop(config: Mapping[str, object], worker: TrainingWorker) -> Mappi
         "gradient": float(gradient.flatten()[0]),
         "given": float(str(config["given"])),
     }
+
+
+def listening_loop(config: Mapping[str, object], worker: TrainingWorker) -> Mapping[str, float]:
+    """On how many addresses this worker itself listens, while it is one of its group."""
+    gradient_loop(config, worker)
+    own = psutil.Process().net_connections("tcp")
+    hosts = [one.laddr.ip for one in own if one.status == psutil.CONN_LISTEN]
+    here = sum(ipaddress.ip_address(host.removeprefix("::ffff:")).is_loopback for host in hosts)
+    return {"loopback": float(here), "others": float(len(hosts) - here)}
 
 
 def failing_loop(config: Mapping[str, object], worker: TrainingWorker) -> Mapping[str, float]:
