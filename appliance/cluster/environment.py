@@ -33,6 +33,8 @@ _QUIET: Final[Mapping[str, str]] = {
     "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",
     # The default of 2 s is most of the wait after a short training run.
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",
+    # A busy machine takes longer than the default of 30 s to start it.
+    "RAY_gcs_server_port_wait_time_s": "120",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DEDUP_LOGS": "0",
     # Ray's C++ and its data library write to the driver's stderr by default.

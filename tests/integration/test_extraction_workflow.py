@@ -213,7 +213,8 @@ def test_a_cheaper_precision_reads_where_labels_stay(site, capfd, reading_in):
 
     code, card = call(site, capfd, "extract", "--adapter", "reader", "--out", "cheap")
 
-    assert (code, card["notes"]) == (0, 40)
+    assert code == 0, card
+    assert card["notes"] == 40
     assert places(site, "cheap") == places(site, "f") != set()
     kinds = [event["kind"] for event in events_since(site, before)]
     assert kinds == ["vault.read", "extraction.compared", "vault.read", "findings.extracted"]
