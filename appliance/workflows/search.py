@@ -116,10 +116,11 @@ def search(
         hits = vault.find_identified(expression, where, reason)
         if only is not None:
             hits = among(vault, hits, only, directory)
-        with Tally(directory, limit, keeps_notes=bool(cohort) and not dry_run) as tally:
+        keeps_notes = bool(cohort) and not dry_run
+        with Tally(directory, limit, keeps_notes=keeps_notes) as tally:
             tally.add_all(hits)
             patients = tally.patients.count()
-            if cohort and not dry_run:
+            if keeps_notes:
                 save_cohort(site, cohort, map(NoteId, tally.notes), reason)
         shown = tuple(_shown(vault, tally.first, expression, reason, with_text=with_text))
     return SearchResult(tally.count, patients, shown, cohort)

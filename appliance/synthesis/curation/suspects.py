@@ -9,6 +9,7 @@ of that size, and many more than among the words of English: of ten thousand dru
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Final
 
 from appliance.gate import lexicon
@@ -45,11 +46,10 @@ class Suspects:
         self._heads = {
             word for word, count in lasts.items() if count >= least and _is_telling(word)
         }
-        english = lexicon.english_words()
         # "-tion" ends many names of diseases, and as many words that are none. One word more than
         # there are, for endings that English has not.
-        common = Counter(_endings_of(english))
-        lift = len(english) / (max(1, len(lasts)) * ENDING_LIFT)
+        common = _english_endings()
+        lift = len(lexicon.english_words()) / (max(1, len(lasts)) * ENDING_LIFT)
         self._endings = {
             ending
             for ending, count in endings.items()
@@ -74,6 +74,11 @@ class Suspects:
         if self._heads.intersection(forms):
             return before not in _DETERMINERS
         return any(_is_long(form) and form[-_ENDING_LETTERS:] in self._endings for form in forms)
+
+
+@cache
+def _english_endings() -> Counter[str]:
+    return Counter(_endings_of(lexicon.english_words()))
 
 
 def _is_telling(word: str) -> bool:
