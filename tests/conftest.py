@@ -8,9 +8,13 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from tests.lib.name_server import name_server_of
 
 # A busy machine is not a broken product: no example fails for being slow.
 settings.register_profile("appliance", deadline=None)
@@ -20,6 +24,7 @@ _NEW_NETWORK, _NEW_MOUNTS = 0x40000000, 0x00020000  # CLONE_NEWNET, CLONE_NEWNS,
 _SENDING = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
 _ASKING = frozenset({"socket.getaddrinfo", "socket.gethostbyname"})
 _OWN_NAMES = frozenset({"", "None", "localhost", socket.gethostname()})
+_SERVER = pytest.StashKey()
 _attempts: list[str] = []
 _HAND_OUT = logging.Logger.callHandlers
 
@@ -64,16 +69,23 @@ sys.addaudithook(_shut_network)
 
 
 def pytest_configure(config):
-    """Each of several workers has its own loopback and shared memory: none sees another's."""
+    """Each of several workers has its own loopback and shared memory: none sees another's.
+
+    Its name server answers nobody and keeps what it is asked, by whatever process a test starts.
+    """
     if not hasattr(config, "workerinput") or not os.environ.get("APPLIANCE_LOOPBACK_ONLY"):
         return
     unshare = ctypes.CDLL(None, use_errno=True).unshare
-    if unshare(_NEW_NETWORK) == 0:
-        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    if unshare(_NEW_NETWORK) != 0:
+        return
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     # Tests say that nothing is left in /dev/shm, where the other worker's engine has its own.
-    if unshare(_NEW_MOUNTS) == 0:
-        subprocess.run(["mount", "--make-rprivate", "/"], check=True)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=1777", "shm", "/dev/shm"], check=True)
+    if unshare(_NEW_MOUNTS) != 0:
+        return
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=1777", "shm", "/dev/shm"], check=True)
+    with tempfile.TemporaryDirectory() as directory:
+        config.stash[_SERVER] = name_server_of(Path(directory))
 
 
 @pytest.fixture(autouse=True)
@@ -84,6 +96,15 @@ def _no_network():
     attempts = list(_attempts)
     _attempts.clear()
     assert not attempts, f"tried to reach beyond loopback: {attempts}"
+
+
+@pytest.fixture(autouse=True)
+def _no_name_asked(request):
+    """Nor does any process that a test starts ask for a name, whatever language it is in."""
+    yield
+    server = request.config.stash.get(_SERVER, None)
+    asked = server.asked() if server else []
+    assert not asked, f"a name server was asked for: {asked}"
 
 
 @pytest.fixture(autouse=True)

@@ -16,6 +16,7 @@ from appliance.cluster.directories import (
     check_token,
     ensure_token,
     private_directory,
+    ray_home,
     scrub_sessions,
     short_path,
 )
@@ -116,17 +117,18 @@ def _access_to(settings: RaySettings, run_directory: Path) -> _Access:
 
 def _start(settings: RaySettings, short: Path, directory: Path) -> None:
     # The address "local" never finds another cluster by a file or a variable.
-    _initialise(
-        directory / "driver.err",
-        address="local",
-        num_cpus=settings.cpus,
-        num_gpus=settings.gpus,
-        object_store_memory=settings.object_store_mb * _MIB,
-        include_dashboard=False,
-        _node_ip_address=_LOOPBACK,
-        _temp_dir=str(short),
-        object_spilling_directory=str(private_directory(directory / "spill")),
-    )
+    with variables_set({"HOME": str(ray_home(directory))}):
+        _initialise(
+            directory / "driver.err",
+            address="local",
+            num_cpus=settings.cpus,
+            num_gpus=settings.gpus,
+            object_store_memory=settings.object_store_mb * _MIB,
+            include_dashboard=False,
+            _node_ip_address=_LOOPBACK,
+            _temp_dir=str(short),
+            object_spilling_directory=str(private_directory(directory / "spill")),
+        )
 
 
 def _join(address: str, directory: Path) -> None:

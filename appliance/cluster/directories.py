@@ -19,6 +19,7 @@ _LONGEST_SOCKET_PATH: Final = 107
 _ADDED_BY_RAY: Final = 66
 _SESSION: Final = re.compile(r"session_\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d_\d+_(\d+)")
 _TOKEN_FILE: Final = "ray.token"  # noqa: S105 - a file's name
+_KIND_OF_CLUSTER: Final = "ray_bootstrap_config.yaml"
 
 
 def private_directory(path: Path) -> Path:
@@ -52,6 +53,19 @@ def short_path(directory: Path) -> Iterator[Path]:
             link.unlink()
         with suppress(OSError):
             place.rmdir()
+
+
+def ray_home(directory: Path) -> Path:
+    """The home directory that Ray's processes are given, in Ray's `directory`.
+
+    Ray's head looks there for what kind of cluster it is. Where nothing says so it asks the
+    metadata servers of three clouds, and so a name server, even if usage statistics are off.
+    """
+    home = private_directory(directory / "home")
+    told = home / _KIND_OF_CLUSTER
+    with _disk_errors(told):
+        told.write_text("provider: {type: on-premises}\n", encoding="ascii")
+    return home
 
 
 def ensure_token(run_directory: Path) -> Path:

@@ -11,7 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from appliance.cluster.directories import private_directory, scrub_sessions, short_path
+from appliance.cluster.directories import (
+    private_directory,
+    ray_home,
+    scrub_sessions,
+    short_path,
+)
+from appliance.cluster.environment import variables_set
 from appliance.cluster.hosts import ZONE_LABEL, is_there
 from appliance.cluster.joining import check_reachable
 from appliance.cluster.membership import ZONE, Membership
@@ -106,10 +112,13 @@ def _start(place: Membership, shares: Shares, short: Path, directory: Path) -> A
         options |= {"include_dashboard": False}
     else:
         options |= {"gcs_address": place.head}
-    try:
-        return Node(RayParams(**options), head=is_head, shutdown_at_exit=False, spawn_reaper=True)
-    except Exception as error:  # noqa: BLE001 - Ray raises of every kind here
-        failure = type(error).__name__
+    with variables_set({"HOME": str(ray_home(directory))}):
+        try:
+            return Node(
+                RayParams(**options), head=is_head, shutdown_at_exit=False, spawn_reaper=True
+            )
+        except Exception as error:  # noqa: BLE001 - Ray raises of every kind here
+            failure = type(error).__name__
     raise BackendUnavailable(
         f"This host's part of the cluster doesn't start: {failure}.",
         f"Look into {directory}/session_latest/logs.",

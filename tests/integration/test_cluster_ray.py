@@ -194,6 +194,20 @@ def join(address, run_directory, **variables):
     return outcome.stdout.strip()
 
 
+def test_no_cloud_is_asked_whether_this_is_one_of_its_machines(cluster):
+    """Ray's head does so as it starts, usage statistics or not; `conftest` hears what it asks."""
+    from ray._common.usage.usage_lib import get_cluster_config_to_report
+
+    log = cluster.directory / "session_latest" / "logs" / "dashboard.log"
+    deadline = time.monotonic() + 60
+    while "Usage reporting is disabled" not in (log.read_text() if log.exists() else ""):
+        assert time.monotonic() < deadline, "the head has not come so far"
+        time.sleep(0.1)
+
+    told = get_cluster_config_to_report(str(cluster.directory / "home/ray_bootstrap_config.yaml"))
+    assert told.cloud_provider == "on-premises"
+
+
 def test_a_process_with_the_token_may_join(cluster, run_directory):
     """An address in the settings leads to a cluster that is there, and leaves it running."""
     import ray
