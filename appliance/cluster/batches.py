@@ -3,7 +3,7 @@
 import json
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 from appliance.cluster.connect import Cluster
 from appliance.cluster.failures import WorkerFailure, strip, to_error
@@ -11,6 +11,11 @@ from appliance.errors import ApplianceError
 
 Record = dict[str, object]
 Worker = Callable[[Sequence[str]], list[Record]]
+
+# Ray Data keeps some KiB of each of its tasks to the end. So a task has several blocks, but no more
+# than leave every actor many tasks: the last ones are done at about the same time.
+_MOST_BLOCKS_PER_TASK: Final = 8
+_TASKS_PER_ACTOR: Final = 64
 
 
 def map_blocks(
@@ -63,16 +68,15 @@ def _dataset(
     actors: int,
     gpus_per_actor: float,
 ) -> Any:
-    import pyarrow as pa
     import ray.data
 
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     context.execution_options.preserve_order = True
-    tables = [pa.table({"number": [n], "items": [list(b)]}) for n, b in enumerate(blocks)]
     pool = max(1, min(actors, len(blocks), cluster.cpus))
-    return ray.data.from_arrow(tables).map_batches(
+    # Not `from_arrow`, which starts a task for each table to learn its size.
+    return ray.data.from_blocks(_tables(blocks, pool)).map_batches(
         _Actor,
         fn_constructor_args=(make_worker,),
         batch_size=None,
@@ -83,6 +87,18 @@ def _dataset(
         # A host without the label never gets a note to read.
         label_selector=dict(cluster.labels) or None,
     )
+
+
+def _tables(blocks: Sequence[Sequence[str]], pool: int) -> list[Any]:
+    """What each task is given: numbers and ids of some blocks."""
+    import pyarrow as pa
+
+    size = max(1, min(_MOST_BLOCKS_PER_TASK, len(blocks) // (pool * _TASKS_PER_ACTOR)))
+    tables = []
+    for start in range(0, len(blocks), size):
+        some = [list(block) for block in blocks[start : start + size]]
+        tables.append(pa.table({"number": range(start, start + len(some)), "items": some}))
+    return tables
 
 
 class _Actor:

@@ -95,6 +95,15 @@ def test_blocks_come_back_in_order_from_two_workers(cluster):
     }
 
 
+def test_many_blocks_come_back_in_order_too(cluster):
+    """More than a task for each: the last task is a smaller one."""
+    many = [[f"n-{number}"] for number in range(261)]
+
+    answers = list(map_blocks(cluster, many, workers.naming, actors=2))
+
+    assert [[record["id"] for record in answer] for answer in answers] == many
+
+
 def test_no_blocks_need_no_worker(cluster):
     """An empty piece of work is done."""
     assert list(map_blocks(cluster, [], workers.not_starting, actors=2)) == []

@@ -35,6 +35,11 @@ def echo() -> Worker:
     return work
 
 
+def naming() -> Worker:
+    """Answers with ids, at once."""
+    return lambda items: [{"id": item} for item in items]
+
+
 def failing() -> Worker:
     """Fails with a patient's name in its mouth."""
 
