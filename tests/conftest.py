@@ -73,6 +73,8 @@ def pytest_configure(config):
 
     Its name server answers nobody and keeps what it is asked, by whatever process a test starts.
     """
+    # Libraries that report to their makers don't where they take themselves to be tested.
+    os.environ.pop("CI", None)
     if not hasattr(config, "workerinput") or not os.environ.get("APPLIANCE_LOOPBACK_ONLY"):
         return
     unshare = ctypes.CDLL(None, use_errno=True).unshare

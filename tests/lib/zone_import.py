@@ -6,6 +6,7 @@ made impossible, and prints the packages that were loaded, as JSON.
 
 import importlib
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from importlib.abc import MetaPathFinder
@@ -15,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
+from appliance.cluster.environment import OFFLINE
 from tests.lib.house import PRODUCT, REPOSITORY
 
 # Packages that can ask a web server for something.
@@ -95,6 +97,7 @@ def modules_of(zone: str) -> Iterator[str]:
 
 def main(zone: str) -> None:
     """Import it all, and say what came along."""
+    os.environ.update(OFFLINE)
     without = (REPOSITORY / f"deploy/images/{zone}.without").read_text().split()
     sys.meta_path.insert(0, Without(without))
     for name in (*_ZONES[zone][2], *modules_of(zone), *_ALSO[zone]):

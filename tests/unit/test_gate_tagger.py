@@ -1,10 +1,12 @@
 """The tagger reads any length, alone or among others, with weights that stay what they mean."""
 
 import importlib.util
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pytest
 
 from appliance.errors import DetectorFailed
@@ -63,8 +65,20 @@ def test_neighbours_in_a_batch_change_nothing(loaded):
     assert loaded.detect(texts) == [loaded.detect([text])[0] for text in texts]
 
 
+def test_what_loads_the_model_reports_it_to_nobody(tmp_path):
+    """Untold, onnxruntime names this machine and keeps in its home what it is about to send."""
+    code = "from appliance.gate.tagger import load_tagger; load_tagger().detect(['No fever.'])"
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+
+    assert list(tmp_path.rglob("*")) == []
+
+
 def test_eight_bits_mean_what_four_bits_meant(loaded):
     """The published model and the one that runs give words the same labels, but for a few."""
+    import onnxruntime  # After `loaded`: before, it would report to its makers.
+
     folder = Path(importlib.util.find_spec(tagger._PACKAGE).submodule_search_locations[0])
     published = (folder / "models/rampart/onnx/model_q4.onnx").read_bytes()
     sessions = [

@@ -187,7 +187,7 @@ def test_a_search_holds_no_more_of_many_notes_than_of_few(site):
         steps = [row[-1] for row in plan]
 
     assert counts == [6_000, 6_000, 858]
-    assert many < 1.2 * few
+    assert many < 1.5 * few  # of four times as many notes
     assert [step.split()[:2] for step in steps] == [
         ["SCAN", "words"],
         ["SEARCH", "indexed"],

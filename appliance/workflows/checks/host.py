@@ -33,6 +33,7 @@ _SWITCHES: Final[Mapping[str, frozenset[str]]] = {
     "RAY_USAGE_STATS_ENABLED": frozenset({"1"}),
     "VLLM_NO_USAGE_STATS": frozenset({"0"}),
     "DO_NOT_TRACK": frozenset({"0"}),
+    "ORT_DISABLE_TELEMETRY": frozenset({"0"}),
     "HF_HUB_OFFLINE": frozenset({"0"}),
     "TRANSFORMERS_OFFLINE": frozenset({"0"}),
     "HF_HUB_DISABLE_TELEMETRY": frozenset({"0"}),

@@ -143,6 +143,7 @@ def build_environment(
             "VLLM_NO_USAGE_STATS": "1",
             "VLLM_DO_NOT_TRACK": "1",
             "DO_NOT_TRACK": "1",
+            "ORT_DISABLE_TELEMETRY": "1",
             "VLLM_CACHE_ROOT": str(cache),
             "HF_HOME": str(cache / "hub"),
             "HF_HUB_OFFLINE": "1",
