@@ -16,6 +16,8 @@ class SourceNote:
         written_on: ISO 8601 date, or "" when unknown.
         text: The note, newline-normalised, otherwise as exported.
         encoding: In what its bytes were: a character set, "xml" or "pdf".
+        is_message: Whether its format says what became of a note later under the same id, as FHIR
+            and HL7 v2 do: then another of this id in an export is a newer version, and no clash.
     """
 
     source_id: str = field(repr=False)
@@ -24,6 +26,7 @@ class SourceNote:
     written_on: str = field(repr=False)
     text: str = field(repr=False)
     encoding: str = "utf-8"
+    is_message: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,14 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from appliance.clinical.intake.files import Item, read_notes
 from appliance.clinical.intake.mapping import make_reading
 from appliance.clinical.intake.rejections import Reason, Rejected
+from appliance.clinical.intake.seen import PutOff
 from appliance.clinical.vault.database import FILE
 from appliance.clinical.vault.store import SealReport, Vault
 from appliance.errors import BadInput
@@ -59,7 +60,7 @@ class ImportReport:
     Attributes:
         new: Notes that were not in the vault before.
         changed: Notes in the vault with other content, now in a new version.
-        known: Notes in the vault as they are.
+        known: Notes in the vault as they are, or as earlier versions.
         rejected: Reason to count of items that are no notes.
         encodings: Encoding to count of notes that came in it; "xml" and "pdf" are two of them.
         first_rejected: Where the first of these items stand.
@@ -139,7 +140,8 @@ def import_notes(
     """Every usable note of the files and folders is in the vault; the others are counted.
 
     Where the others stand is kept in the vault, until the next import. Notes of patients who were
-    erased are among the others, until these are readmitted.
+    erased are among the others, until these are readmitted. Of messages with one id the last one
+    that is read is the newest version, and the ones before it are earlier versions.
 
     Args:
         root: The site.
@@ -158,11 +160,16 @@ def import_notes(
     site = open_site(root)
     allow(site, Verb.IMPORT)
     rejected = _Sorted()
-    notes = rejected.notes(read_notes(paths, reading, _is_erased(site)))
+    is_gone = _is_erased(site)
+    notes = rejected.notes(read_notes(paths, reading, is_gone))
     if dry_run:
         report = SealReport(new=sum(1 for _ in _reported(notes, progress, None)))
     else:
-        report = import_stream(site, notes, progress)
+        with PutOff() as waiting:
+            report = import_stream(site, notes, progress, waiting=waiting)
+            if waiting.count:
+                again = read_notes(paths, reading, is_gone)
+                report = _with_late(report, import_stream(site, _late(again, waiting), progress))
         _keep(site, report, rejected)
     if not report.total:
         raise _no_note(rejected.counts, dry_run=dry_run)
@@ -187,17 +194,32 @@ def read_rejected(root: Path) -> tuple[RejectedItem, ...]:
 
 
 def import_stream(
-    site: Site, notes: Iterable[SourceNote], progress: Progress, total: int | None = None
+    site: Site,
+    notes: Iterable[SourceNote],
+    progress: Progress,
+    total: int | None = None,
+    *,
+    waiting: PutOff | None = None,
 ) -> SealReport:
-    """Every note of the stream is in the vault of an open site.
+    """Every note of the stream is in the vault of an open site; or waits, as `Vault.seal` says.
 
     Raises:
         NoSpace: The disk is full; what was committed is kept.
     """
     with opened_vault(site) as vault, fingerprinted(site, vault, notes) as seen:
-        report = vault.seal(_reported(seen, progress, total))
+        report = vault.seal(_reported(seen, progress, total), waiting)
     progress.end(f"{report.new} new, {report.changed} changed, {report.known} known")
     return report
+
+
+def _late(items: Iterable[Item], waiting: PutOff) -> Iterator[SourceNote]:
+    """Of the same export, read again, what waited to its end: nothing newer came."""
+    return (item for item in items if isinstance(item, SourceNote) and waiting.take(item))
+
+
+def _with_late(report: SealReport, late: SealReport) -> SealReport:
+    """Both; what waited was counted as known."""
+    return replace(report.plus(late), known=report.known + late.known - late.total)
 
 
 def _is_erased(site: Site) -> Callable[[SourceNote], bool]:

@@ -34,7 +34,8 @@ def read_notes(
     Only what is at hand is held, however large the files and however many the notes.
     Folders are walked in name order and never left: links are not followed. A text file's id is
     its path from the folder named on, that folder's name included, so that exports of two wards
-    don't overwrite each other. An id that came before, in any of the paths, is refused.
+    don't overwrite each other. An id that came before, in any of the paths, is refused; of messages
+    it names a newer version, and the order of reading is that of the versions.
 
     Args:
         paths: Files and folders.
@@ -63,7 +64,7 @@ def _unique(items: Iterator[_Found], is_erased: Callable[[SourceNote], bool]) ->
             is_new = seen.add(item.source_id)
             if is_erased(item):
                 yield Rejected(Reason.ERASED, replace(place, name=""))
-            elif is_new:
+            elif is_new or item.is_message:
                 yield item
             else:
                 yield Rejected(Reason.DUPLICATE_ID, place)

@@ -17,6 +17,7 @@ from appliance.clinical.vault.keyring import Keyring, read_keyring
 from appliance.clinical.vault.people import People
 from appliance.clinical.vault.rotation import GENERATION, open_rotating
 from appliance.clinical.vault.sealing import Sealed, mark, seal, unseal
+from appliance.clinical.vault.versions import Waiting, had_text
 from appliance.clinical.vault.words import (
     Hit,
     Where,
@@ -91,11 +92,18 @@ class Vault(People):
         vault._check_pseudonym_key()
         return vault
 
-    def seal(self, notes: Iterable[SourceNote]) -> SealReport:
+    def seal(self, notes: Iterable[SourceNote], waiting: Waiting | None = None) -> SealReport:
         """Every note is in the vault: once, however often it comes, and in its newest version.
 
         Notes are committed by the hundreds. Whatever ends the stream, be it an error, a full disk
         or a signal, leaves those committed before it in the vault and in the ledger.
+
+        Args:
+            notes: Of two with one id the later one is the newer version.
+            waiting: Where a message waits that repeats an earlier version or names another patient,
+                and those of its id after it, until one says what the vault has: a note's whole
+                history, read again, is to change nothing. Counted as known; what waits at the end
+                is news, and is to be sealed without this. None: nothing waits.
 
         Raises:
             NoSpace: The disk is full.
@@ -104,7 +112,7 @@ class Vault(People):
         try:
             while chunk := list(islice(stream, NOTES_PER_TRANSACTION)):
                 with database_errors(), transaction(self._connection):
-                    done = self._seal_chunk(chunk)
+                    done = self._seal_chunk(chunk, waiting)
                 report = report.plus(done)
         finally:
             self._recorder.record(
@@ -257,7 +265,7 @@ class Vault(People):
         there = (rows[note_id] for note_id in note_ids if note_id in rows)
         return [as_hit(row[0], row[2], row[3], row[4]) for row in there]
 
-    def _seal_chunk(self, chunk: Sequence[SourceNote]) -> SealReport:
+    def _seal_chunk(self, chunk: Sequence[SourceNote], waiting: Waiting | None) -> SealReport:
         ids = [self.note_id_of(note.source_id) for note in chunk]
         known = {
             row[0]: (int(row[5]), bytes(row[6]), row[2])
@@ -268,10 +276,20 @@ class Vault(People):
         for note_id, note in zip(ids, chunk, strict=True):
             version, before, owner = known.get(note_id, (0, b"", None))
             now = self._mark(note)
-            if version and hmac.compare_digest(before, now):
-                continue
+            is_same = bool(version) and hmac.compare_digest(before, now)
             patient = note.patient_source_id
             owned_by = None if patient is None else self.patient_id_of(patient)
+            if waiting is not None and note.is_message and version:
+                if not is_same and (
+                    owner != owned_by
+                    or waiting.holds(note.source_id)
+                    or had_text(self._connection, note_id, note.text, self._unseal)
+                ):
+                    waiting.put(note)
+                    continue
+                waiting.drop(note.source_id)
+            if is_same:
+                continue
             if owner is not None and owner != owned_by:
                 # Said of another patient: an erasure of that one would not find it.
                 self._forget_versions(note_id)

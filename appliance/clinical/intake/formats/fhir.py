@@ -6,6 +6,7 @@ text; R4 says that all of them say the same.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import IO, Any, Final
 
 from appliance.clinical.intake.fields import make_note
@@ -74,7 +75,7 @@ def note_of(resource: Mapping[str, object], reading: Reading) -> SourceNote:
     if _WITHDRAWN & {str(_at(resource, "status")), str(_at(resource, "docStatus"))}:
         raise Refusal(Reason.WITHDRAWN)
     text, encoding = _text(attachments, resource, reading)
-    return make_note(
+    note = make_note(
         f"{kind}/{_identity(resource)}",
         _patient(resource),
         _name(code),
@@ -82,6 +83,7 @@ def note_of(resource: Mapping[str, object], reading: Reading) -> SourceNote:
         text,
         encoding,
     )
+    return replace(note, is_message=True)
 
 
 def _text(

@@ -4,6 +4,7 @@ MDM: chapter 9 of HL7 v2.5, one document a message. ORU: chapter 7, one report f
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import IO, Final
 
@@ -102,7 +103,9 @@ def _make(
         raise Refusal(Reason.MISSING_FIELD)
     pid = _first(message.segments, "PID")
     patient = (pid.part(3, 1) or pid.part(2, 1)) if pid is not None else ""
-    return make_note(source_id, patient or None, " ".join(kind.split())[:100], date, text, encoding)
+    named = " ".join(kind.split())[:100]
+    note = make_note(source_id, patient or None, named, date, text, encoding)
+    return replace(note, is_message=True)
 
 
 def _text(segments: Sequence[Segment], reading: Reading, encoding: str) -> tuple[str, str]:
