@@ -12,7 +12,9 @@ from appliance.clinical.intake.mapping import make_reading
 from appliance.clinical.intake.rejections import Reason, Rejected
 from appliance.clinical.intake.seen import PutOff
 from appliance.clinical.vault.database import FILE
-from appliance.clinical.vault.store import SealReport, Vault
+from appliance.clinical.vault.opened import patient_id
+from appliance.clinical.vault.store import Vault
+from appliance.clinical.vault.versions import SealReport
 from appliance.errors import BadInput
 from appliance.records.access import Verb
 from appliance.records.notes import SourceNote
@@ -65,6 +67,7 @@ class ImportReport:
         encodings: Encoding to count of notes that came in it; "xml" and "pdf" are two of them.
         first_rejected: Where the first of these items stand.
         is_dry_run: Whether nothing was written; `new` then counts every usable note.
+        withdrawn: Notes in the vault that are not read any more: the export takes them back.
     """
 
     new: int
@@ -74,6 +77,7 @@ class ImportReport:
     first_rejected: tuple[RejectedItem, ...] = ()
     encodings: dict[str, int] = field(default_factory=dict)
     is_dry_run: bool = False
+    withdrawn: int = 0
 
 
 @dataclass(slots=True)
@@ -94,7 +98,7 @@ class _Sorted:
                 if len(self.items) < MAX_KEPT and item.reason != Reason.ERASED:
                     self.items.append(item)
             else:
-                self.encodings[item.encoding] += 1
+                self.encodings[item.encoding] += not item.is_withdrawn
                 yield item
 
 
@@ -163,15 +167,17 @@ def import_notes(
     is_gone = _is_erased(site)
     notes = rejected.notes(read_notes(paths, reading, is_gone))
     if dry_run:
-        report = SealReport(new=sum(1 for _ in _reported(notes, progress, None)))
+        seen = _reported(notes, progress, None)
+        report = SealReport(new=sum(not note.is_withdrawn for note in seen))
     else:
         with PutOff() as waiting:
             report = import_stream(site, notes, progress, waiting=waiting)
             if waiting.count:
                 again = read_notes(paths, reading, is_gone)
-                report = _with_late(report, import_stream(site, _late(again, waiting), progress))
+                late = import_stream(site, _late(site, again, waiting), progress)
+                report = _with_late(report, late)
         _keep(site, report, rejected)
-    if not report.total:
+    if not report.total and not report.withdrawn:
         raise _no_note(rejected.counts, dry_run=dry_run)
     return ImportReport(
         report.new,
@@ -179,8 +185,9 @@ def import_notes(
         report.known,
         dict(sorted(rejected.counts.items())),
         tuple(_shown(item, with_name=with_names) for item in rejected.items[:FIRST]),
-        dict(sorted(rejected.encodings.items())),
+        dict(sorted((+rejected.encodings).items())),
         dry_run,
+        report.withdrawn,
     )
 
 
@@ -212,9 +219,20 @@ def import_stream(
     return report
 
 
-def _late(items: Iterable[Item], waiting: PutOff) -> Iterator[SourceNote]:
-    """Of the same export, read again, what waited to its end: nothing newer came."""
-    return (item for item in items if isinstance(item, SourceNote) and waiting.take(item))
+def _late(site: Site, items: Iterable[Item], waiting: PutOff) -> Iterator[SourceNote]:
+    """Of the same export, read again, what waited to its end: nothing took its place.
+
+    Without what named another patient on the way than the last that waited: that was mended.
+    """
+    key = site.keys.key(Purpose.PSEUDONYM)
+    notes = (item for item in items if isinstance(item, SourceNote))
+    for number, note in enumerate(notes, start=1):
+        if waiting.is_late(note.source_id, number):
+            patient = note.patient_source_id
+            owner = None if patient is None else patient_id(key, patient)
+            says_none = note.is_withdrawn and owner is None
+            if says_none or waiting.is_of(note.source_id, owner):
+                yield note
 
 
 def _with_late(report: SealReport, late: SealReport) -> SealReport:
@@ -239,11 +257,12 @@ def _keep(site: Site, report: SealReport, rejected: _Sorted) -> None:
         "notes.imported",
         {
             "notes": report.total,
+            "withdrawn": report.withdrawn,
             "rejected": rejected.counts.total(),
             **{f"rejected_{key.replace('-', '_')}": count for key, count in counts},
             **{
                 f"encoding_{key.replace('-', '_')}": count
-                for key, count in sorted(rejected.encodings.items())
+                for key, count in sorted((+rejected.encodings).items())
             },
         },
     )

@@ -8,7 +8,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from appliance.clinical.intake.seen import PutOff
-from appliance.records.notes import SourceNote
 from appliance.records.progress import Silent
 from appliance.workflows.ingest import import_notes, opened_vault
 from appliance.workflows.site import init
@@ -141,16 +140,18 @@ def test_whatever_came_before_the_last_message_counts(site, take, states):
     assert stored(site)[1:] == before
 
 
-def test_one_note_of_an_id_waits_and_as_it_came():
-    """Another of the same id takes its place; it is handed out once."""
-    early, late = (SourceNote("1", None, "letter", "", text) for text in ("Early.", "Late."))
+def test_of_an_id_all_wait_after_the_first():
+    """Until one is dropped; the last says whose the note is."""
     with PutOff() as waiting:
-        assert not waiting.take(early)
-        waiting.put(early)
-        waiting.put(late)
+        assert not waiting.holds("1")
+        waiting.put("1", 3, "p-1")
+        waiting.put("1", 5, None)
         waiting.drop("2")
-        assert waiting.count == 1
-        assert (waiting.holds("1"), waiting.holds("2")) == (True, False)
 
-        assert [waiting.take(one) for one in (early, late, late)] == [False, True, False]
-        assert waiting.count == 0
+        assert waiting.count == 1
+        assert [waiting.is_late("1", number) for number in (2, 3, 6)] == [False, True, True]
+        assert (waiting.is_of("1", "p-1"), waiting.is_of("1", None)) == (False, True)
+        assert not waiting.is_late("2", 9)
+
+        waiting.drop("1")
+        assert (waiting.count, waiting.holds("1")) == (0, False)

@@ -6,11 +6,12 @@ import sqlite3
 from typing import Any, Final, Self
 
 from appliance.errors import ApplianceError, NoSpace
-from appliance.records.notes import SourceNote
 
 _MARK_BYTES: Final = 16
 _CACHE_KIB: Final = 2048
-_TABLE: Final = "CREATE TABLE seen (mark BLOB PRIMARY KEY, last BLOB) WITHOUT ROWID"
+_TABLE: Final = (
+    "CREATE TABLE seen (mark BLOB PRIMARY KEY, number INTEGER, owner BLOB) WITHOUT ROWID"
+)
 
 
 class _Marks:
@@ -40,13 +41,8 @@ class _Marks:
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         self._connection.close()
 
-    def _mark(self, *parts: str) -> bytes:
-        hasher = hashlib.blake2b(digest_size=_MARK_BYTES, key=self._key)
-        for part in parts:
-            # With its length, so that no two lists of parts make the same bytes.
-            content = part.encode()
-            hasher.update(len(content).to_bytes(8) + content)
-        return hasher.digest()
+    def _mark(self, text: str) -> bytes:
+        return hashlib.blake2b(text.encode(), digest_size=_MARK_BYTES, key=self._key).digest()
 
     def _count(self, statement: str, *values: Any) -> int:
         """How many rows it changed."""
@@ -66,57 +62,58 @@ class SeenIds(_Marks):
         Raises:
             NoSpace: There is no room for temporary files.
         """
-        return self._count("INSERT OR IGNORE INTO seen VALUES (?, '')", self._mark(source_id)) > 0
+        return (
+            self._count("INSERT OR IGNORE INTO seen (mark) VALUES (?)", self._mark(source_id)) > 0
+        )
 
 
 class PutOff(_Marks):
-    """Notes of which only the rest of the import can tell whether they count; a context manager.
+    """Messages of which only the rest of the import can tell whether they count; a context manager.
 
-    One for an id, the last that came; its text is not kept.
+    Of each id the number of the first in the import, and whose the note is by the last.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.count = 0
-        """How many there are."""
+        """Of how many ids some wait."""
 
-    def put(self, note: SourceNote) -> None:
-        """The note waits, and no other of its id.
+    def put(self, source_id: str, number: int, owner: str | None) -> None:
+        """The message waits, and all of its id after it.
 
         Raises:
             NoSpace: There is no room for temporary files.
         """
-        self.drop(note.source_id)
-        self.count += self._count(
-            "INSERT INTO seen VALUES (?, ?)", self._mark(note.source_id), self._whole(note)
+        self.count += not self.holds(source_id)
+        self._count(
+            "INSERT INTO seen VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET owner = excluded.owner",
+            *(self._mark(source_id), number, self._owner(owner)),
         )
 
     def holds(self, source_id: str) -> bool:
-        """Whether one of that id waits."""
-        # An update of nothing, since it counts what it finds.
-        statement = "UPDATE seen SET last = last WHERE mark = ?"
-        return self.count > 0 and self._count(statement, self._mark(source_id)) > 0
+        """Whether some of that id wait."""
+        return self._has("", source_id)
+
+    def is_of(self, source_id: str, owner: str | None) -> bool:
+        """Whether some of that id wait, and the last says that it is this patient's."""
+        return self._has("AND owner = ?", source_id, self._owner(owner))
+
+    def is_late(self, source_id: str, number: int) -> bool:
+        """Whether the message of that number waits, or stands behind one of its id that does."""
+        return self._has("AND number <= ?", source_id, number)
 
     def drop(self, source_id: str) -> None:
         """None of that id waits."""
         if self.count:
             self.count -= self._count("DELETE FROM seen WHERE mark = ?", self._mark(source_id))
 
-    def take(self, note: SourceNote) -> bool:
-        """The note does not wait any more; whether it did."""
-        taken = self.count and self._count(
-            "DELETE FROM seen WHERE mark = ? AND last = ?",
-            self._mark(note.source_id),
-            self._whole(note),
-        )
-        self.count -= taken
-        return taken > 0
+    def _has(self, condition: str, source_id: str, *values: Any) -> bool:
+        # An update of nothing, since it counts what it finds.
+        statement = f"UPDATE seen SET mark = mark WHERE mark = ? {condition}"  # noqa: S608 - fixed
+        return self.count > 0 and self._count(statement, self._mark(source_id), *values) > 0
 
-    def _whole(self, note: SourceNote) -> bytes:
-        owner = note.patient_source_id
-        return self._mark(
-            "" if owner is None else f"+{owner}", note.kind, note.written_on, note.text
-        )
+    def _owner(self, owner: str | None) -> bytes:
+        return self._mark("" if owner is None else f"+{owner}")
 
 
 def _translated(name: str) -> ApplianceError:
