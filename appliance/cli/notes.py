@@ -46,8 +46,9 @@ def import_(
 
     Text and PDF; FHIR R4 (.json, .ndjson); HL7 v2 (.hl7: MDM, ORU); C-CDA (.xml); tables (.jsonl,
     .csv, .tsv, .parquet). What is no note is counted by reason and stops nothing. The same note
-    twice is one note. What an export takes back (withdrawn, entered in error) is none, and nothing
-    that was imported before is changed by it.
+    twice is one note; of FHIR and HL7 messages with one id the last is its newest version. What an
+    export takes back (withdrawn, entered in error) is none, and what was imported of it before is
+    not read any more.
     Rejected items are told by number: the path as named here, the file below it in name order,
     the line or entry. Their names are kept in the vault: see `appliance notes rejected`.
 
@@ -72,6 +73,7 @@ def import_(
         render.emit_json(report)
         return
     rows = [("new", report.new), ("changed", report.changed), ("known", report.known)]
+    rows += [("not read any more", report.withdrawn)] if report.withdrawn else []
     rows += [(f"in {name}", count) for name, count in report.encodings.items()]
     rows += [(f"rejected: {reason}", count) for reason, count in report.rejected.items()]
     render.emit_table("Would be imported" if dry_run else "Imported", ("notes", "count"), rows)

@@ -16,6 +16,10 @@ class SourceNote:
         written_on: ISO 8601 date, or "" when unknown.
         text: The note, newline-normalised, otherwise as exported.
         encoding: In what its bytes were: a character set, "xml" or "pdf".
+        is_message: Whether its format says what became of a note later under the same id, as FHIR
+            and HL7 v2 do: then another of this id in an export is a newer version, and no clash.
+        is_withdrawn: Whether it is the word that the note of this id is not to be read any more;
+            without text.
     """
 
     source_id: str = field(repr=False)
@@ -24,6 +28,13 @@ class SourceNote:
     written_on: str = field(repr=False)
     text: str = field(repr=False)
     encoding: str = "utf-8"
+    is_message: bool = field(default=False, compare=False)
+    is_withdrawn: bool = False
+
+
+def withdrawal_of(source_id: str, patient_source_id: str | None) -> SourceNote:
+    """The word that the note of that id is withdrawn, as a message says it."""
+    return SourceNote(source_id, patient_source_id, "", "", "", is_message=True, is_withdrawn=True)
 
 
 @dataclass(frozen=True, slots=True)

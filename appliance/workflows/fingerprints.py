@@ -65,7 +65,7 @@ def forget_patient(site: Site, vault: Vault, patient_id: str) -> None:
 def _seen(vault: Vault, prints: Fingerprints, notes: Iterable[SourceNote]) -> Iterator[SourceNote]:
     # Before a note is sealed: what is in the vault is known to the gate in any case.
     for some in _batched(notes):
-        prints.add([(_owner(vault, note), note.text) for note in some])
+        prints.add([(_owner(vault, note), note.text) for note in some if note.text])
         yield from some
 
 

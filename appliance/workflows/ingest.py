@@ -3,15 +3,18 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from appliance.clinical.intake.files import Item, read_notes
 from appliance.clinical.intake.mapping import make_reading
 from appliance.clinical.intake.rejections import Reason, Rejected
+from appliance.clinical.intake.seen import PutOff
 from appliance.clinical.vault.database import FILE
-from appliance.clinical.vault.store import SealReport, Vault
+from appliance.clinical.vault.opened import patient_id
+from appliance.clinical.vault.store import Vault
+from appliance.clinical.vault.versions import SealReport
 from appliance.errors import BadInput
 from appliance.records.access import Verb
 from appliance.records.notes import SourceNote
@@ -59,11 +62,12 @@ class ImportReport:
     Attributes:
         new: Notes that were not in the vault before.
         changed: Notes in the vault with other content, now in a new version.
-        known: Notes in the vault as they are.
+        known: Notes in the vault as they are, or as earlier versions.
         rejected: Reason to count of items that are no notes.
         encodings: Encoding to count of notes that came in it; "xml" and "pdf" are two of them.
         first_rejected: Where the first of these items stand.
         is_dry_run: Whether nothing was written; `new` then counts every usable note.
+        withdrawn: Notes in the vault that are not read any more: the export takes them back.
     """
 
     new: int
@@ -73,6 +77,7 @@ class ImportReport:
     first_rejected: tuple[RejectedItem, ...] = ()
     encodings: dict[str, int] = field(default_factory=dict)
     is_dry_run: bool = False
+    withdrawn: int = 0
 
 
 @dataclass(slots=True)
@@ -93,7 +98,7 @@ class _Sorted:
                 if len(self.items) < MAX_KEPT and item.reason != Reason.ERASED:
                     self.items.append(item)
             else:
-                self.encodings[item.encoding] += 1
+                self.encodings[item.encoding] += not item.is_withdrawn
                 yield item
 
 
@@ -139,7 +144,8 @@ def import_notes(
     """Every usable note of the files and folders is in the vault; the others are counted.
 
     Where the others stand is kept in the vault, until the next import. Notes of patients who were
-    erased are among the others, until these are readmitted.
+    erased are among the others, until these are readmitted. Of messages with one id the last one
+    that is read is the newest version, and the ones before it are earlier versions.
 
     Args:
         root: The site.
@@ -158,13 +164,20 @@ def import_notes(
     site = open_site(root)
     allow(site, Verb.IMPORT)
     rejected = _Sorted()
-    notes = rejected.notes(read_notes(paths, reading, _is_erased(site)))
+    is_gone = _is_erased(site)
+    notes = rejected.notes(read_notes(paths, reading, is_gone))
     if dry_run:
-        report = SealReport(new=sum(1 for _ in _reported(notes, progress, None)))
+        seen = _reported(notes, progress, None)
+        report = SealReport(new=sum(not note.is_withdrawn for note in seen))
     else:
-        report = import_stream(site, notes, progress)
+        with PutOff() as waiting:
+            report = import_stream(site, notes, progress, waiting=waiting)
+            if waiting.count:
+                again = read_notes(paths, reading, is_gone)
+                late = import_stream(site, _late(site, again, waiting), progress)
+                report = _with_late(report, late)
         _keep(site, report, rejected)
-    if not report.total:
+    if not report.total and not report.withdrawn:
         raise _no_note(rejected.counts, dry_run=dry_run)
     return ImportReport(
         report.new,
@@ -172,8 +185,9 @@ def import_notes(
         report.known,
         dict(sorted(rejected.counts.items())),
         tuple(_shown(item, with_name=with_names) for item in rejected.items[:FIRST]),
-        dict(sorted(rejected.encodings.items())),
+        dict(sorted((+rejected.encodings).items())),
         dry_run,
+        report.withdrawn,
     )
 
 
@@ -187,17 +201,43 @@ def read_rejected(root: Path) -> tuple[RejectedItem, ...]:
 
 
 def import_stream(
-    site: Site, notes: Iterable[SourceNote], progress: Progress, total: int | None = None
+    site: Site,
+    notes: Iterable[SourceNote],
+    progress: Progress,
+    total: int | None = None,
+    *,
+    waiting: PutOff | None = None,
 ) -> SealReport:
-    """Every note of the stream is in the vault of an open site.
+    """Every note of the stream is in the vault of an open site; or waits, as `Vault.seal` says.
 
     Raises:
         NoSpace: The disk is full; what was committed is kept.
     """
     with opened_vault(site) as vault, fingerprinted(site, vault, notes) as seen:
-        report = vault.seal(_reported(seen, progress, total))
+        report = vault.seal(_reported(seen, progress, total), waiting)
     progress.end(f"{report.new} new, {report.changed} changed, {report.known} known")
     return report
+
+
+def _late(site: Site, items: Iterable[Item], waiting: PutOff) -> Iterator[SourceNote]:
+    """Of the same export, read again, what waited to its end: nothing took its place.
+
+    Without what named another patient on the way than the last that waited: that was mended.
+    """
+    key = site.keys.key(Purpose.PSEUDONYM)
+    notes = (item for item in items if isinstance(item, SourceNote))
+    for number, note in enumerate(notes, start=1):
+        if waiting.is_late(note.source_id, number):
+            patient = note.patient_source_id
+            owner = None if patient is None else patient_id(key, patient)
+            says_none = note.is_withdrawn and owner is None
+            if says_none or waiting.is_of(note.source_id, owner):
+                yield note
+
+
+def _with_late(report: SealReport, late: SealReport) -> SealReport:
+    """Both; what waited was counted as known."""
+    return replace(report.plus(late), known=report.known + late.known - late.total)
 
 
 def _is_erased(site: Site) -> Callable[[SourceNote], bool]:
@@ -217,11 +257,12 @@ def _keep(site: Site, report: SealReport, rejected: _Sorted) -> None:
         "notes.imported",
         {
             "notes": report.total,
+            "withdrawn": report.withdrawn,
             "rejected": rejected.counts.total(),
             **{f"rejected_{key.replace('-', '_')}": count for key, count in counts},
             **{
                 f"encoding_{key.replace('-', '_')}": count
-                for key, count in sorted(rejected.encodings.items())
+                for key, count in sorted((+rejected.encodings).items())
             },
         },
     )

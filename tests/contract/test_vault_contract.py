@@ -3,7 +3,8 @@
 import pytest
 
 from appliance.clinical.intake.rejections import Place, Reason, Rejected
-from appliance.clinical.vault.store import SealReport, Vault
+from appliance.clinical.vault.store import Vault
+from appliance.clinical.vault.versions import SealReport
 from appliance.errors import BadInput
 from appliance.records.notes import PatientIdentifier, SourceNote, SourcePatient
 from tests.lib.memory_vault import EventList, MemoryVault

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from appliance.clinical.intake.rejections import Rejected
-from appliance.clinical.vault.store import SealReport
+from appliance.clinical.vault.versions import SealReport
 from appliance.errors import BadInput
 from appliance.records.events import Fact, Recorder, check_facts
 from appliance.records.identifiers import Digest, NoteId, PatientId

@@ -423,10 +423,8 @@ IN_ERROR = json.dumps(document_reference(Exported()) | {"status": "entered-in-er
     ],
     ids=["deleted", "cancelled", "wrong patient", "entered in error"],
 )
-def test_what_an_export_takes_back_changes_nothing_in_the_vault(
-    site, tmp_path, name, before, after
-):
-    """It is counted; whoever wants a note gone erases it, and is on record."""
+def test_what_an_export_takes_back_is_not_read_any_more(site, tmp_path, name, before, after):
+    """It is counted, and the note's withdrawal is an event."""
     feed = tmp_path / name
     feed.write_bytes(before)
     import_notes(site.paths.root, [feed], Silent())
@@ -438,7 +436,10 @@ def test_what_an_export_takes_back_changes_nothing_in_the_vault(
     assert (report.new, report.rejected) == (1, {"withdrawn": 1})
     with opened_vault(site) as vault:
         texts = {note.text for note in vault.read_identified(vault.note_ids(), "test")}
-    assert texts == {Exported().text, "Another note."}
+        assert vault.count() == {"": 1}
+    assert texts == {"Another note."}
+    assert report.withdrawn == 1
+    assert [body["kind"] for body in facts(site)].count("vault.withdrawn") == 1
 
 
 def test_the_stream_of_an_open_site_is_taken_in(site):

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Annotated, Final
+from typing import Annotated, Final, NoReturn
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from appliance.clinical.intake.rejections import Reason, Refusal
-from appliance.records.notes import SourceNote
+from appliance.clinical.intake.rejections import Reason, Refusal, Withdrawal
+from appliance.records.notes import SourceNote, withdrawal_of
 
 MAX_NOTE_BYTES: Final = 10_000_000
 """Longest note taken in, in bytes of UTF-8; a longer one is an export gone wrong."""
@@ -80,6 +80,18 @@ def make_note(
         raise Refusal(Reason.BAD_DATE)
     normalised = text.replace("\r\n", "\n").replace("\r", "\n")
     return SourceNote(source_id, patient, kind.strip(), written_on[:10], normalised, encoding)
+
+
+def take_back(source_id: str, patient: str | None) -> NoReturn:
+    """Nothing is returned: what the item says is that the note of that id is withdrawn.
+
+    Raises:
+        Withdrawal: It names the note.
+        Refusal: It names none by an id that can be one: nothing is withdrawn by it.
+    """
+    # By the rules of any note's id.
+    make_note(source_id, patient, "", "", "withdrawn")
+    raise Withdrawal(withdrawal_of(source_id, patient))
 
 
 def _reason(error: Exception) -> Reason:

@@ -9,7 +9,7 @@ from typing import IO, Final
 
 from appliance.clinical.intake.formats.known import FORMATS
 from appliance.clinical.intake.formats.reading import Origin, Reading
-from appliance.clinical.intake.rejections import Place, Reason, Refusal, Rejected
+from appliance.clinical.intake.rejections import Place, Reason, Refusal, Rejected, Withdrawal
 from appliance.clinical.intake.seen import SeenIds
 from appliance.errors import BadInput
 from appliance.records.notes import SourceNote
@@ -34,7 +34,8 @@ def read_notes(
     Only what is at hand is held, however large the files and however many the notes.
     Folders are walked in name order and never left: links are not followed. A text file's id is
     its path from the folder named on, that folder's name included, so that exports of two wards
-    don't overwrite each other. An id that came before, in any of the paths, is refused.
+    don't overwrite each other. An id that came before, in any of the paths, is refused; of messages
+    it names a newer version, and the order of reading is that of the versions.
 
     Args:
         paths: Files and folders.
@@ -63,7 +64,10 @@ def _unique(items: Iterator[_Found], is_erased: Callable[[SourceNote], bool]) ->
             is_new = seen.add(item.source_id)
             if is_erased(item):
                 yield Rejected(Reason.ERASED, replace(place, name=""))
-            elif is_new:
+            elif is_new or item.is_message:
+                if item.is_withdrawn:
+                    # Told like everything that is no note; and word for the vault besides.
+                    yield Rejected(Reason.WITHDRAWN, place)
                 yield item
             else:
                 yield Rejected(Reason.DUPLICATE_ID, place)
@@ -123,14 +127,19 @@ def _read_file(path: Path, name: str, place: Place, reading: Reading) -> Iterato
         origin = Origin(name, reading)
         with _open_regular(path) as file:
             for number, entry in read(file, origin):
-                found = entry.reason if isinstance(entry, Refusal) else entry
-                yield replace(place, line=number), found
+                yield replace(place, line=number), _found(entry)
     except Refusal as refusal:
         yield place, refusal.reason
     except OSError:
         yield place, Reason.UNREADABLE
     except Exception:  # noqa: BLE001 - a file that finds a bug of ours must not stop the others
         yield place, Reason.FAILED
+
+
+def _found(entry: SourceNote | Refusal) -> SourceNote | Reason:
+    if isinstance(entry, Withdrawal):
+        return entry.note
+    return entry.reason if isinstance(entry, Refusal) else entry
 
 
 def _open_regular(path: Path) -> IO[bytes]:

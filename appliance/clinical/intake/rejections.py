@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from appliance.records.notes import SourceNote
+
 
 class Reason(StrEnum):
     """A fixed list, so that a reason can be counted and never holds text."""
@@ -68,3 +70,11 @@ class Refusal(Exception):
     def __init__(self, reason: Reason) -> None:
         super().__init__(str(reason))
         self.reason = reason
+
+
+class Withdrawal(Refusal):
+    """An item that takes a note back: none itself, and word for the vault."""
+
+    def __init__(self, note: SourceNote) -> None:
+        super().__init__(Reason.WITHDRAWN)
+        self.note = note

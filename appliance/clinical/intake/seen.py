@@ -1,18 +1,21 @@
-"""Which ids an import has met before, in memory that does not grow with them."""
+"""What an import has met before, in memory that does not grow with it."""
 
 import hashlib
 import secrets
 import sqlite3
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from appliance.errors import ApplianceError, NoSpace
 
 _MARK_BYTES: Final = 16
 _CACHE_KIB: Final = 2048
+_TABLE: Final = (
+    "CREATE TABLE seen (mark BLOB PRIMARY KEY, number INTEGER, owner BLOB) WITHOUT ROWID"
+)
 
 
-class SeenIds:
-    """Ids that came by; a context manager.
+class _Marks:
+    """Marks of ids; a context manager.
 
     They lie in a database of SQLite's that has no name and ends with the process: in memory while
     it is small, then in the system's directory for temporary files (sqlite.org/inmemorydb.html).
@@ -29,7 +32,7 @@ class SeenIds:
             f"PRAGMA cache_size = -{_CACHE_KIB}",
             "PRAGMA journal_mode = OFF",
             "PRAGMA synchronous = OFF",
-            "CREATE TABLE seen (mark BLOB PRIMARY KEY) WITHOUT ROWID",
+            _TABLE,
             "BEGIN",
         ):
             self._connection.execute(statement)
@@ -38,19 +41,79 @@ class SeenIds:
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         self._connection.close()
 
+    def _mark(self, text: str) -> bytes:
+        return hashlib.blake2b(text.encode(), digest_size=_MARK_BYTES, key=self._key).digest()
+
+    def _count(self, statement: str, *values: Any) -> int:
+        """How many rows it changed."""
+        try:
+            return self._connection.execute(statement, values).rowcount
+        except sqlite3.Error as error:
+            name = str(getattr(error, "sqlite_errorname", type(error).__name__))
+            raise _translated(name) from None
+
+
+class SeenIds(_Marks):
+    """Ids that came by; a context manager."""
+
     def add(self, source_id: str) -> bool:
         """The id is among them from now on; whether it is new.
 
         Raises:
             NoSpace: There is no room for temporary files.
         """
-        mark = hashlib.blake2b(source_id.encode(), digest_size=_MARK_BYTES, key=self._key).digest()
-        try:
-            done = self._connection.execute("INSERT OR IGNORE INTO seen VALUES (?)", (mark,))
-        except sqlite3.Error as error:
-            name = str(getattr(error, "sqlite_errorname", type(error).__name__))
-            raise _translated(name) from None
-        return done.rowcount > 0
+        return (
+            self._count("INSERT OR IGNORE INTO seen (mark) VALUES (?)", self._mark(source_id)) > 0
+        )
+
+
+class PutOff(_Marks):
+    """Messages of which only the rest of the import can tell whether they count; a context manager.
+
+    Of each id the number of the first in the import, and whose the note is by the last.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+        """Of how many ids some wait."""
+
+    def put(self, source_id: str, number: int, owner: str | None) -> None:
+        """The message waits, and all of its id after it.
+
+        Raises:
+            NoSpace: There is no room for temporary files.
+        """
+        self.count += not self.holds(source_id)
+        self._count(
+            "INSERT INTO seen VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET owner = excluded.owner",
+            *(self._mark(source_id), number, self._owner(owner)),
+        )
+
+    def holds(self, source_id: str) -> bool:
+        """Whether some of that id wait."""
+        return self._has("", source_id)
+
+    def is_of(self, source_id: str, owner: str | None) -> bool:
+        """Whether some of that id wait, and the last says that it is this patient's."""
+        return self._has("AND owner = ?", source_id, self._owner(owner))
+
+    def is_late(self, source_id: str, number: int) -> bool:
+        """Whether the message of that number waits, or stands behind one of its id that does."""
+        return self._has("AND number <= ?", source_id, number)
+
+    def drop(self, source_id: str) -> None:
+        """None of that id waits."""
+        if self.count:
+            self.count -= self._count("DELETE FROM seen WHERE mark = ?", self._mark(source_id))
+
+    def _has(self, condition: str, source_id: str, *values: Any) -> bool:
+        # An update of nothing, since it counts what it finds.
+        statement = f"UPDATE seen SET mark = mark WHERE mark = ? {condition}"  # noqa: S608 - fixed
+        return self.count > 0 and self._count(statement, self._mark(source_id), *values) > 0
+
+    def _owner(self, owner: str | None) -> bytes:
+        return self._mark("" if owner is None else f"+{owner}")
 
 
 def _translated(name: str) -> ApplianceError:

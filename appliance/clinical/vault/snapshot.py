@@ -10,6 +10,7 @@ from appliance.clinical.vault.keyring import read_keyring
 from appliance.clinical.vault.rotation import open_by_either, open_rotating
 
 VAULT: Final = FILE
+_BY_KIND: Final = "SELECT kind, count(*) FROM notes WHERE version > 0 GROUP BY kind"
 
 
 def save_vault(directory: Path, copy: Path, key: bytes) -> dict[str, int]:
@@ -30,7 +31,7 @@ def save_vault(directory: Path, copy: Path, key: bytes) -> dict[str, int]:
         source.backup(target)
         # One file is left, which holds everything.
         target.execute("PRAGMA journal_mode = DELETE").fetchall()
-        rows = target.execute("SELECT kind, count(*) FROM notes GROUP BY kind").fetchall()
+        rows = target.execute(_BY_KIND).fetchall()
     return {str(kind): int(count) for kind, count in rows}
 
 

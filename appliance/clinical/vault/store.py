@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -17,6 +16,7 @@ from appliance.clinical.vault.keyring import Keyring, read_keyring
 from appliance.clinical.vault.people import People
 from appliance.clinical.vault.rotation import GENERATION, open_rotating
 from appliance.clinical.vault.sealing import Sealed, mark, seal, unseal
+from appliance.clinical.vault.versions import SealReport, Waiting, had_text, is_strange
 from appliance.clinical.vault.words import (
     Hit,
     Where,
@@ -37,32 +37,9 @@ from appliance.settings.keys import KEY_BYTES, pseudonym
 
 STAMP_BYTES: Final = 8
 NOTES_PER_TRANSACTION: Final = 256
-
-
-@dataclass(frozen=True, slots=True)
-class SealReport:
-    """What became of the notes of one import.
-
-    Attributes:
-        new: Not in the vault before.
-        changed: In the vault with other content; now there as a new version.
-        known: In the vault as they are.
-    """
-
-    new: int = 0
-    changed: int = 0
-    known: int = 0
-
-    @property
-    def total(self) -> int:
-        """All of them."""
-        return self.new + self.changed + self.known
-
-    def plus(self, other: "SealReport") -> "SealReport":
-        """Both together."""
-        return SealReport(
-            self.new + other.new, self.changed + other.changed, self.known + other.known
-        )
+# A withdrawn note's version is below zero: nobody is to read it, and an erasure is to find it.
+_VERSIONS: Final = "SELECT note_id, version FROM notes WHERE version > 0 ORDER BY note_id"
+_OF_KIND: Final = "SELECT note_id FROM notes WHERE version > 0 AND kind = ? ORDER BY note_id"
 
 
 class Vault(People):
@@ -91,21 +68,30 @@ class Vault(People):
         vault._check_pseudonym_key()
         return vault
 
-    def seal(self, notes: Iterable[SourceNote]) -> SealReport:
+    def seal(self, notes: Iterable[SourceNote], waiting: Waiting | None = None) -> SealReport:
         """Every note is in the vault: once, however often it comes, and in its newest version.
 
         Notes are committed by the hundreds. Whatever ends the stream, be it an error, a full disk
         or a signal, leaves those committed before it in the vault and in the ledger.
 
+        Args:
+            notes: Of two with one id the later one is the newer version, or takes it back.
+            waiting: Where a message waits that repeats an earlier version or names another patient,
+                and those of its id after it, until one says what the vault has: a note's whole
+                history, read again, is to change nothing. Counted as known; what waits at the end
+                is news, and is to be sealed without this. None: nothing waits.
+
         Raises:
             NoSpace: The disk is full.
         """
-        report, stream = SealReport(), iter(notes)
+        report, stream, first = SealReport(), iter(notes), 1
         try:
             while chunk := list(islice(stream, NOTES_PER_TRANSACTION)):
                 with database_errors(), transaction(self._connection):
-                    done = self._seal_chunk(chunk)
-                report = report.plus(done)
+                    done, gone = self._seal_chunk(chunk, first, waiting)
+                report, first = report.plus(done), first + len(chunk)
+                for note_id in gone:
+                    self._recorder.record("vault.withdrawn", {"note": note_id})
         finally:
             self._recorder.record(
                 "vault.sealed",
@@ -115,17 +101,19 @@ class Vault(People):
 
     def note_ids(self, kind: str | None = None) -> list[NoteId]:
         """Ids of all notes, or of those of one kind, sorted."""
-        query = "SELECT note_id FROM notes ORDER BY note_id"
+        query = "SELECT note_id FROM notes WHERE version > 0 ORDER BY note_id"
         values: tuple[str, ...] = ()
         if kind is not None:
-            query, values = "SELECT note_id FROM notes WHERE kind = ? ORDER BY note_id", (kind,)
+            query, values = _OF_KIND, (kind,)
         with database_errors():
             return [NoteId(row[0]) for row in self._connection.execute(query, values)]
 
     def owners(self) -> dict[NoteId, PatientId | None]:
         """The patient of every note, by the site's own ids."""
         with database_errors():
-            rows = self._connection.execute("SELECT note_id, patient_id FROM notes")
+            rows = self._connection.execute(
+                "SELECT note_id, patient_id FROM notes WHERE version > 0"
+            )
             return {
                 NoteId(note_id): None if patient is None else PatientId(patient)
                 for note_id, patient in rows
@@ -135,7 +123,7 @@ class Vault(People):
         """SHA-256 over ids and versions of all notes: it changes when what is to be read does."""
         hasher = hashlib.sha256()
         with database_errors():
-            rows = self._connection.execute("SELECT note_id, version FROM notes ORDER BY note_id")
+            rows = self._connection.execute(_VERSIONS)
             for note_id, version in rows:
                 hasher.update(f"{note_id}:{version}\n".encode())
         return Digest(hasher.hexdigest())
@@ -147,14 +135,14 @@ class Vault(People):
             only: Of these notes alone; None for all.
         """
         with database_errors():
-            rows = self._connection.execute("SELECT note_id, version FROM notes ORDER BY note_id")
+            rows = self._connection.execute(_VERSIONS)
             return b"".join(_stamp(*row) for row in rows if only is None or row[0] in only)
 
     def stamps_of(self, note_ids: Sequence[NoteId]) -> dict[NoteId, bytes]:
         """The same, of some notes by their ids."""
         with database_errors():
             rows = self._rows("note_id", "notes", note_ids)
-            return {NoteId(row[0]): _stamp(row[0], int(row[5])) for row in rows}
+            return {NoteId(row[0]): _stamp(row[0], row[5]) for row in rows if row[5] > 0}
 
     def unchanged(self, stamped: Mapping[NoteId, bytes]) -> frozenset[NoteId]:
         """Of these notes those that are there as they were when they were stamped."""
@@ -165,7 +153,9 @@ class Vault(People):
         """The patient of every note that is there as it was when it was stamped."""
         known = split_stamps(stamps)
         with database_errors():
-            rows = self._connection.execute("SELECT note_id, version, patient_id FROM notes")
+            rows = self._connection.execute(
+                "SELECT note_id, version, patient_id FROM notes WHERE version > 0"
+            )
             return {
                 NoteId(note_id): None if patient is None else PatientId(patient)
                 for note_id, version, patient in rows
@@ -188,7 +178,7 @@ class Vault(People):
         """Count of notes by kind, in the kinds' order."""
         with database_errors():
             rows = self._connection.execute(
-                "SELECT kind, count(*) FROM notes GROUP BY kind ORDER BY kind"
+                "SELECT kind, count(*) FROM notes WHERE version > 0 GROUP BY kind ORDER BY kind"
             )
             return {str(kind): int(count) for kind, count in rows}
 
@@ -254,31 +244,63 @@ class Vault(People):
         """What the catalogue says of these notes, in their order; one that is gone is left out."""
         with database_errors():
             rows = {row[0]: row for row in self._rows("note_id", "notes", note_ids)}
-        there = (rows[note_id] for note_id in note_ids if note_id in rows)
+        there = (rows[one] for one in note_ids if one in rows and rows[one][5] > 0)
         return [as_hit(row[0], row[2], row[3], row[4]) for row in there]
 
-    def _seal_chunk(self, chunk: Sequence[SourceNote]) -> SealReport:
+    def _seal_chunk(
+        self, chunk: Sequence[SourceNote], first: int, waiting: Waiting | None
+    ) -> tuple[SealReport, list[NoteId]]:
+        """Counts, and which notes are withdrawn now."""
         ids = [self.note_id_of(note.source_id) for note in chunk]
         known = {
             row[0]: (int(row[5]), bytes(row[6]), row[2])
             for row in self._rows("note_id", "notes", ids)
         }
         new = changed = 0
+        gone: list[NoteId] = []
         self._keep_up()
-        for note_id, note in zip(ids, chunk, strict=True):
+        for number, (note_id, note) in enumerate(zip(ids, chunk, strict=True), start=first):
             version, before, owner = known.get(note_id, (0, b"", None))
             now = self._mark(note)
-            if version and hmac.compare_digest(before, now):
-                continue
+            stands = version > 0
+            is_same = stands and hmac.compare_digest(before, now)
+            if note.is_withdrawn:
+                is_same = not stands
             patient = note.patient_source_id
             owned_by = None if patient is None else self.patient_id_of(patient)
+            if is_strange(note, owned_by, owner, waiting):
+                continue
+            if waiting is not None and note.is_message and version:
+                if not is_same and (
+                    not stands
+                    or note.is_withdrawn
+                    or owner != owned_by
+                    or waiting.holds(note.source_id)
+                    or had_text(self._connection, note_id, note.text, self._unseal)
+                ):
+                    by_now = owner if note.is_withdrawn and patient is None else owned_by
+                    waiting.put(note.source_id, number, by_now)
+                    continue
+                waiting.drop(note.source_id)
+            if is_same:
+                continue
+            if note.is_withdrawn:
+                forget(self._connection, [note_id])
+                self._connection.execute(
+                    "UPDATE notes SET version = ? WHERE note_id = ?", (-version, note_id)
+                )
+                known[note_id] = (-version, before, owner)
+                gone.append(note_id)
+                continue
+            version = abs(version)
             if owner is not None and owner != owned_by:
                 # Said of another patient: an erasure of that one would not find it.
                 self._forget_versions(note_id)
             self._write(note, note_id, owned_by, version + 1, now)
             known[note_id] = (version + 1, now, owned_by)
             new, changed = (new, changed + 1) if version else (new + 1, changed)
-        return SealReport(new, changed, len(chunk) - new - changed)
+        notes = sum(not note.is_withdrawn for note in chunk)
+        return SealReport(new, changed, notes - new - changed, len(gone)), gone
 
     def _forget_versions(self, note_id: NoteId) -> None:
         """No text of the note is there, nor are its words found."""

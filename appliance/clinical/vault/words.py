@@ -54,7 +54,7 @@ def left_to_index(connection: Any) -> int:
 
 _MISSING: Final = (
     "FROM notes LEFT JOIN indexed USING (note_id) "
-    "WHERE (indexed.version IS NULL OR indexed.version <> notes.version)"
+    "WHERE notes.version > 0 AND (indexed.version IS NULL OR indexed.version <> notes.version)"
 )
 
 

@@ -6,9 +6,10 @@ text; R4 says that all of them say the same.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import IO, Any, Final
 
-from appliance.clinical.intake.fields import make_note
+from appliance.clinical.intake.fields import make_note, take_back
 from appliance.clinical.intake.formats.attachments import (
     BEST_FIRST,
     from_base64,
@@ -23,6 +24,8 @@ from appliance.records.notes import SourceNote
 TYPE: Final = "resourceType"
 """The key by which a JSON object says that it is a resource."""
 
+# DocumentReference.status, document-reference-status; docStatus, composition-status;
+# DiagnosticReport.status, diagnostic-report-status (hl7.org/fhir/R4/valueset-...).
 _WITHDRAWN: Final = frozenset({"entered-in-error", "cancelled"})
 _ENTRIES: Final = "entry"
 
@@ -72,9 +75,9 @@ def note_of(resource: Mapping[str, object], reading: Reading) -> SourceNote:
     else:
         raise Refusal(Reason.NO_NOTE)
     if _WITHDRAWN & {str(_at(resource, "status")), str(_at(resource, "docStatus"))}:
-        raise Refusal(Reason.WITHDRAWN)
+        take_back(f"{kind}/{_own_id(resource)}", _patient(resource))
     text, encoding = _text(attachments, resource, reading)
-    return make_note(
+    note = make_note(
         f"{kind}/{_identity(resource)}",
         _patient(resource),
         _name(code),
@@ -82,6 +85,7 @@ def note_of(resource: Mapping[str, object], reading: Reading) -> SourceNote:
         text,
         encoding,
     )
+    return replace(note, is_message=True)
 
 
 def _text(
@@ -116,6 +120,14 @@ def _identity(resource: Mapping[str, object]) -> str:
         if _is_text(found):
             return str(found)
     raise Refusal(Reason.MISSING_FIELD)
+
+
+def _own_id(resource: Mapping[str, object]) -> str:
+    """The server's own id: an identifier of somebody else's withdraws nothing."""
+    found = _at(resource, "id")
+    if not _is_text(found):
+        raise Refusal(Reason.MISSING_FIELD)
+    return str(found)
 
 
 def _patient(resource: Mapping[str, object]) -> str | None:

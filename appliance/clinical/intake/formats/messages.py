@@ -4,10 +4,11 @@ MDM: chapter 9 of HL7 v2.5, one document a message. ORU: chapter 7, one report f
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import IO, Final
 
-from appliance.clinical.intake.fields import make_note
+from appliance.clinical.intake.fields import make_note, take_back
 from appliance.clinical.intake.formats.attachments import HTML, PDF, PLAIN, from_base64, text_of
 from appliance.clinical.intake.formats.dates import day_of_hl7
 from appliance.clinical.intake.formats.hl7v2 import Message, Segment, parse, split_messages
@@ -20,9 +21,12 @@ _PROSE: Final = frozenset({"TX", "FT"})
 _SHORT: Final = "ST"
 _DOCUMENT: Final = "ED"
 _TEXTUAL: Final = frozenset({*_PROSE, _SHORT, _DOCUMENT})
-# OBX-11, table 0085: deleted, and posted for the wrong patient.
-_VOID: Final = frozenset({"D", "W"})
-# TXA-19, table 0273: the document has been deleted; 9.6.11: so says the event.
+# OBX-11, table 0085: deleted, posted for the wrong patient, and can't be obtained.
+_VOID: Final = frozenset({"D", "W", "X"})
+# OBR-25, table 0123: no results available, the order was cancelled.
+_ORDER_CANCELLED: Final = "X"
+# TXA-19, table 0273: the document has been deleted; 9.6.11: so says the event. Obsolete (`OB`) is
+# none: another document took its place. TXA-17, table 0271, has no state of this kind.
 _DELETED: Final = "CA"
 _CANCELLED: Final = "T11"
 # ED-2 and ED-3, tables 0191 and 0291.
@@ -58,8 +62,13 @@ def _document(message: Message, reading: Reading) -> SourceNote:
     txa = _first(message.segments, "TXA")
     if txa is None:
         raise Refusal(Reason.MISSING_FIELD)
-    if txa.whole(19) == _DELETED or message.header.part(9, 2) == _CANCELLED:
-        raise Refusal(Reason.WITHDRAWN)
+    if (
+        txa.whole(19) == _DELETED
+        or message.header.part(9, 2) == _CANCELLED
+        or _is_void(message.segments)
+    ):
+        # By the document's own number; that of the message names this message alone.
+        take_back(f"MDM/{txa.whole(12)}" if txa.whole(12) else "", _patient(message))
     text, encoding = _text(message.segments, reading, message.encoding)
     source_id = txa.whole(12) or message.header.whole(10)
     date = day_of_hl7(txa.whole(4) or txa.whole(6))
@@ -83,11 +92,14 @@ def _reports(message: Message, reading: Reading) -> Iterator[SourceNote | Refusa
 def _report(
     message: Message, group: Sequence[Segment], number: int, reading: Reading
 ) -> SourceNote:
+    obr = group[0]
+    if obr.whole(25) == _ORDER_CANCELLED or _is_void(group):
+        own = obr.whole(3)
+        take_back(f"ORU/{own}/{obr.whole(4)}/{number}" if own else "", _patient(message))
     kinds = {segment.whole(2) for segment in group if segment.name == "OBX"}
     if not kinds & {*_PROSE, _DOCUMENT}:
         raise Refusal(Reason.NO_NOTE)
     text, encoding = _text(group, reading, message.encoding)
-    obr = group[0]
     own = obr.whole(3) or message.header.whole(10)
     # One order can have several reports in one message.
     source_id = f"ORU/{own}/{obr.whole(4)}/{number}" if own else ""
@@ -100,16 +112,24 @@ def _make(
 ) -> SourceNote:
     if not source_id:
         raise Refusal(Reason.MISSING_FIELD)
+    named = " ".join(kind.split())[:100]
+    note = make_note(source_id, _patient(message), named, date, text, encoding)
+    return replace(note, is_message=True)
+
+
+def _patient(message: Message) -> str | None:
     pid = _first(message.segments, "PID")
-    patient = (pid.part(3, 1) or pid.part(2, 1)) if pid is not None else ""
-    return make_note(source_id, patient or None, " ".join(kind.split())[:100], date, text, encoding)
+    return (pid.part(3, 1) or pid.part(2, 1) or None) if pid is not None else None
+
+
+def _is_void(segments: Sequence[Segment]) -> bool:
+    """Whether every text of it was taken back, and there was one."""
+    results = [one for one in segments if one.name == "OBX" and one.whole(2) in _TEXTUAL]
+    return bool(results) and all(one.whole(11) in _VOID for one in results)
 
 
 def _text(segments: Sequence[Segment], reading: Reading, encoding: str) -> tuple[str, str]:
     parts: list[str] = []
-    results = [one for one in segments if one.name == "OBX" and one.whole(2) in _TEXTUAL]
-    if results and all(one.whole(11) in _VOID for one in results):
-        raise Refusal(Reason.WITHDRAWN)
     for segment in segments:
         if segment.name == "NTE":
             parts.append(segment.lines(3))

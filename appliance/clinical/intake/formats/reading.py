@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import IO, Final, Protocol
 
-from appliance.clinical.intake.rejections import Reason, Refusal
+from appliance.clinical.intake.rejections import Reason, Refusal, Withdrawal
 from appliance.records.notes import SourceNote
 
 Entry = tuple[int | None, SourceNote | Refusal]
@@ -62,6 +62,8 @@ def attempt(make: Callable[[], SourceNote]) -> SourceNote | Refusal:
     """
     try:
         return make()
+    except Withdrawal as withdrawal:
+        return Withdrawal(withdrawal.note)
     except Refusal as refusal:
         # A new one: this one's traceback and context hold frames that hold text.
         return Refusal(refusal.reason)
