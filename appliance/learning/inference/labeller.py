@@ -12,9 +12,10 @@ from appliance.artifacts.manifest import is_finished, read_manifest
 from appliance.errors import ManifestMismatch
 from appliance.learning.adapters import read_adapter, require_kind
 from appliance.learning.device import choose_device, mixed_precision
-from appliance.learning.tokens.batches import plan_batches
+from appliance.learning.inference.endtoend import EndToEnd
+from appliance.learning.tokens.batches import plan_batches, plan_unpadded
 from appliance.learning.tokens.bio import OUTSIDE, decode_words, entity_types
-from appliance.learning.tokens.collating import collate
+from appliance.learning.tokens.collating import collate, frame
 from appliance.learning.tokens.encoding import UNCOVERED, Encoded, Encoder
 from appliance.learning.tokens.windows import Window, cut_windows
 from appliance.records.cards import AdapterCard, HeadKind
@@ -31,7 +32,7 @@ class Limits:
     Attributes:
         max_tokens: Longest window, special tokens included.
         stride_tokens: Tokens that neighbouring windows share.
-        batch_tokens: Rows of a batch times its longest row.
+        batch_tokens: Rows of a batch times its longest row, or its tokens where none is padded.
         dtype: "float32" or "bfloat16".
     """
 
@@ -58,6 +59,7 @@ class AdapterLabeller:
         self._encoder = encoder
         self._types = entity_types(labels)
         self._limits = limits
+        self._quick = EndToEnd(model, limits.dtype) if EndToEnd.fits(model) else None
 
     @classmethod
     def load(
@@ -129,7 +131,8 @@ class AdapterLabeller:
         labels = 1 + 2 * len(self._types)
         results = [np.zeros((len(text.ids), labels), dtype=np.float32) for text in texts]
         lengths = np.array([window.end - window.start for _, window in windows], dtype=np.int64)
-        for batch in plan_batches(lengths + self._encoder.specials, limits.batch_tokens):
+        plan = plan_unpadded if self._quick else plan_batches
+        for batch in plan(lengths + self._encoder.specials, limits.batch_tokens):
             self._weigh_batch(texts, [windows[row] for row in batch], results)
         return results
 
@@ -140,13 +143,19 @@ class AdapterLabeller:
         results: Sequence[NDArray[np.float32]],
     ) -> None:
         rows = [texts[number].ids[window.start : window.end] for number, window in windows]
-        block = collate(self._encoder, rows)
-        weights = self._forward(block.ids, block.mask)
-        for row, (number, window) in enumerate(windows):
-            shift = block.offset - window.start
+        before = len(self._encoder.prefix)
+        for (number, window), weights in zip(windows, self._read(rows), strict=True):
+            shift = before - window.start
             kept = slice(window.keep_start, window.keep_end)
             source = slice(window.keep_start + shift, window.keep_end + shift)
-            results[number][kept] = weights[row, source]
+            results[number][kept] = weights[source]
+
+    def _read(self, rows: Sequence[NDArray[np.int32]]) -> Sequence[NDArray[np.float32]]:
+        """How likely each label is: (tokens, labels) of each row, special tokens included."""
+        if self._quick:
+            return self._quick([frame(self._encoder, row) for row in rows])
+        block = collate(self._encoder, rows)
+        return list(self._forward(block.ids, block.mask))
 
     def _forward(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]:
         """How likely each label is: (rows, tokens, labels)."""

@@ -44,6 +44,25 @@ def plan_batches(
     return batches
 
 
+def plan_unpadded(lengths: NDArray[np.int64], budget: int) -> list[NDArray[np.int64]]:
+    """Every row is in exactly one batch, like lengths beside each other.
+
+    A batch holds at most `budget` tokens and what is left of one row.
+
+    Args:
+        lengths: (rows,), tokens per row, special tokens included.
+        budget: Tokens of a batch.
+
+    Returns:
+        Indices into `lengths`, one array per batch.
+    """
+    if not len(lengths):
+        return []
+    order = np.argsort(lengths, kind="stable")
+    batch = (np.cumsum(lengths[order]) - 1) // budget
+    return np.split(order, np.flatnonzero(np.diff(batch)) + 1)
+
+
 def padding_waste(lengths: NDArray[np.int64], batches: list[NDArray[np.int64]]) -> float:
     """The share of computed tokens that are padding, 0 to 1."""
     padded = sum(len(batch) * int(lengths[batch].max()) for batch in batches)

@@ -24,6 +24,11 @@ class Block:
     offset: int
 
 
+def frame(encoder: Encoder, row: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Content tokens between the special tokens."""
+    return np.concatenate([encoder.prefix, row, encoder.suffix]).astype(np.int64)
+
+
 def collate(encoder: Encoder, rows: Sequence[NDArray[np.int32]]) -> Block:
     """Rows of content tokens, framed by special tokens and padded to the longest."""
     longest = max(len(row) for row in rows) + encoder.specials
