@@ -107,6 +107,21 @@ def test_a_note_that_goes_to_another_patient_stays_there(site, take):
         assert vault.count_of_patient("pat-wrong") == 0
 
 
+@pytest.mark.parametrize(("kind", "text"), [("history", "Signed."), ("collection", "Draft.")])
+def test_a_history_lists_its_newest_version_first(site, tmp_path, kind, text):
+    """R4, http.html#history: there the first one counts, also where an older was taken back."""
+    signed, draft = (document_reference(Exported(text=one)) for one in ("Signed.", "Draft."))
+    older = {**draft, "status": "entered-in-error"} if kind == "history" else draft
+    bundle = {"resourceType": "Bundle", "type": kind}
+    bundle["entry"] = [{"resource": signed}, {"resource": older}]
+    (tmp_path / "a.json").write_text(json.dumps(bundle))
+
+    import_notes(site.paths.root, [tmp_path / "a.json"], Silent())
+
+    [note], _, _ = stored(site)
+    assert note.text == text
+
+
 def test_rows_of_a_table_are_no_versions(site, tmp_path):
     """Two files may be of two wards: an id that stands there again is a clash."""
     rows = [{"id": "1", "text": "One."}, {"id": "1", "text": "Two."}]

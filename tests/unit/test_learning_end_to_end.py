@@ -72,16 +72,16 @@ def test_these_rows_would_tell_a_wrong_neighbour(model):
 def test_other_models_keep_their_own_forward(tmp_path, base, model):
     for family in set(FAMILIES) - {"bert"}:
         other = load_classifier(make_tiny_encoder(tmp_path / family, family), LABELS).eval()
-        assert not EndToEnd.fits(other)
+        assert not EndToEnd.fits(other, "float32")
     adapted = add_lora(load_classifier(base, LABELS), rank=2, alpha=4, dropout=0.0).eval()
     otherwise = load_classifier(base, LABELS).eval()
     otherwise.config.hidden_act = "relu"
 
-    assert EndToEnd.fits(model)
-    assert not EndToEnd.fits(adapted)
-    assert not EndToEnd.fits(adapted.get_base_model())
-    assert not EndToEnd.fits(load_classifier(base, LABELS).train())
-    assert not EndToEnd.fits(otherwise)
+    assert EndToEnd.fits(model, "float32")
+    assert not EndToEnd.fits(adapted, "float32")
+    assert not EndToEnd.fits(adapted.get_base_model(), "float32")
+    assert not EndToEnd.fits(load_classifier(base, LABELS).train(), "float32")
+    assert not EndToEnd.fits(otherwise, "float32")
 
 
 def test_a_labeller_weighs_words_as_the_usual_forward_does(base, model):

@@ -7,22 +7,82 @@ padded, and a small product in bfloat16 spends its time on laying out the weight
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+# Attention weights computed at a time in bfloat16: some two MB, which stay in the cache.
+_WEIGHTS_AT_ONCE: Final = 1 << 20
+# Rows that oneDNN is told to expect when it lays out weights; any number is computed.
+_ROWS: Final = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Plain:
+    """A product in float32, with bias."""
+
+    weight: Any
+    bias: Any
+
+    def __call__(self, rows: Any) -> Any:
+        from torch.nn.functional import linear
+
+        return linear(rows, self.weight, self.bias)
+
+    def gelu(self, rows: Any) -> Any:
+        from torch.nn.functional import gelu
+
+        return gelu(self(rows))
+
+    def plus(self, rows: Any, added: Any) -> Any:
+        return self(rows).add_(added)
+
+
+@dataclass(frozen=True, slots=True)
+class _Packed:
+    """The same in bfloat16 on weights that were laid out once, and what follows it in one go."""
+
+    weight: Any
+    bias: Any
+
+    def __call__(self, rows: Any, then: str = "none") -> Any:
+        product = _onednn()._linear_pointwise  # noqa: SLF001 - torch calls them so
+        return product(rows, self.weight, self.bias, then, [], "none")
+
+    def gelu(self, rows: Any) -> Any:
+        return self(rows, "gelu")
+
+    def plus(self, rows: Any, added: Any) -> Any:
+        product = _onednn()._linear_pointwise.binary  # noqa: SLF001
+        return product(rows, added, self.weight, self.bias, "add")
+
+
+_Product = _Plain | _Packed
+
+
+@dataclass(frozen=True, slots=True)
+class _Norm:
+    weight: Any
+    bias: Any
+    epsilon: float
+
+    def __call__(self, rows: Any) -> Any:
+        from torch.nn.functional import layer_norm
+
+        return layer_norm(rows, self.weight.shape, self.weight, self.bias, self.epsilon)
+
 
 @dataclass(frozen=True, slots=True)
 class _Layer:
-    """Weight and bias of every product of a layer, in its precision; norms as they are."""
+    """Queries, keys and values are one product; the queries hold the scale of the scores."""
 
-    projections: tuple[Any, Any]
-    attended: tuple[Any, Any]
-    first_norm: Any
-    inner: tuple[Any, Any]
-    outer: tuple[Any, Any]
-    last_norm: Any
+    projections: _Product
+    attended: _Product
+    first_norm: _Norm
+    inner: _Product
+    outer: _Product
+    last_norm: _Norm
 
 
 class EndToEnd:
@@ -30,8 +90,7 @@ class EndToEnd:
 
     Args:
         model: One that `fits`.
-        dtype: "float32" or "bfloat16", of the matrix products and of attention; what is added up
-            from layer to layer, the norms and the head are float32.
+        dtype: "float32" or "bfloat16"; embeddings and head are float32.
     """
 
     def __init__(self, model: Any, dtype: str) -> None:
@@ -41,16 +100,19 @@ class EndToEnd:
         self._heads = model.config.num_attention_heads
         self._embeddings = model.bert.embeddings
         self._classifier = model.classifier
-        self._layers = [self._read_layer(layer) for layer in model.bert.encoder.layer]
+        with torch.no_grad():
+            self._layers = [self._read_layer(layer) for layer in model.bert.encoder.layer]
 
     @staticmethod
-    def fits(model: Any) -> bool:
-        """Whether the model is one whose forward is known here, on a CPU."""
+    def fits(model: Any, dtype: str) -> bool:
+        """Whether its forward is known here, and it lies on a CPU that has the precision."""
         from torch import nn
         from transformers import BertForTokenClassification
         from transformers.activations import GELUActivation
 
         if type(model) is not BertForTokenClassification or model.training:
+            return False
+        if dtype != "float32" and not _has_bfloat16():
             return False
         leaves = {type(one) for one in model.bert.encoder.modules() if not list(one.children())}
         known = {nn.Linear, nn.LayerNorm, nn.Dropout, GELUActivation}
@@ -65,30 +127,22 @@ class EndToEnd:
                 faster.
         """
         import torch
-        from torch.nn import functional
 
         lengths = [len(row) for row in rows]
         ids = torch.from_numpy(np.concatenate(rows))[None]
         positions = torch.from_numpy(np.concatenate([np.arange(one) for one in lengths]))[None]
         with torch.inference_mode():
-            sums = self._embeddings(input_ids=ids, position_ids=positions)[0]
+            hidden = self._embeddings(input_ids=ids, position_ids=positions)[0].to(self._dtype)
             for layer in self._layers:
-                mixed = self._attend(self._product(sums, layer.projections), lengths)
-                sums = layer.first_norm(sums + self._product(mixed, layer.attended))
-                inner = functional.gelu(self._product(sums, layer.inner))
-                sums = layer.last_norm(sums + self._product(inner, layer.outer))
-            weights = torch.softmax(self._classifier(sums), dim=-1).numpy()
+                mixed = self._attend(layer.projections(hidden), lengths)
+                hidden = layer.first_norm(layer.attended.plus(mixed, hidden))
+                hidden = layer.last_norm(layer.outer.plus(layer.inner.gelu(hidden), hidden))
+            weights = torch.softmax(self._classifier(hidden.float()), dim=-1).numpy()
         return np.split(weights, np.cumsum(lengths)[:-1])
-
-    def _product(self, values: Any, weights: tuple[Any, Any]) -> Any:
-        from torch.nn import functional
-
-        return functional.linear(values.to(self._dtype), *weights)
 
     def _attend(self, projected: Any, lengths: Sequence[int]) -> Any:
         """Tokens look at those of their own row: (tokens, hidden)."""
         import torch
-        from torch.nn import functional
 
         tokens, width = projected.shape
         split = projected.view(tokens, 3, self._heads, width // 3 // self._heads)
@@ -97,28 +151,70 @@ class EndToEnd:
             end = start + count * length
             shape = (count, length, *split.shape[1:])
             query, key, value = split[start:end].view(shape).permute(2, 0, 3, 1, 4)
-            mixed = functional.scaled_dot_product_attention(query, key, value)
+            mixed = _mix(query, key, value)
             found[start:end] = mixed.transpose(1, 2).flatten(0, 1)
         return found.flatten(1)
 
     def _read_layer(self, layer: Any) -> _Layer:
         one, attention = layer.attention.self, layer.attention.output
+        scale = (one.query.out_features // self._heads) ** -0.5
         return _Layer(
-            self._join(one.query, one.key, one.value),
-            self._join(attention.dense),
-            attention.LayerNorm,
-            self._join(layer.intermediate.dense),
-            self._join(layer.output.dense),
-            layer.output.LayerNorm,
+            self._join((one.query, scale), (one.key, 1), (one.value, 1)),
+            self._join((attention.dense, 1)),
+            self._read_norm(attention.LayerNorm),
+            self._join((layer.intermediate.dense, 1)),
+            self._join((layer.output.dense, 1)),
+            self._read_norm(layer.output.LayerNorm),
         )
 
-    def _join(self, *linears: Any) -> tuple[Any, Any]:
+    def _join(self, *linears: tuple[Any, float]) -> _Product:
         import torch
 
-        return (
-            torch.cat([one.weight.detach() for one in linears]).to(self._dtype),
-            torch.cat([one.bias.detach() for one in linears]).to(self._dtype),
-        )
+        weight = torch.cat([one.weight * scale for one, scale in linears]).to(self._dtype)
+        bias = torch.cat([one.bias * scale for one, scale in linears]).to(self._dtype)
+        if self._dtype == torch.float32:
+            return _Plain(weight, bias)
+        laid_out = _onednn()._reorder_linear_weight(weight, _ROWS)  # noqa: SLF001
+        return _Packed(laid_out, bias)
+
+    def _read_norm(self, norm: Any) -> _Norm:
+        return _Norm(norm.weight.to(self._dtype), norm.bias.to(self._dtype), norm.eps)
+
+
+def _mix(queries: Any, keys: Any, values: Any) -> Any:
+    """Attention: (rows, heads, tokens, width of a head) of each, and of what comes back.
+
+    In bfloat16 without AMX torch's own is slower than two products and a softmax between them.
+    """
+    import torch
+    from torch.nn.functional import scaled_dot_product_attention
+
+    if queries.dtype == torch.float32:
+        return scaled_dot_product_attention(queries, keys, values, scale=1.0)
+    shape = queries.shape
+    queries, keys, values = (part.flatten(0, 1) for part in (queries, keys, values))
+    mixed = torch.empty_like(queries)
+    size = max(1, _WEIGHTS_AT_ONCE // queries.shape[1] ** 2)
+    for start in range(0, len(queries), size):
+        some = slice(start, start + size)
+        weights = torch.bmm(queries[some], keys[some].transpose(1, 2)).softmax(dim=-1)
+        torch.bmm(weights, values[some], out=mixed[some])
+    return mixed.view(shape)
+
+
+def _has_bfloat16() -> bool:
+    import torch
+
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return False
+    return bool(_onednn()._is_mkldnn_bf16_supported())  # noqa: SLF001
+
+
+def _onednn() -> Any:
+    """The operators of torch's that oneDNN computes."""
+    import torch
+
+    return torch.ops.mkldnn
 
 
 def _runs(lengths: Sequence[int]) -> Iterator[tuple[int, int, int]]:

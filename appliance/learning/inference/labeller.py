@@ -59,7 +59,7 @@ class AdapterLabeller:
         self._encoder = encoder
         self._types = entity_types(labels)
         self._limits = limits
-        self._quick = EndToEnd(model, limits.dtype) if EndToEnd.fits(model) else None
+        self._quick = EndToEnd(model, limits.dtype) if EndToEnd.fits(model, limits.dtype) else None
 
     @classmethod
     def load(

@@ -26,7 +26,10 @@ class Block:
 
 def frame(encoder: Encoder, row: NDArray[np.int32]) -> NDArray[np.int64]:
     """Content tokens between the special tokens."""
-    return np.concatenate([encoder.prefix, row, encoder.suffix]).astype(np.int64)
+    framed: NDArray[np.int64] = np.concatenate(
+        [encoder.prefix, row, encoder.suffix], dtype=np.int64
+    )
+    return framed
 
 
 def collate(encoder: Encoder, rows: Sequence[NDArray[np.int32]]) -> Block:

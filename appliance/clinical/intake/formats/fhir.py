@@ -18,7 +18,7 @@ from appliance.clinical.intake.formats.attachments import (
 )
 from appliance.clinical.intake.formats.json_stream import MAX_VALUE_BYTES, Elements, parse_object
 from appliance.clinical.intake.formats.reading import Entry, Origin, Reading, attempt
-from appliance.clinical.intake.rejections import Reason, Refusal
+from appliance.clinical.intake.rejections import Reason, Refusal, Withdrawal
 from appliance.records.notes import SourceNote
 
 TYPE: Final = "resourceType"
@@ -28,13 +28,18 @@ TYPE: Final = "resourceType"
 # DiagnosticReport.status, diagnostic-report-status (hl7.org/fhir/R4/valueset-...).
 _WITHDRAWN: Final = frozenset({"entered-in-error", "cancelled"})
 _ENTRIES: Final = "entry"
+# Bundle.type. R4 wants its newest version first (http.html#history): there the first one counts.
+_NEWEST_FIRST: Final = "history"
 
 
 def read_fhir(file: IO[bytes], origin: Origin) -> Iterator[Entry]:
     """Every resource of a Bundle, entry by entry; or the one resource that the file is."""
     elements = Elements(file, _ENTRIES)
     for number, element in enumerate(elements, start=1):
-        yield number if elements.has_array else None, _of_entry(element, origin.reading)
+        entry = _of_entry(element, origin.reading)
+        if elements.kind == _NEWEST_FIRST:
+            entry = _of_history(entry)
+        yield number if elements.has_array else None, entry
         if not elements.has_array:
             return
     if elements.has_array:
@@ -42,6 +47,13 @@ def read_fhir(file: IO[bytes], origin: Origin) -> Iterator[Entry]:
     file.seek(0)
     content = file.read(MAX_VALUE_BYTES + 1)
     yield None, attempt(lambda: note_of(parse_object(content), origin.reading))
+
+
+def _of_history(entry: SourceNote | Refusal) -> SourceNote | Refusal:
+    """An older version, should the id have come before; a newer one, where nothing has."""
+    if isinstance(entry, Withdrawal):
+        return Withdrawal(replace(entry.note, is_message=False))
+    return entry if isinstance(entry, Refusal) else replace(entry, is_message=False)
 
 
 def _of_entry(element: bytes | Refusal, reading: Reading) -> SourceNote | Refusal:

@@ -19,6 +19,7 @@ _CHUNK: Final = 65_536
 # Brackets open inside the array, outside its elements.
 _LEVEL: Final = 2
 _LONGEST_KEY: Final = 100
+_KIND: Final = b"type"
 _OUTSIDE: Final = re.compile(rb'["\[\]{}]')
 _INSIDE: Final = re.compile(rb'["\\]')
 _OPENING: Final = frozenset(b"[{")
@@ -56,6 +57,7 @@ class Elements:
 
     Attributes:
         has_array: Whether the array was met.
+        kind: The outermost object's own "type", where that stands before the array.
     """
 
     def __init__(self, file: IO[bytes], key: str) -> None:
@@ -70,6 +72,7 @@ class Elements:
         self._last = b""
         self._is_open = self._is_in_array = False
         self.has_array = False
+        self.kind = ""
 
     def __iter__(self) -> Iterator[bytes | Refusal]:
         """The bytes of each element; a refusal for one that is too large or for a broken rest."""
@@ -132,7 +135,9 @@ class Elements:
             return self._depth
         assert self._string is not None
         if self._depth == 1 and at - self._string <= _LONGEST_KEY:
-            self._last = bytes(self._buffer[self._string + 1 : at])
+            key, self._last = self._last, bytes(self._buffer[self._string + 1 : at])
+            if key == _KIND and not self.has_array:
+                self.kind = self._last.decode("utf-8", "replace")
         self._string, self._at = None, at + 1
         return self._depth
 
