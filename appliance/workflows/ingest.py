@@ -230,8 +230,7 @@ def _late(site: Site, items: Iterable[Item], waiting: PutOff) -> Iterator[Source
         if waiting.is_late(note.source_id, number):
             patient = note.patient_source_id
             owner = None if patient is None else patient_id(key, patient)
-            says_none = note.is_withdrawn and owner is None
-            if says_none or waiting.is_of(note.source_id, owner):
+            if waiting.is_of(note.source_id, owner):
                 yield note
 
 

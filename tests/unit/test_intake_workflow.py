@@ -16,7 +16,7 @@ from appliance.workflows import notes as workflow
 from appliance.workflows.ingest import import_notes, import_stream, opened_vault, read_rejected
 from appliance.workflows.notes import erase, readmit
 from appliance.workflows.site import init, open_site
-from tests.lib.exports import Exported, document_reference, mdm, oru
+from tests.lib.exports import Exported, document_reference, mdm
 
 SECRET = "Zebedee Quillfeather"
 
@@ -418,10 +418,9 @@ IN_ERROR = json.dumps(document_reference(Exported()) | {"status": "entered-in-er
     [
         ("a.hl7", mdm(Exported()), mdm(Exported()).replace(b"AU||AV", b"AU||CA")),
         ("a.hl7", mdm(Exported()), mdm(Exported()).replace(b"MDM^T02^MDM_T02", b"MDM^T11")),
-        ("a.hl7", oru(Exported()), oru(Exported()).replace(b"||||||F", b"||||||W")),
         ("a.json", json.dumps(document_reference(Exported())).encode(), IN_ERROR),
     ],
-    ids=["deleted", "cancelled", "wrong patient", "entered in error"],
+    ids=["deleted", "cancelled", "entered in error"],
 )
 def test_what_an_export_takes_back_is_not_read_any_more(site, tmp_path, name, before, after):
     """It is counted, and the note's withdrawal is an event."""

@@ -278,8 +278,7 @@ class Vault(People):
                     or waiting.holds(note.source_id)
                     or had_text(self._connection, note_id, note.text, self._unseal)
                 ):
-                    by_now = owner if note.is_withdrawn and patient is None else owned_by
-                    waiting.put(note.source_id, number, by_now)
+                    waiting.put(note.source_id, number, owned_by)
                     continue
                 waiting.drop(note.source_id)
             if is_same:

@@ -72,7 +72,7 @@ def is_strange(
         owner: Whose the note is in the vault.
         waiting: Where a message can wait that says that it is another's.
     """
-    if not note.is_withdrawn or owned_by is None:
+    if not note.is_withdrawn:
         return False
     if waiting is not None and waiting.holds(note.source_id):
         return not waiting.is_of(note.source_id, owned_by)

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 _WEIGHTS_AT_ONCE: Final = 1 << 20
 # Rows that oneDNN is told to expect when it lays out weights; any number is computed.
 _ROWS: Final = 1024
+# Torch's own names; a torch without one of them reads the usual way.
+_OPERATORS: Final = ("_is_mkldnn_bf16_supported", "_reorder_linear_weight", "_linear_pointwise")
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +208,8 @@ def _has_bfloat16() -> bool:
     import torch
 
     if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return False
+    if not all(hasattr(_onednn(), name) for name in _OPERATORS):
         return False
     return bool(_onednn()._is_mkldnn_bf16_supported())  # noqa: SLF001
 

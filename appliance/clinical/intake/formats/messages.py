@@ -21,10 +21,8 @@ _PROSE: Final = frozenset({"TX", "FT"})
 _SHORT: Final = "ST"
 _DOCUMENT: Final = "ED"
 _TEXTUAL: Final = frozenset({*_PROSE, _SHORT, _DOCUMENT})
-# OBX-11, table 0085: deleted, posted for the wrong patient, and can't be obtained.
-_VOID: Final = frozenset({"D", "W", "X"})
-# OBR-25, table 0123: no results available, the order was cancelled.
-_ORDER_CANCELLED: Final = "X"
+# OBX-11, table 0085: deleted, and posted for the wrong patient.
+_VOID: Final = frozenset({"D", "W"})
 # TXA-19, table 0273: the document has been deleted; 9.6.11: so says the event. Obsolete (`OB`) is
 # none: another document took its place. TXA-17, table 0271, has no state of this kind.
 _DELETED: Final = "CA"
@@ -93,9 +91,10 @@ def _report(
     message: Message, group: Sequence[Segment], number: int, reading: Reading
 ) -> SourceNote:
     obr = group[0]
-    if obr.whole(25) == _ORDER_CANCELLED or _is_void(group):
-        own = obr.whole(3)
-        take_back(f"ORU/{own}/{obr.whole(4)}/{number}" if own else "", _patient(message))
+    if _is_void(group):
+        # It is known by its place in its message, which in another may be another report's: what
+        # was imported before is not taken back by it.
+        raise Refusal(Reason.WITHDRAWN)
     kinds = {segment.whole(2) for segment in group if segment.name == "OBX"}
     if not kinds & {*_PROSE, _DOCUMENT}:
         raise Refusal(Reason.NO_NOTE)
