@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -308,6 +309,15 @@ def test_nothing_a_worker_said_is_on_disk(cluster, run_directory):
     del cluster
 
 
+def interrupt(process):
+    """As a terminal does it: to every process of the group; again, where Ray swallowed it."""
+    for _ in range(3):
+        os.killpg(process.pid, signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=45)
+            return
+
+
 @pytest.mark.parametrize("how", ["end", "interrupt", "kill"])
 def test_afterwards_every_process_is_gone_and_the_terminal_is_clean(tmp_path, how):
     """At the end, at Ctrl-C and when the driver is killed; and nothing was on stderr."""
@@ -321,7 +331,7 @@ def test_afterwards_every_process_is_gone_and_the_terminal_is_clean(tmp_path, ho
         from tests.lib import workers
         try:
             with connected(RaySettings("", 2, 0, 100), Path(sys.argv[1])) as cluster:
-                blocks = [[str(n)] for n in range(4 if sys.argv[2] == "end" else 1_000)]
+                blocks = [[str(n)] for n in range(4 if sys.argv[2] == "end" else 2_000)]
                 for number, _ in enumerate(map_blocks(cluster, blocks, workers.echo, actors=2)):
                     if number == 0:
                         print("going", flush=True)
@@ -339,8 +349,7 @@ def test_afterwards_every_process_is_gone_and_the_terminal_is_clean(tmp_path, ho
     )
     assert process.stdout.readline() == "going\n"
     if how == "interrupt":
-        # As a terminal does it: to every process of the group.
-        os.killpg(process.pid, signal.SIGINT)
+        interrupt(process)
     elif how == "kill":
         process.kill()
     _, errors = process.communicate(timeout=300)

@@ -94,8 +94,14 @@ def test_decisions_made_in_a_browser_make_a_corpus(site, tmp_path):
         decisions = _saved(downloads)
         assert browser.get_log("browser") == []
 
-        browser.refresh()
-        assert "1 accepted, 1 rejected" in browser.find_element(By.ID, "counts").text
+        # The browser hands what a page keeps to another process, in its own time.
+        for _ in range(20):
+            browser.refresh()
+            if "1 accepted, 1 rejected" in browser.find_element(By.ID, "counts").text:
+                break
+            time.sleep(0.5)
+        else:
+            pytest.fail("the page forgot what was decided")
 
     revision = apply_decisions(site.paths.root, "first", decisions, "second")
     assert (revision.kept, revision.relabelled, revision.left_out) == (2, 0, 1)
