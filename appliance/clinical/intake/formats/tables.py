@@ -1,7 +1,6 @@
 """Rows of JSONL, CSV and Parquet, one at a time, each with its line and its note or refusal."""
 
 from collections.abc import Iterator, Mapping
-from collections.abc import Set as AbstractSet
 from datetime import date, datetime
 from functools import partial
 from typing import IO, Any, Final
@@ -78,7 +77,7 @@ def read_parquet(file: IO[bytes], origin: Origin) -> Iterator[Entry]:
             if table.metadata.row_group(group).total_byte_size > _MAX_ROW_GROUP_BYTES:
                 raise Refusal(Reason.TOO_LARGE)
         wanted = _wanted(table.schema_arrow.names, origin.reading)
-        at_once, left = _limits(table.metadata, frozenset(wanted))
+        at_once, left = _limits(table.metadata)
         for batch in table.iter_batches(batch_size=at_once, columns=wanted):
             for row in batch.to_pylist():
                 number += 1
@@ -93,19 +92,14 @@ def read_parquet(file: IO[bytes], origin: Origin) -> Iterator[Entry]:
         raise Refusal(reason)
 
 
-def _limits(metadata: Any, wanted: AbstractSet[str]) -> tuple[int, int]:
+def _limits(metadata: Any) -> tuple[int, int]:
     """How many rows may be unpacked at a time, and how many characters in all."""
-    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
-    cells = [
-        group.column(number).total_uncompressed_size
-        for group in groups
-        for number in range(group.num_columns)
-        if group.column(number).path_in_schema.partition(".")[0] in wanted
+    # Of whole groups: what pyarrow says of a damaged column ends the process.
+    claimed = [
+        metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups)
     ]
-    largest = max((1, *cells))
-    claimed = sum(group.total_byte_size for group in groups)
-    at_once = max(1, min(_ROWS_AT_ONCE, _MAX_AT_ONCE_BYTES // largest))
-    return at_once, max(_FREE_BYTES, _MAX_TIMES * claimed)
+    at_once = max(1, min(_ROWS_AT_ONCE, _MAX_AT_ONCE_BYTES // max((1, *claimed))))
+    return at_once, max(_FREE_BYTES, _MAX_TIMES * sum(claimed))
 
 
 def _wanted(names: list[str], reading: Reading) -> list[str]:
