@@ -37,11 +37,8 @@ def collate(encoder: Encoder, rows: Sequence[NDArray[np.int32]]) -> Block:
     longest = max(len(row) for row in rows) + encoder.specials
     ids = np.full((len(rows), longest), encoder.pad, dtype=np.int64)
     mask = np.zeros_like(ids)
-    offset = len(encoder.prefix)
     for number, row in enumerate(rows):
-        end = offset + len(row)
-        ids[number, :offset] = encoder.prefix
-        ids[number, offset:end] = row
-        ids[number, end : end + len(encoder.suffix)] = encoder.suffix
-        mask[number, : end + len(encoder.suffix)] = 1
-    return Block(ids, mask, offset)
+        framed = frame(encoder, row)
+        ids[number, : len(framed)] = framed
+        mask[number, : len(framed)] = 1
+    return Block(ids, mask, len(encoder.prefix))
