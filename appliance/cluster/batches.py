@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from appliance.cluster.connect import Cluster
 from appliance.cluster.failures import WorkerFailure, strip, to_error
+from appliance.cluster.interrupts import check_interrupted
 from appliance.errors import ApplianceError
 
 Record = dict[str, object]
@@ -48,6 +49,7 @@ def map_blocks(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             for row in dataset.iter_rows():
+                check_interrupted()
                 yield _unpack(row, done)
                 done += 1
     except ApplianceError:

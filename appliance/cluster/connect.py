@@ -28,6 +28,7 @@ from appliance.cluster.environment import (
     variables_set,
 )
 from appliance.cluster.hosts import ZONE_LABEL
+from appliance.cluster.interrupts import interrupts_noted
 from appliance.cluster.joining import check_reachable, is_loopback, own_address
 from appliance.cluster.membership import ZONE, read_membership
 from appliance.errors import ApplianceError, BackendUnavailable
@@ -85,6 +86,7 @@ def connected(settings: RaySettings, run_directory: Path) -> Iterator[Cluster]:
     with ExitStack() as stack:
         stack.enter_context(variables_set(access.variables, without=("RAY_ADDRESS",)))
         stack.enter_context(_signals_kept())
+        stack.enter_context(interrupts_noted())
         short = stack.enter_context(short_path(directory))
         refresh_configuration(loopback=access.is_loopback)
         stack.callback(_shut_down)
