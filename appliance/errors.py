@@ -3,6 +3,7 @@
     ApplianceError                      1   a bug or an unforeseen state
     ├── OperatorError                   2   the operator can mend it
     │   ├── BadInput                    2   a file, an argument or a setting is not usable
+    │   │   └── NoteGone                2   a note is not, or no longer, in the vault
     │   ├── SiteError                   2   the site is missing, or already there
     │   ├── Exhausted                   9   fewer results than asked for, and no way to make more
     │   └── NoSpace                    10   the disk is full
@@ -61,6 +62,10 @@ class OperatorError(ApplianceError):
 
 class BadInput(OperatorError):
     """A file, an argument or a setting is not usable."""
+
+
+class NoteGone(BadInput):
+    """A note is not in the vault, or no longer: it may have been taken back meanwhile."""
 
 
 class SiteError(OperatorError):

@@ -301,7 +301,8 @@ def _begun(
     if wanted.cohort or _OF_COHORT in found.source_digest:
         return None
     older = replace(plan, source_digest=found.source_digest, notes=len(found.note_ids))
-    if older.digest != found.plan_digest or not set(found.note_ids) <= set(note_ids):
+    # What was taken back since is set aside as gone; where nothing is left it is another vault.
+    if older.digest != found.plan_digest or set(found.note_ids).isdisjoint(note_ids):
         return None
     return older, found.note_ids, found.stamps
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from appliance.clinical.intake.rejections import Rejected
 from appliance.clinical.vault.versions import SealReport
-from appliance.errors import BadInput
+from appliance.errors import BadInput, NoteGone
 from appliance.records.events import Fact, Recorder, check_facts
 from appliance.records.identifiers import Digest, NoteId, PatientId
 from appliance.records.notes import (
@@ -85,7 +85,7 @@ class MemoryVault:
         self._record_read("vault.read", len(note_ids), reason)
         missing = sum(note_id not in self.notes for note_id in note_ids)
         if missing:
-            raise BadInput(f"{missing} of {len(note_ids)} notes are not in the vault.")
+            raise NoteGone(f"{missing} of {len(note_ids)} notes are not in the vault.")
         return [self.notes[note_id] for note_id in note_ids]
 
     def register(self, patients: Iterable[SourcePatient]) -> int:

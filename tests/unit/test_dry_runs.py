@@ -12,7 +12,7 @@ from appliance.clinical.extraction.parts import opened_draft
 from appliance.learning.adapters import WEIGHTS, write_adapter
 from appliance.learning.basemodels.store import ModelStore
 from appliance.records.cards import AdapterCard
-from appliance.records.notes import SourceNote
+from appliance.records.notes import SourceNote, withdrawal_of
 from appliance.records.progress import Silent
 from appliance.settings.tasks import load_task
 from appliance.workflows import extract as extraction
@@ -172,6 +172,21 @@ def test_a_stopped_extraction_goes_on_with_its_notes_though_others_came(site):
         assert (other.goes_on, len(other.note_ids)) == (False, len(job.note_ids) + 1)
     erase(site.paths.root, "P-1")
     assert not prepare(site, "long").goes_on
+
+
+def test_a_stopped_extraction_goes_on_though_a_note_was_taken_back(site):
+    """A hospital takes notes back every day; what is left of them is read all the same."""
+    import_stream(site, [SourceNote("late", "P-2", "letter", "", "Gout.")], Silent())
+    job = prepare(site, "long")
+    with opened_draft(site.paths.findings / "long", job.plan) as draft:
+        draft.keep_notes(job.note_ids, job.stamps)
+
+    import_stream(site, [withdrawal_of("late", "P-2")], Silent())
+
+    again = prepare(site, "long")
+    assert (again.goes_on, again.note_ids) == (True, job.note_ids)
+    with opened_vault(site) as vault:
+        assert len(vault.note_ids()) == len(job.note_ids) - 1
 
 
 def test_a_cohort_is_the_same_as_long_as_its_own_notes_are(site):

@@ -7,9 +7,9 @@ import pytest
 
 from appliance.artifacts.manifest import read_manifest
 from appliance.clinical.extraction.formats import OutputFormat
-from appliance.clinical.extraction.labelling import NoteLabelling
+from appliance.clinical.extraction.labelling import GONE, NoteLabelling
 from appliance.clinical.extraction.parts import Plan, read_card
-from appliance.clinical.extraction.reading import open_findings
+from appliance.clinical.extraction.reading import open_findings, read_quarantined
 from appliance.clinical.extraction.run import extract
 from appliance.errors import ApplianceError, BadInput, KeyMismatch, ManifestMismatch, NoSpace
 from appliance.records.assertions import Assertion, Cue, Interpretation
@@ -211,6 +211,26 @@ def test_a_poisonous_note_is_set_aside_alone(vault, tmp_path):
     assert card.quarantined == {"value-error": len(failed)}
     lost = sum(vault.notes[entry["note_id"]].text.count(WORD) for entry in failed)
     assert card.findings == whole.findings - lost
+
+
+def test_notes_that_are_taken_back_meanwhile_are_set_aside_as_gone(vault, tmp_path):
+    """One in a part, and all of another: the rest is found as ever."""
+    ids = vault.note_ids()
+    gone = {ids[5], *ids[16:32]}
+    whole = run(vault, tmp_path / "whole")
+    lost = sum(vault.notes[note_id].text.count(WORD) for note_id in gone)
+
+    class Slow(WordLabeller):
+        def label(self, texts):
+            for note_id in gone:
+                vault.notes.pop(note_id, None)
+            return super().label(texts)
+
+    card = run(vault, tmp_path / "f", Slow())
+
+    assert card.quarantined == {GONE: 17}
+    assert (card.notes, card.findings) == (50, whole.findings - lost)
+    assert read_quarantined(tmp_path / "f") == gone
 
 
 def test_when_every_note_fails_it_is_not_the_notes(vault, tmp_path):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
 from appliance.clinical.extraction.pairing import Labeller, PairFinder, plain_relations
-from appliance.errors import ApplianceError, IntegrityError, KeyMismatch
+from appliance.errors import ApplianceError, IntegrityError, KeyMismatch, NoteGone
 from appliance.records.assertions import Assertion, Cue, Interpretation
 from appliance.records.findings import Finding, Link, LinkReason
 from appliance.records.identifiers import NoteId
@@ -71,7 +71,7 @@ class NoteLabelling:
         Where pairs are asked for, also `relations`, and in `pairs` how many were looked at.
 
         Raises:
-            ApplianceError: What would fail for every note: a wrong key, a missing note.
+            ApplianceError: What would fail for every note: a wrong key.
         """
         try:
             return self._label(note_ids)
@@ -110,7 +110,7 @@ class NoteLabelling:
             return self._label([note_id])[0]
         except Exception as error:  # noqa: BLE001 - set aside, with the kind of its failure
             check_is_about_one_note(error)
-            return {"note": note_id, "poison": _kind(error)}
+            return {"note": note_id, "poison": _kind(type(error))}
 
 
 def _plain(scored: ScoredSpan, meaning: Interpretation, link: Link) -> list[object]:
@@ -140,11 +140,17 @@ def check_is_about_one_note(error: Exception) -> None:
     Raises:
         ApplianceError: It would be every note's.
     """
-    about_one = isinstance(error, IntegrityError) and not isinstance(error, KeyMismatch)
+    damaged = isinstance(error, IntegrityError) and not isinstance(error, KeyMismatch)
+    # Gone: an import may take notes back while others are read.
+    about_one = damaged or isinstance(error, NoteGone)
     if isinstance(error, ApplianceError) and not about_one:
         raise error
 
 
-def _kind(error: Exception) -> str:
+def _kind(error: type[Exception]) -> str:
     """The error's type in the form of a rule name: `ValueError` is "value-error"."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", type(error).__name__).lower()
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", error.__name__).lower()
+
+
+GONE: Final = _kind(NoteGone)
+"""What is said of a note that the vault had when the extraction began, and has no longer."""

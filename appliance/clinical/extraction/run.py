@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from appliance.artifacts.manifest import is_finished
-from appliance.clinical.extraction.labelling import REASON, to_finding
+from appliance.clinical.extraction.labelling import GONE, REASON, to_finding
 from appliance.clinical.extraction.pairing import to_relation
 from appliance.clinical.extraction.parts import (
     Draft,
@@ -143,8 +143,9 @@ def _fill(
         if [record["note"] for record in records] != list(parts[number]):
             raise ApplianceError(f"A worker did not answer for every note of part {number}.")
         content = _sort_out(records)
-        if len(content.quarantined) == len(parts[number]):
-            _refuse_all_failed(content.quarantined)
+        failed = {note: why for note, why in content.quarantined.items() if why != GONE}
+        if failed and len(content.quarantined) == len(parts[number]):
+            _refuse_all_failed(failed)
         draft.write_part(number, content)
 
 

@@ -26,7 +26,7 @@ from appliance.clinical.vault.words import (
     index_batch,
     left_to_index,
 )
-from appliance.errors import BadInput, IntegrityError, KeyMismatch
+from appliance.errors import IntegrityError, KeyMismatch, NoteGone
 from appliance.records.events import Recorder
 from appliance.records.identifiers import Digest, NoteId, PatientId
 from appliance.records.notes import (
@@ -190,7 +190,8 @@ class Vault(People):
             reason: A word or a few, [a-z-], e.g. "extraction".
 
         Raises:
-            BadInput: The reason is none, or a note is not in the vault.
+            BadInput: The reason is none.
+            NoteGone: A note is not in the vault.
             IntegrityError: A note's bytes were changed.
         """
         self._record_read("vault.read", len(note_ids), reason)
@@ -204,7 +205,7 @@ class Vault(People):
         missing = sum(note_id not in found for note_id in note_ids)
         if missing:
             which = "That note is" if len(note_ids) == 1 else f"{missing} of {len(note_ids)} are"
-            raise BadInput(
+            raise NoteGone(
                 f"{which} not in the vault.",
                 "Give the id that the export or a finding names.",
             )
