@@ -42,7 +42,8 @@ class RejectedItem:
 
     Attributes:
         path: Which of the paths that were named, from 1.
-        file: Which file below it, in name order, folder by folder, from 1; None where it is one.
+        file: Which file below it, in name order and numbers by their value, folder by folder, from
+            1; None where it is one.
         line: Of a table, from 1; None where the whole file is the item.
         reason: From a fixed list.
         name: The file's path, where it was asked for: it can hold a patient's name.

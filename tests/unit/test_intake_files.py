@@ -36,6 +36,17 @@ def test_a_folder_of_text_is_read_in_name_order_with_its_subfolders(tmp_path):
     assert not reasons
 
 
+def test_numbers_in_names_count_by_their_value(tmp_path):
+    """An export in many files numbers them, and the newest version is in the last."""
+    names = ["a", "export", "export_2", "export_010", "export_10", "export_10b", "export_x"]
+    for name in reversed(names):
+        (tmp_path / f"{name}.txt").write_text(name)
+
+    notes, _ = sort_out(tmp_path)
+
+    assert [note.text for note in notes] == names
+
+
 def test_two_wards_with_the_same_file_names_do_not_collide(tmp_path):
     """A nightly export into a fresh folder never overwrites yesterday's."""
     for ward in ("ward-1", "ward-2"):

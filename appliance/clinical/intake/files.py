@@ -1,6 +1,7 @@
 """Notes from files and folders, one at a time, in an order that does not depend on the disk."""
 
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -16,6 +17,7 @@ from appliance.records.notes import SourceNote
 
 Item = SourceNote | Rejected
 _Found = tuple[Place, SourceNote | Reason]
+_NUMBER: Final = re.compile(r"([0-9]+)")
 AS_DECLARED: Final = Reading()
 """Nothing said by the operator: what the files declare counts, and UTF-8."""
 
@@ -32,10 +34,11 @@ def read_notes(
     """Every item of the files and folders: a note, or why it is none.
 
     Only what is at hand is held, however large the files and however many the notes.
-    Folders are walked in name order and never left: links are not followed. A text file's id is
-    its path from the folder named on, that folder's name included, so that exports of two wards
-    don't overwrite each other. An id that came before, in any of the paths, is refused; of messages
-    it names a newer version, and the order of reading is that of the versions.
+    Folders are walked in name order, numbers in names by their value, and never left: links are not
+    followed. A text file's id is its path from the folder named on, that folder's name included, so
+    that exports of two wards don't overwrite each other. An id that came before, in any of the
+    paths, is refused; of messages it names a newer version, and the order of reading is that of the
+    versions.
 
     Args:
         paths: Files and folders.
@@ -102,9 +105,9 @@ def _spell(path: Path) -> str:
 
 
 def _walk(root: Path) -> Iterator[tuple[Path, Reason | None]]:
-    """Every entry below `root` that is not a folder, in name order; with a flaw seen already."""
+    """Every entry below `root` that is not a folder, in order; with a flaw seen already."""
     try:
-        entries = sorted(os.scandir(root), key=lambda entry: entry.name)
+        entries = sorted(os.scandir(root), key=lambda entry: _in_order(entry.name))
     except OSError:
         yield root, Reason.UNREADABLE
         return
@@ -115,6 +118,14 @@ def _walk(root: Path) -> Iterator[tuple[Path, Reason | None]]:
         else:
             # Where a link stays inside, its target is met on its own; outside is not ours to read.
             yield path, Reason.LINK if entry.is_symlink() else None
+
+
+def _in_order(name: str) -> tuple[list[tuple[str, tuple[int, str]]], str]:
+    """What puts `export_2` before `export_10`: of messages the one read later is the newer."""
+    parts = _NUMBER.split(name)
+    # Without the zeros before them the longer number is the greater.
+    numbers = [(len(digits), digits) for digits in (part.lstrip("0") for part in parts[1::2])]
+    return list(zip(parts[::2], [*numbers, (0, "")], strict=True)), name
 
 
 def _read_file(path: Path, name: str, place: Place, reading: Reading) -> Iterator[_Found]:
