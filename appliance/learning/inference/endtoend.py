@@ -12,8 +12,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-# Attention weights computed at a time in bfloat16: some two MB, which stay in the cache.
-_WEIGHTS_AT_ONCE: Final = 1 << 20
+# Attention weights computed at a time beside bfloat16: some three MB, which stay in the cache.
+_WEIGHTS_AT_ONCE: Final = 1 << 19
 # Rows that oneDNN is told to expect when it lays out weights; any number is computed.
 _ROWS: Final = 1024
 # Torch's own names; a torch without one of them reads the usual way.
@@ -86,6 +86,11 @@ class _Layer:
     outer: _Product
     last_norm: _Norm
 
+    def __call__(self, mixed: Any, hidden: Any) -> Any:
+        """What follows attention, each token by itself: (tokens, hidden)."""
+        hidden = self.first_norm(self.attended.plus(mixed, hidden))
+        return self.last_norm(self.outer.plus(self.inner.gelu(hidden), hidden))
+
 
 class EndToEnd:
     """A merged BERT that labels tokens. Its weights are copied: later changes are not seen.
@@ -121,26 +126,34 @@ class EndToEnd:
         usual = not model.config.is_decoder and model.config.hidden_act == "gelu"
         return usual and leaves <= known and model.device.type == "cpu"
 
-    def __call__(self, rows: Sequence[NDArray[np.int64]]) -> list[NDArray[np.float32]]:
-        """How likely each label of each token is: (tokens, labels) of every row, in order.
+    def __call__(
+        self, rows: Sequence[NDArray[np.int64]], asked: Sequence[NDArray[np.int64]]
+    ) -> list[NDArray[np.float32]]:
+        """How likely each label of the tokens asked about is: (asked, labels) of every row.
 
         Args:
             rows: Ids, special tokens included. The more of like length lie beside each other, the
                 faster.
+            asked: Places in each row, one at least.
         """
         import torch
 
         lengths = [len(row) for row in rows]
+        starts = np.cumsum([0, *lengths[:-1]])
         ids = torch.from_numpy(np.concatenate(rows))[None]
         positions = torch.from_numpy(np.concatenate([np.arange(one) for one in lengths]))[None]
+        places = [start + own for start, own in zip(starts, asked, strict=True)]
+        wanted = torch.from_numpy(np.concatenate(places))
+        *layers, last = self._layers
         with torch.inference_mode():
             hidden = self._embeddings(input_ids=ids, position_ids=positions)[0].to(self._dtype)
-            for layer in self._layers:
-                mixed = self._attend(layer.projections(hidden), lengths)
-                hidden = layer.first_norm(layer.attended.plus(mixed, hidden))
-                hidden = layer.last_norm(layer.outer.plus(layer.inner.gelu(hidden), hidden))
+            for layer in layers:
+                hidden = layer(self._attend(layer.projections(hidden), lengths), hidden)
+            # Nothing looks at the other tokens any more.
+            mixed = self._attend(last.projections(hidden), lengths)
+            hidden = last(mixed[wanted], hidden[wanted])
             weights = torch.softmax(self._classifier(hidden.float()), dim=-1).numpy()
-        return np.split(weights, np.cumsum(lengths)[:-1])
+        return np.split(weights, np.cumsum([len(own) for own in asked])[:-1])
 
     def _attend(self, projected: Any, lengths: Sequence[int]) -> Any:
         """Tokens look at those of their own row: (tokens, hidden)."""
@@ -186,7 +199,8 @@ class EndToEnd:
 def _mix(queries: Any, keys: Any, values: Any) -> Any:
     """Attention: (rows, heads, tokens, width of a head) of each, and of what comes back.
 
-    In bfloat16 without AMX torch's own is slower than two products and a softmax between them.
+    In bfloat16 without AMX torch's own is slower than two products and a softmax between them; and
+    its softmax of bfloat16 takes twice the time of one in float32.
     """
     import torch
     from torch.nn.functional import scaled_dot_product_attention
@@ -199,7 +213,8 @@ def _mix(queries: Any, keys: Any, values: Any) -> Any:
     size = max(1, _WEIGHTS_AT_ONCE // queries.shape[1] ** 2)
     for start in range(0, len(queries), size):
         some = slice(start, start + size)
-        weights = torch.bmm(queries[some], keys[some].transpose(1, 2)).softmax(dim=-1)
+        scores = torch.bmm(queries[some], keys[some].transpose(1, 2))
+        weights = scores.softmax(dim=-1, dtype=torch.float32).to(scores.dtype)
         torch.bmm(weights, values[some], out=mixed[some])
     return mixed.view(shape)
 

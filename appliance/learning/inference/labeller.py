@@ -1,6 +1,6 @@
 """Texts in, scored spans out: windows, length buckets, one merged model."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -40,6 +40,24 @@ class Limits:
     stride_tokens: int
     batch_tokens: int
     dtype: str = "float32"
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A window of a text, and the tokens that decide words there."""
+
+    text: int
+    window: Window
+    tokens: NDArray[np.int64]
+
+
+def _ask(number: int, text: Encoded, windows: Sequence[Window]) -> Iterator[_Asked]:
+    """The windows that decide words, with these words' tokens."""
+    deciding = np.unique(text.first[text.first != UNCOVERED]).astype(np.int64)
+    for window in windows:
+        tokens = deciding[slice(*np.searchsorted(deciding, (window.keep_start, window.keep_end)))]
+        if len(tokens):
+            yield _Asked(number, window, tokens)
 
 
 class AdapterLabeller:
@@ -119,43 +137,51 @@ class AdapterLabeller:
         return results
 
     def _weigh(self, texts: Sequence[Encoded]) -> list[NDArray[np.float32]]:
-        """How likely each label of every token of every text is: (tokens, labels)."""
+        """Of every text how likely each label is: (tokens, labels).
+
+        Said of the tokens that decide words; the rows of the others are zero.
+        """
         limits = self._limits
         size = limits.max_tokens - self._encoder.specials
-        windows = [
-            (number, window)
+        asked = [
+            one
             for number, text in enumerate(texts)
-            for window in cut_windows(len(text.ids), size, limits.stride_tokens)
-            if len(text.ids)
+            for one in _ask(number, text, cut_windows(len(text.ids), size, limits.stride_tokens))
         ]
         labels = 1 + 2 * len(self._types)
         results = [np.zeros((len(text.ids), labels), dtype=np.float32) for text in texts]
-        lengths = np.array([window.end - window.start for _, window in windows], dtype=np.int64)
+        lengths = np.array([one.window.end - one.window.start for one in asked], dtype=np.int64)
         plan = plan_unpadded if self._quick else plan_batches
         for batch in plan(lengths + self._encoder.specials, limits.batch_tokens):
-            self._weigh_batch(texts, [windows[row] for row in batch], results)
+            self._weigh_batch(texts, [asked[row] for row in batch], results)
         return results
 
     def _weigh_batch(
         self,
         texts: Sequence[Encoded],
-        windows: Sequence[tuple[int, Window]],
+        asked: Sequence[_Asked],
         results: Sequence[NDArray[np.float32]],
     ) -> None:
-        rows = [texts[number].ids[window.start : window.end] for number, window in windows]
+        rows = [texts[one.text].ids[one.window.start : one.window.end] for one in asked]
         before = len(self._encoder.prefix)
-        for (number, window), weights in zip(windows, self._read(rows), strict=True):
-            shift = before - window.start
-            kept = slice(window.keep_start, window.keep_end)
-            source = slice(window.keep_start + shift, window.keep_end + shift)
-            results[number][kept] = weights[source]
+        places = [one.tokens - one.window.start + before for one in asked]
+        for one, weights in zip(asked, self._read(rows, places), strict=True):
+            results[one.text][one.tokens] = weights
 
-    def _read(self, rows: Sequence[NDArray[np.int32]]) -> Sequence[NDArray[np.float32]]:
-        """How likely each label is: (tokens, labels) of each row, special tokens included."""
+    def _read(
+        self, rows: Sequence[NDArray[np.int32]], places: Sequence[NDArray[np.int64]]
+    ) -> Sequence[NDArray[np.float32]]:
+        """How likely each label is: (places, labels) of each row.
+
+        Args:
+            rows: Content tokens.
+            places: Of each row some, counted with the special tokens.
+        """
         if self._quick:
-            return self._quick([frame(self._encoder, row) for row in rows])
+            return self._quick([frame(self._encoder, row) for row in rows], places)
         block = collate(self._encoder, rows)
-        return list(self._forward(block.ids, block.mask))
+        weights = self._forward(block.ids, block.mask)
+        return [row[own] for row, own in zip(weights, places, strict=True)]
 
     def _forward(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> NDArray[np.float32]:
         """How likely each label is: (rows, tokens, labels)."""
