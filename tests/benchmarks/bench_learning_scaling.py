@@ -8,7 +8,6 @@ reads the first N. Time runs from the first block that is there, so that the sta
 is left out.
 """
 
-import json
 import os
 import time
 from functools import partial
@@ -19,11 +18,11 @@ import pytest
 from appliance.cluster.batches import map_blocks
 from appliance.cluster.connect import connected
 from appliance.learning.basemodels.store import ModelStore
-from appliance.learning.inference.labeller import AdapterLabeller
 from appliance.learning.tuning.fit import fit
 from appliance.learning.tuning.worker import InProcessWorker
 from appliance.settings.site_file import RaySettings
 from tests.benchmarks.bench_learning import write_gold_corpus
+from tests.lib.note_counting import Counting, read_notes
 
 pytestmark = [
     pytest.mark.slow,
@@ -34,29 +33,6 @@ pytestmark = [
 ]
 NOTES = int(os.environ.get("APPLIANCE_BENCH_NOTES", "0")) or None
 BLOCK = 16
-
-
-def read_notes(path):
-    lines = path.read_text(encoding="utf-8").split("\n")
-    return [json.loads(line)["text"] for line in lines if line][:NOTES]
-
-
-class Reading:
-    """A worker: counts what it finds in public notes, which it reads itself."""
-
-    def __init__(self, adapter, base, notes):
-        import torch
-
-        torch.set_num_threads(1)
-        self._texts = read_notes(notes)
-        self._labeller = AdapterLabeller.load(
-            adapter, base, device="cpu", max_tokens=128, stride_tokens=32, batch_tokens=2048,
-            dtype="float32",
-        )  # fmt: skip
-
-    def __call__(self, ids):
-        found = self._labeller.label([self._texts[int(one)] for one in ids])
-        return [{"id": one, "found": len(spans)} for one, spans in zip(ids, found, strict=True)]
 
 
 def test_two_workers_read_about_twice_as_fast(tmp_path):
@@ -71,9 +47,9 @@ def test_two_workers_read_about_twice_as_fast(tmp_path):
         "made_at": "2026-11-27T00:00:00+00:00",
     }  # fmt: skip
     fit(config, InProcessWorker())
-    ids = [str(number) for number in range(len(read_notes(notes)))]
+    ids = [str(number) for number in range(len(read_notes(notes, NOTES)))]
     blocks = [ids[start : start + BLOCK] for start in range(0, len(ids), BLOCK)]
-    make_worker = partial(Reading, tmp_path / "reader", base.path, notes)
+    make_worker = partial(Counting, tmp_path / "reader", base.path, notes)
     rates, found = {}, {}
     with connected(RaySettings("", 2, 0, 100), tmp_path / "run") as cluster:
         for actors in (1, 2):
