@@ -26,6 +26,8 @@ from appliance.ledger import files as ledger_files
 from appliance.settings.credentials import find_secret
 from appliance.settings.keys import FileKeys, Purpose
 from appliance.settings.secrets import PROVIDER_KEY
+from appliance.settings.wrapping import FILE as WRAPPING
+from appliance.settings.wrapping import SUFFIX as WRAPPED
 from appliance.workflows.ingest import check_vault
 from appliance.workflows.site import Site
 
@@ -206,13 +208,15 @@ def _copy_database(path: Path, stage: Path) -> Path:
 def read_keys(directory: Path) -> dict[str, bytes]:
     """Every secret of the site, also those that the service manager hands over.
 
+    Wrapped ones as they are in memory: what wrapped them may be gone with the machine.
+
     Raises:
         SiteError, KeyMismatch: As `KeyProvider.key`: a site without one of its keys is none.
     """
     keys = {
         path.relative_to(directory).as_posix(): path.read_bytes()
         for path in _regular(directory)
-        if path.suffix != _DRAFT
+        if path.suffix not in {_DRAFT, WRAPPED} and path.name != WRAPPING
     }
     keys |= {f"{purpose}.key": FileKeys(directory).key(purpose) for purpose in Purpose}
     provider, _ = find_secret(directory / PROVIDER_KEY)

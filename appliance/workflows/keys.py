@@ -1,9 +1,11 @@
-"""Fresh keys for the vault: the site's key, and everything that hangs from it."""
+"""The site's keys: fresh ones for the vault and all that hangs from them; wrapped, or in clear."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from appliance.artifacts.staging import nothing_staged
+from appliance.artifacts.writing import disk_errors
 from appliance.clinical.vault.keyring import Keyring, read_keyring
 from appliance.clinical.vault.rotation import (
     begin_rotation,
@@ -39,6 +41,21 @@ class Rotation:
     is_dry_run: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Wrapping:
+    """What was wrapped or unwrapped, or would be.
+
+    Attributes:
+        keys: Keys that are in the other form now.
+        before: Keys that were in it already.
+        is_dry_run: Whether nothing was changed.
+    """
+
+    keys: int
+    before: int
+    is_dry_run: bool
+
+
 def rotate(root: Path, progress: Progress, *, dry_run: bool = False) -> Rotation:
     """The vault is under fresh keys, and the site's old vault key opens nothing of it any more.
 
@@ -55,11 +72,7 @@ def rotate(root: Path, progress: Progress, *, dry_run: bool = False) -> Rotation
     site = open_site(root)
     allow(site, Verb.ROTATE, with_second=not dry_run)
     keys, vault = FileKeys(site.paths.keys), site.paths.vault
-    if is_handed_over(site.paths.keys / f"{Purpose.VAULT}.key"):
-        raise BadInput(
-            "The vault key comes from the service manager; only one in the site can be changed.",
-            "Put it back into SITE/keys, run this without credentials, and encrypt the new one.",
-        )
+    _refuse_handed_over(site, Purpose.VAULT)
     with opened_vault(site) as opened:
         total = sum(opened.count().values())
     if dry_run:
@@ -69,6 +82,65 @@ def rotate(root: Path, progress: Progress, *, dry_run: bool = False) -> Rotation
     # What a killed backup or rehearsal left opens with the old key, or has it beside it.
     with nothing_staged(site.paths.run, *STAGES):
         return _rotate(site, keys, total, progress)
+
+
+def wrap(root: Path, *, dry_run: bool = False) -> Wrapping:
+    """No key of the site lies on its disk in clear: each is wrapped by a program (`SITE/keys`).
+
+    One after the other, and each only once it was seen to come back; killed anywhere, the same
+    command goes on. Backups hold the keys as they are, encrypted to their recipients.
+
+    Raises:
+        Forbidden: Whoever runs this may not.
+        BadInput, SiteError: No programs are named in `wrapping.toml`, or one of them fails.
+        KeyMismatch: A key does not come back; it stays as it is.
+        NoSpace: The disk is full; run it again.
+    """
+    return _change(root, FileKeys.wrap, is_to_be_wrapped=True, dry_run=dry_run)
+
+
+def unwrap(root: Path, *, dry_run: bool = False) -> Wrapping:
+    """Every key lies in `SITE/keys` in clear again.
+
+    Raises:
+        As `wrap`.
+    """
+    return _change(root, FileKeys.unwrap, is_to_be_wrapped=False, dry_run=dry_run)
+
+
+def _change(
+    root: Path,
+    change: Callable[[FileKeys, Purpose], None],
+    *,
+    is_to_be_wrapped: bool,
+    dry_run: bool,
+) -> Wrapping:
+    site = open_site(root)
+    allow(site, Verb.ROTATE, with_second=not dry_run)
+    keys = FileKeys(site.paths.keys)
+    _refuse_handed_over(site, *Purpose)
+    if keys.has_next(Purpose.VAULT):
+        raise BadInput(
+            "A change of the vault's keys was begun and not ended.",
+            "Run `appliance keys rotate` first.",
+        )
+    left = [one for one in Purpose if keys.is_wrapped(one) != is_to_be_wrapped]
+    with disk_errors(site.paths.keys):
+        for purpose in () if dry_run else left:
+            change(keys, purpose)
+            kind = "keys.wrapped" if is_to_be_wrapped else "keys.unwrapped"
+            site.ledger.record(kind, {"purpose": purpose})
+    return Wrapping(len(left), len(Purpose) - len(left), dry_run)
+
+
+def _refuse_handed_over(site: Site, *purposes: Purpose) -> None:
+    for purpose in purposes:
+        if is_handed_over(site.paths.keys / f"{purpose}.key"):
+            raise BadInput(
+                f"The {purpose} key comes from the service manager; only one in the site can be "
+                "changed.",
+                "Put it back into SITE/keys, run this without credentials; encrypt the new one.",
+            )
 
 
 def _rotate(site: Site, keys: FileKeys, total: int, progress: Progress) -> Rotation:
@@ -84,7 +156,8 @@ def _rotate(site: Site, keys: FileKeys, total: int, progress: Progress) -> Rotat
             done = _finish(vault, read_keyring(vault, keys.key(Purpose.VAULT)))
             end_rotation(vault, keyring, keys.key(Purpose.VAULT))
     else:
-        new = keys.make_next(Purpose.VAULT)
+        with disk_errors(site.paths.keys):
+            new = keys.make_next(Purpose.VAULT)
         keyring = begin_rotation(vault, keys.key(Purpose.VAULT), new)
         progress.begin("Wrapping keys", total)
         done = rewrap_notes(vault, keyring, progress.advance)

@@ -140,6 +140,8 @@ COMMANDS = {
     "findings review": ["found", "--out", "again", "--reason", "study"],
     "findings decide": ["read", "{root}/saved.json"],
     "keys rotate": [],
+    "keys wrap": [],
+    "keys unwrap": [],
     "adapter promote": ["reader"],
     "adapter retire": ["reader"],
     "model import": ["{root}/other", "--name", "other"],

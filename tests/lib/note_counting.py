@@ -1,11 +1,13 @@
 """A worker that counts what an adapter finds in public notes, importable where Ray runs it."""
 
 import json
+from collections.abc import Sequence
+from pathlib import Path
 
 from appliance.learning.inference.labeller import AdapterLabeller
 
 
-def read_notes(path, count=None):
+def read_notes(path: Path, count: int | None = None) -> list[str]:
     """The first notes of the file; all where no count is given."""
     lines = path.read_text(encoding="utf-8").split("\n")
     return [json.loads(line)["text"] for line in lines if line][:count]
@@ -14,7 +16,7 @@ def read_notes(path, count=None):
 class Counting:
     """Blocks of notes' numbers in, counts of spans out; one thread."""
 
-    def __init__(self, adapter, base, notes):
+    def __init__(self, adapter: Path, base: Path, notes: Path) -> None:
         import torch
 
         torch.set_num_threads(1)
@@ -24,6 +26,6 @@ class Counting:
             dtype="float32",
         )  # fmt: skip
 
-    def __call__(self, ids):
+    def __call__(self, ids: Sequence[str]) -> list[dict[str, object]]:
         found = self._labeller.label([self._texts[int(one)] for one in ids])
         return [{"id": one, "found": len(spans)} for one, spans in zip(ids, found, strict=True)]

@@ -25,7 +25,8 @@ from tests.lib.house import REPOSITORY, command_paths, leaf_commands
 CHANGES = {
     *("demo", "init", "notes import", "notes search", "notes erase", "patients import"),
     *("task vocabulary", "synthesize", "corpus export", "corpus import", "corpus review"),
-    *("train", "evaluate", "extract", "findings export", "keys rotate", "access approve"),
+    *("train", "evaluate", "extract", "findings export", "access approve"),
+    *("keys rotate", "keys wrap", "keys unwrap"),
     *("findings review", "findings decide", "notes readmit"),
     *("adapter promote", "adapter retire", "model import", "gateway open", "audit run"),
     *("audit plant", "release key", "release sign", "release make", "ledger witness"),

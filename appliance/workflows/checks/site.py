@@ -19,6 +19,7 @@ from appliance.settings.schema import SITE_SCHEMA, Schema, check_not_newer, read
 from appliance.settings.site import SitePaths
 from appliance.settings.site_file import SiteSettings, load_site_file
 from appliance.settings.tasks import list_tasks, load_task
+from appliance.settings.wrapping import FILE as WRAPPING
 from appliance.workflows.checks.outcome import Check, Outcome, judge, passed, skipped
 
 FIRST_EVENT: Final = "site.initialised"
@@ -116,6 +117,18 @@ def _keys(site: SiteView) -> Outcome:
     )
 
 
+def _wrapping(site: SiteView) -> Outcome:
+    if not (site.paths.keys / WRAPPING).exists():
+        return skipped("Keys lie in files; no program that wraps them is named.")
+    keys = FileKeys(site.paths.keys)
+    clear = [purpose for purpose in Purpose if not keys.is_wrapped(purpose)]
+    return judge(
+        f"{len(Purpose) - len(clear)} of {len(Purpose)} keys are wrapped.",
+        "Run `appliance keys wrap`.",
+        warns=bool(clear),
+    )
+
+
 def _policies(site: SiteView) -> Outcome:
     from appliance.gate.policy import check_strict, load_phi_policy
 
@@ -203,6 +216,7 @@ SITE_CHECKS: Final = (
     Check("SITE002", "The site's directories are private", _directories),
     Check("SITE003", "What the site keeps is private", _files),
     Check("SITE004", "There is a sound key for each purpose", _keys),
+    Check("SITE034", "No key that is to be wrapped lies in clear", _wrapping),
     Check("SITE005", "The policies can be read", _policies),
     Check("SITE006", "The policies are those of the last event", _policy_digest),
     Check("SITE007", "The ledger is intact", _ledger),
