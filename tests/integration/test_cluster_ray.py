@@ -8,7 +8,6 @@ import subprocess
 import sys
 import textwrap
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -309,15 +308,6 @@ def test_nothing_a_worker_said_is_on_disk(cluster, run_directory):
     del cluster
 
 
-def interrupt(process):
-    """As a terminal does it: to every process of the group; again, where Ray swallowed it."""
-    for _ in range(3):
-        os.killpg(process.pid, signal.SIGINT)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=45)
-            return
-
-
 @pytest.mark.parametrize("how", ["end", "interrupt", "kill"])
 def test_afterwards_every_process_is_gone_and_the_terminal_is_clean(tmp_path, how):
     """At the end, at Ctrl-C and when the driver is killed; and nothing was on stderr."""
@@ -349,7 +339,8 @@ def test_afterwards_every_process_is_gone_and_the_terminal_is_clean(tmp_path, ho
     )
     assert process.stdout.readline() == "going\n"
     if how == "interrupt":
-        interrupt(process)
+        # As a terminal does it: to every process of the group.
+        os.killpg(process.pid, signal.SIGINT)
     elif how == "kill":
         process.kill()
     _, errors = process.communicate(timeout=300)
