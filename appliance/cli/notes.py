@@ -7,7 +7,6 @@ import click
 
 from appliance.cli import render
 from appliance.cli.options import PathType, dry_run_option, in_dashes, json_option, site_option
-from appliance.errors import BadInput
 
 if TYPE_CHECKING:
     from appliance.workflows.ingest import RejectedItem
@@ -168,14 +167,15 @@ def erase(patient: str, yes: bool, site: Path, as_json: bool, dry_run: bool) -> 
     """
     from appliance.workflows.notes import erase as erase_patient
 
-    if not (yes or dry_run):
-        found = erase_patient(site, patient, dry_run=True)
+    def ask(found: "Erasure") -> bool:
         _tell_of_others(found)
-        question = f"Erase this patient's {found.notes} note(s) and identifiers for good?"
-        if not render.confirm(question):
-            raise BadInput("Not confirmed; nothing was erased.", "Answer y, or give --yes.")
-    erased = erase_patient(site, patient, dry_run=dry_run)
-    if yes or dry_run:
+        return render.confirm(
+            f"Erase this patient's {found.notes} note(s) and identifiers for good?"
+        )
+
+    is_asked = not (yes or dry_run)
+    erased = erase_patient(site, patient, dry_run=dry_run, confirm=ask if is_asked else None)
+    if not is_asked:
         _tell_of_others(erased)
     if as_json:
         render.emit_json(erased)

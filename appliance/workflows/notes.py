@@ -1,16 +1,12 @@
 """What an operator does with notes that are in the vault: count, show, erase; and readmit."""
 
 import re
-import shutil
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from appliance.artifacts.manifest import is_finished
 from appliance.artifacts.staging import nothing_staged
-from appliance.clinical.extraction.scrubbing import discard_drafts, recover, scrub
 from appliance.clinical.vault.opened import check_reason
 from appliance.clinical.vault.store import Vault
 from appliance.errors import BadInput
@@ -22,19 +18,14 @@ from appliance.records.identifiers import NoteId, PatientId
 from appliance.settings.keys import Purpose
 from appliance.settings.site import PATIENT_INDEX
 from appliance.workflows.access import allow
-from appliance.workflows.cohorts import forget_notes
+from appliance.workflows.erasing import Confirm, check_confirmed, erase_notes
 from appliance.workflows.fingerprints import forget_patient
 from appliance.workflows.ingest import opened_vault
-from appliance.workflows.reviewed import forget_reviewed
-from appliance.workflows.self_training import forget_learned
+from appliance.workflows.self_training import may_teach
 from appliance.workflows.site import Site, open_site
-from appliance.workflows.snapshots import drop_snapshots
 from appliance.workflows.tombstones import READMITTED, erased_patients
 
 _OWN_ID: Final = re.compile(r"n-[0-9a-f]{24}")
-_NOTE_ID: Final = re.compile(rb"\bn-[0-9a-f]{24}\b")
-_CHUNK: Final = 1 << 20
-_OVERLAP: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +114,13 @@ def show(root: Path, note_id: str, reason: str, *, with_text: bool) -> NoteView:
     )
 
 
-def erase(root: Path, patient_source_id: str, *, dry_run: bool = False) -> Erasure:
+def erase(
+    root: Path,
+    patient_source_id: str,
+    *,
+    dry_run: bool = False,
+    confirm: Confirm[Erasure] | None = None,
+) -> Erasure:
     """The patient is gone from the site; an event stays.
 
     From findings and exports first, and with whatever learned from the notes, while the vault still
@@ -134,14 +131,16 @@ def erase(root: Path, patient_source_id: str, *, dry_run: bool = False) -> Erasu
         root: The site.
         patient_source_id: The patient's id in the hospital's system.
         dry_run: Count only.
+        confirm: Asks before anything is erased; None asks nobody.
 
     Raises:
-        BadInput: Nobody of that id is known, or a backup or rehearsal is under way.
+        BadInput: Nobody of that id is known, a backup or rehearsal is under way, or it is not
+            confirmed.
         ManifestMismatch: Findings are not what was written; nothing was erased.
         NoSpace: The disk is full; run it again.
     """
     site = open_site(root)
-    allow(site, Verb.ERASE, patient_source_id, with_second=not dry_run)
+    allow(site, Verb.ERASE, patient_source_id, with_second=not (dry_run or confirm))
     with opened_vault(site) as vault:
         patient_id = vault.patient_id_of(patient_source_id)
         notes = vault.count_of_patient(patient_source_id)
@@ -153,10 +152,20 @@ def erase(root: Path, patient_source_id: str, *, dry_run: bool = False) -> Erasu
                 "No patient of that id is in vault or registry; nothing was erased.",
                 "Give the id as the hospital's export writes it.",
             )
-        done = Erasure(patient_id, notes, is_dry_run=True)
-        if not dry_run:
-            done = _erase(site, vault, patient_id)
-        return replace(done, other_ids=len(others), other_notes=sum(others.values()))
+        found = Erasure(
+            patient_id,
+            notes,
+            is_dry_run=True,
+            other_ids=len(others),
+            other_notes=sum(others.values()),
+        )
+        if dry_run:
+            return found
+        if confirm is not None:
+            check_confirmed(confirm, found)
+            allow(site, Verb.ERASE, patient_source_id)
+        done = _erase(site, vault, patient_id)
+        return replace(done, other_ids=found.other_ids, other_notes=found.other_notes)
 
 
 def readmit(root: Path, patient_source_id: str, reason: str, *, dry_run: bool = False) -> PatientId:
@@ -218,97 +227,17 @@ def _erase(site: Site, vault: Vault, patient_id: PatientId) -> Erasure:
 
 def _erase_alone(site: Site, vault: Vault, patient_id: PatientId) -> Erasure:
     note_ids = frozenset(vault.begin_erasure_of(patient_id))
-    # A snapshot has the patient's notes too: a migration can't be undone any more.
-    drop_snapshots(site.paths)
-    made = _scrub_traces(site, patient_id, note_ids)
-    erased = vault.erase_patient_of(patient_id)
-    # Again: what another process made of the notes while they were still there.
-    late = _scrub_traces(site, patient_id, note_ids)
-    findings, exports, adapters = map(sum, zip(made, late, strict=True))
+    erased, traces = erase_notes(
+        site, note_ids, lambda: vault.erase_patient_of(patient_id), teach=may_teach(patient_id)
+    )
     # After the vault: killed in between, the index still knows the patient, and denies more
     # than it must. The other way round it would know too little.
     if (site.paths.vault / PATIENT_INDEX).exists():
         _write_index(site, vault)
     forget_patient(site, vault, patient_id)
     vault.end_erasure_of(patient_id)
-    site.ledger.record(
-        ERASED,
-        {
-            "patient": patient_id,
-            "notes": erased,
-            "findings": findings,
-            "exports": exports,
-            "adapters": adapters,
-        },
-    )
-    return Erasure(
-        patient_id, erased, is_dry_run=False, findings=findings, exports=exports, adapters=adapters
-    )
-
-
-def _scrub_traces(
-    site: Site, patient_id: PatientId, note_ids: frozenset[NoteId]
-) -> tuple[int, int, int]:
-    """Counts of findings, exports and adapters that were made of these notes and are gone."""
-    findings, exports = _scrub_findings(site, note_ids)
-    forget_notes(site, note_ids)
-    forget_reviewed(site, note_ids)
-    return findings, exports, forget_learned(site, patient_id) if note_ids else 0
-
-
-def _scrub_findings(site: Site, note_ids: frozenset[NoteId]) -> tuple[int, int]:
-    """Counts of findings and of whole exports that are gone."""
-    parent = site.paths.findings
-    recover(parent)
-    if not note_ids:
-        return 0, 0
-    # What is half made holds findings too, and nobody can tell whose without making it whole.
-    discard_drafts(parent)
-    findings = sum(
-        scrub(directory, note_ids)
-        for directory in sorted(parent.iterdir())
-        if is_finished(directory) and not directory.name.startswith(".")
-    )
-    return findings, _remove_exports(site, note_ids)
-
-
-def _remove_exports(site: Site, note_ids: frozenset[NoteId]) -> int:
-    """Exports that name one of the notes are removed whole: they can be made again."""
-    if not site.paths.exports.is_dir():
-        return 0
-    removed = 0
-    for directory in sorted(site.paths.exports.iterdir()):
-        if directory.name.startswith(".") or _names_any(directory, note_ids):
-            shutil.rmtree(directory)
-            removed += 1
-    return removed
-
-
-def _names_any(directory: Path, note_ids: frozenset[NoteId]) -> bool:
-    known = set(note_ids)
-    return any(
-        path.stem in known or any(not known.isdisjoint(ids) for ids in _ids_in(path))
-        for path in directory.rglob("*")
-        if path.is_file()
-    )
-
-
-def _ids_in(path: Path) -> Iterator[set[str]]:
-    """Ids of notes that the file names, some at a time; it can be of any kind and size."""
-    if path.suffix == ".parquet":
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        # What is no table of ours is looked through like any other file.
-        with suppress(pa.ArrowException, KeyError, TypeError), pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(columns=["note_id"]):
-                yield set(batch.column("note_id").to_pylist())
-            return
-    with path.open("rb") as content:
-        rest = b""
-        while chunk := content.read(_CHUNK):
-            yield {found.decode() for found in _NOTE_ID.findall(rest + chunk)}
-            rest = (rest + chunk)[-_OVERLAP:]
+    site.ledger.record(ERASED, {"patient": patient_id, "notes": erased, **asdict(traces)})
+    return Erasure(patient_id, erased, is_dry_run=False, **asdict(traces))
 
 
 def _write_index(site: Site, vault: Vault) -> None:

@@ -24,7 +24,7 @@ from appliance.learning.tuning.own import Lesson, Own, teach
 from appliance.learning.tuning.worker import TrainingWorker
 from appliance.records.access import Verb
 from appliance.records.cards import HeadKind
-from appliance.records.identifiers import Digest, NoteId, PatientId
+from appliance.records.identifiers import Digest, NoteId
 from appliance.settings.names import check_name
 from appliance.settings.site import SitePaths
 from appliance.workflows.access import allow
@@ -89,13 +89,11 @@ def may_teach(owner: str) -> bool:
     return hashlib.sha256(owner.encode()).digest()[0] % _PATIENTS != 0
 
 
-def forget_learned(site: Site, patient: PatientId) -> int:
-    """What could remember the patient's notes is gone: how many adapters that learned from notes.
+def forget_learned(site: Site) -> int:
+    """What could remember a note is gone: how many adapters that learned from notes.
 
-    One that is half trained too. Whose notes teach nobody is remembered by none.
+    One that is half trained too. Whose notes teach nobody is remembered by none: see `may_teach`.
     """
-    if not may_teach(patient):
-        return 0
     for pattern in ("train-*.safetensors", ".train-*.part"):
         for path in site.paths.run.glob(pattern):
             path.unlink(missing_ok=True)

@@ -12,7 +12,7 @@ from appliance.errors import BadInput
 from appliance.ledger.proofs import read_bodies
 from appliance.records.notes import SourceNote
 from appliance.records.progress import Silent
-from appliance.workflows import notes as workflow
+from appliance.workflows import erasing
 from appliance.workflows.ingest import import_notes, import_stream, opened_vault, read_rejected
 from appliance.workflows.notes import erase, readmit
 from appliance.workflows.site import init, open_site
@@ -303,6 +303,19 @@ def test_what_lies_under_another_id_of_the_person_is_told(site, capfd, erased):
     assert "other id" not in capfd.readouterr().err
 
 
+def test_the_registry_is_asked_once_for_other_ids(site, export, monkeypatch, capfd):
+    """It is scanned whole: not before the question and after it again."""
+    import_notes(site.paths.root, [export], Silent())
+    asked, real = [], Vault.other_ids_of
+    monkeypatch.setattr(Vault, "other_ids_of", lambda *given: asked.append(1) or real(*given))
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+
+    assert run(["notes", "erase", "--patient", SECRET, "--site", str(site.paths.root)]) == 0
+
+    assert len(asked) == 1
+    assert "Erase this patient's 2 note(s)" in capfd.readouterr().err
+
+
 def test_no_export_brings_back_who_was_erased(site, export, capfd):
     """Counted, and named nowhere; until somebody who may erase says otherwise."""
     root = site.paths.root
@@ -360,7 +373,7 @@ class Killed(BaseException):
 @pytest.mark.parametrize(
     ("where", "name", "after"),
     [
-        (workflow, "_scrub_traces", False),
+        (erasing, "_scrub_traces", False),
         (Vault, "erase_patient_of", False),
         (Vault, "erase_patient_of", True),
         (Vault, "end_erasure_of", False),
@@ -373,9 +386,9 @@ def test_an_erasure_that_was_killed_lets_nobody_back(site, export, monkeypatch, 
     import_notes(root, [export], Silent())
     real = getattr(where, name)
 
-    def dying(*arguments):
+    def dying(*arguments, **options):
         if after:
-            real(*arguments)
+            real(*arguments, **options)
         raise Killed
 
     with monkeypatch.context() as patched:
