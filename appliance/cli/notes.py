@@ -1,4 +1,4 @@
-"""`appliance notes`: import, rejected, count, show, search, erase."""
+"""`appliance notes`: import, rejected, count, show, search, erase, expire."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +9,7 @@ from appliance.cli import render
 from appliance.cli.options import PathType, dry_run_option, in_dashes, json_option, site_option
 
 if TYPE_CHECKING:
+    from appliance.workflows.expiry import Expiry
     from appliance.workflows.ingest import RejectedItem
     from appliance.workflows.notes import Erasure
 
@@ -192,6 +193,42 @@ def _tell_of_others(erasure: "Erasure") -> None:
             f"The registry knows this person by {erasure.other_ids} other id(s) too, with "
             f"{erasure.other_notes} note(s) under them. These stay: erase each id by itself."
         )
+
+
+@notes.command()
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@site_option
+@json_option
+@dry_run_option
+def expire(yes: bool, site: Path, as_json: bool, dry_run: bool) -> None:
+    """Erase the notes that are older than policies/retention.toml allows; an event stays.
+
+    Everywhere that `notes erase` erases a patient's: findings, exports, cohorts, reviews. Adapters
+    that learned from the site's notes go too: nobody can take single notes out of them. Notes
+    without a date stay, and are counted. As shipped there is no limit, and nothing expires.
+
+    Asks first, like `notes erase`, where there is something to erase.
+
+    Example: appliance notes expire --dry-run
+    """
+    from appliance.workflows.expiry import expire as expire_notes
+
+    def ask(found: "Expiry") -> bool:
+        if found.is_unfinished:
+            render.say("An expiry was begun and not ended; this ends it.")
+        written = f" written before {found.before}" if found.before else ""
+        return render.confirm(f"Erase {found.notes} note(s){written} for good?")
+
+    expired = expire_notes(site, dry_run=dry_run, confirm=None if yes or dry_run else ask)
+    if as_json:
+        render.emit_json(expired)
+        return
+    if expired.undated:
+        render.say(f"{expired.undated} note(s) without a date stay.")
+    title = "Would be erased" if dry_run else "Erased"
+    columns = ("written before", "notes", "findings", "exports", "adapters")
+    row = (expired.before, expired.notes, expired.findings, expired.exports, expired.adapters)
+    render.emit_table(title, columns, [row])
 
 
 @notes.command()

@@ -1,11 +1,13 @@
 """Keeping the gate's fingerprints of notes in step with the vault."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from typing import Final
 
 from appliance.clinical.vault.store import Vault
 from appliance.gate.overlap.fingerprints import FILE, Fingerprints
+from appliance.records.identifiers import NoteId
 from appliance.records.notes import SourceNote
 from appliance.settings.keys import Purpose
 from appliance.workflows.site import Site
@@ -62,6 +64,24 @@ def forget_patient(site: Site, vault: Vault, patient_id: str) -> None:
         prints.forget([patient_id])
 
 
+def forget_but_present(site: Site, vault: Vault, owners: AbstractSet[str]) -> None:
+    """Of these patients' and notes' texts the gate knows those that are in the vault, as they are.
+
+    The gate does not open meanwhile: of a patient it would know too little for a moment.
+
+    Raises:
+        BadInput: Another process imports or erases notes.
+    """
+    ensure_fingerprints(site, vault)
+    prints = fingerprints_of(site)
+    with prints.alone():
+        prints.begin()
+        prints.forget(owners)
+        notes = [note for note, patient in vault.owners().items() if (patient or note) in owners]
+        _add(vault, prints, notes)
+        prints.finish()
+
+
 def _seen(vault: Vault, prints: Fingerprints, notes: Iterable[SourceNote]) -> Iterator[SourceNote]:
     # Before a note is sealed: what is in the vault is known to the gate in any case.
     for some in _batched(notes):
@@ -92,7 +112,10 @@ def _owner(vault: Vault, note: SourceNote) -> str:
 
 
 def _add_all(vault: Vault, prints: Fingerprints) -> None:
-    ids = vault.note_ids()
+    _add(vault, prints, vault.note_ids())
+
+
+def _add(vault: Vault, prints: Fingerprints, ids: Sequence[NoteId]) -> None:
     for start in range(0, len(ids), _BATCH):
         notes = vault.read_identified(ids[start : start + _BATCH], _REASON)
         prints.add([(note.patient_id or note.note_id, note.text) for note in notes])

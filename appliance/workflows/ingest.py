@@ -9,7 +9,7 @@ from typing import Final
 
 from appliance.clinical.intake.files import Item, read_notes
 from appliance.clinical.intake.mapping import make_reading
-from appliance.clinical.intake.rejections import Reason, Rejected
+from appliance.clinical.intake.rejections import UNNAMED, Reason, Rejected
 from appliance.clinical.intake.seen import PutOff
 from appliance.clinical.vault.database import FILE
 from appliance.clinical.vault.opened import patient_id
@@ -17,9 +17,11 @@ from appliance.clinical.vault.store import Vault
 from appliance.clinical.vault.versions import SealReport
 from appliance.errors import BadInput
 from appliance.records.access import Verb
+from appliance.records.clock import Clock
 from appliance.records.notes import SourceNote
 from appliance.records.progress import Progress
 from appliance.settings.keys import Purpose
+from appliance.settings.retention import load_retention
 from appliance.workflows.access import allow
 from appliance.workflows.fingerprints import fingerprinted
 from appliance.workflows.site import Site, check_kept, open_site
@@ -85,7 +87,7 @@ class ImportReport:
 class _Sorted:
     """What was not taken in, as the stream goes by: every one counted, most of them kept.
 
-    Of an erased patient's notes nothing is kept: a file's name can be the patient's.
+    Of an erased patient's notes nothing is kept, nor of those past the limit: see `UNNAMED`.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
@@ -96,7 +98,7 @@ class _Sorted:
         for item in items:
             if isinstance(item, Rejected):
                 self.counts[item.reason] += 1
-                if len(self.items) < MAX_KEPT and item.reason != Reason.ERASED:
+                if len(self.items) < MAX_KEPT and item.reason not in UNNAMED:
                     self.items.append(item)
             else:
                 self.encodings[item.encoding] += not item.is_withdrawn
@@ -141,12 +143,14 @@ def import_notes(
     encoding: str | None = None,
     dry_run: bool = False,
     with_names: bool = False,
+    clock: Clock | None = None,
 ) -> ImportReport:
     """Every usable note of the files and folders is in the vault; the others are counted.
 
     Where the others stand is kept in the vault, until the next import. Notes of patients who were
-    erased are among the others, until these are readmitted. Of messages with one id the last one
-    that is read is the newest version, and the ones before it are earlier versions.
+    erased are among the others, until these are readmitted; and notes that are older than
+    `policies/retention.toml` allows. Of messages with one id the last one that is read is the
+    newest version, and the ones before it are earlier versions.
 
     Args:
         root: The site.
@@ -156,17 +160,18 @@ def import_notes(
         encoding: In what bytes are that declare nothing and are no UTF-8.
         dry_run: Count only.
         with_names: Whether the report names the files of rejected items.
+        clock: The time.
 
     Raises:
         BadInput: A path is not there, none of the items is a note, or no such field or encoding.
         NoSpace: The disk is full; what was committed is kept.
     """
     reading = make_reading(mapping, encoding)
-    site = open_site(root)
+    site = open_site(root, clock)
     allow(site, Verb.IMPORT)
     rejected = _Sorted()
-    is_gone = _is_erased(site)
-    notes = rejected.notes(read_notes(paths, reading, is_gone))
+    refuse = _refusal(site)
+    notes = rejected.notes(read_notes(paths, reading, refuse))
     if dry_run:
         seen = _reported(notes, progress, None)
         report = SealReport(new=sum(not note.is_withdrawn for note in seen))
@@ -174,7 +179,7 @@ def import_notes(
         with PutOff() as waiting:
             report = import_stream(site, notes, progress, waiting=waiting)
             if waiting.count:
-                again = read_notes(paths, reading, is_gone)
+                again = read_notes(paths, reading, refuse)
                 late = import_stream(site, _late(site, again, waiting), progress)
                 report = _with_late(report, late)
         _keep(site, report, rejected)
@@ -240,6 +245,19 @@ def _with_late(report: SealReport, late: SealReport) -> SealReport:
     return replace(report.plus(late), known=report.known + late.known - late.total)
 
 
+def _refusal(site: Site) -> Callable[[SourceNote], Reason | None]:
+    """Says why the site does not take a note: who was erased, and what is too old, stays out."""
+    oldest = load_retention(site.paths.policies).oldest_note(site.clock.now())
+    is_gone = _is_erased(site)
+
+    def asked(note: SourceNote) -> Reason | None:
+        if is_gone(note):
+            return Reason.ERASED
+        return Reason.OUTLIVED if "" < note.written_on < oldest else None
+
+    return asked
+
+
 def _is_erased(site: Site) -> Callable[[SourceNote], bool]:
     check_vault(site)
     # A dry run makes no vault.
@@ -290,4 +308,6 @@ def _no_note(rejected: Counter[str], *, dry_run: bool) -> BadInput:
     where = "" if dry_run else " `appliance notes rejected` says where each stands."
     if Reason.ERASED in rejected:
         where += " `appliance notes readmit` lets notes of an erased patient in again."
+    if Reason.OUTLIVED in rejected:
+        where += " policies/retention.toml says how old a note may be."
     return BadInput(f"None of {rejected.total()} items is a note: {counts}.", _FORMATS + where)

@@ -34,6 +34,7 @@ from appliance.settings.site import SitePaths, find_site
 from appliance.synthesis.journal.reading import read_journal
 from appliance.synthesis.journal.store import Journal
 from appliance.workflows.backup import create, list_backups
+from appliance.workflows.expiry import expire
 from appliance.workflows.ingest import import_stream, opened_vault
 from appliance.workflows.keys import rotate
 from appliance.workflows.ledger import verify as verify_ledger
@@ -47,6 +48,7 @@ from appliance.workflows.site import open_site
 from tests.lib.backed_up_site import NOTES, make_backed_up
 from tests.lib.frozen_clock import FrozenClock
 from tests.lib.house import REPOSITORY
+from tests.lib.note_limit import set_limit
 from tests.lib.read_site import read_notes
 
 pytestmark = pytest.mark.slow
@@ -302,6 +304,19 @@ def test_whoever_was_erased_since_is_erased_again(tmp_path, backed_up):
     with opened_vault(open_site(done.site)) as vault:
         assert vault.count_of_patient("P-1") == 0
         assert vault.count_patients() == 2
+
+
+def test_notes_past_the_limit_come_back_with_an_older_backup_and_expire_again(tmp_path, backed_up):
+    """Their dates came back with them: no tombstone is needed."""
+    set_limit(backed_up.site.paths.policies, 1)
+    made = backed_up.backup()
+    assert expire(backed_up.root).notes == len(NOTES)
+
+    done = restore(made.path, backed_up.identity, tmp_path / "again", Silent())
+
+    assert sum(count(done.site).values()) == len(NOTES)
+    assert expire(done.site).notes == len(NOTES)
+    assert count(done.site) == {}
 
 
 def test_findings_are_kept_and_those_of_somebody_erased_since_go_again(tmp_path, backed_up):

@@ -24,6 +24,7 @@ from appliance.workflows.review import write_review
 from appliance.workflows.review_queue import make_review
 from appliance.workflows.site import open_site
 from tests.integration.test_release import let_pass
+from tests.lib.note_limit import set_limit
 from tests.lib.read_site import make_site, read_notes
 from tests.lib.reviewing import decide_all, save
 from tests.lib.tiny_corpora import make_examples, write_tiny_corpus
@@ -43,7 +44,8 @@ def world(tmp_path_factory):
     """A site in which each of the commands has something to do, and files beside it."""
     root = tmp_path_factory.mktemp("dry")
     notes = [
-        SourceNote(str(n), f"P-{n}", "letter", "", f"Seen today: asthma {n}.") for n in range(9)
+        SourceNote(str(n), f"P-{n}", "letter", day, f"Seen today: asthma {n}.")
+        for n, day in enumerate(["1999-12-31", *[""] * 8])
     ]
     site = make_site(root / "site", notes)
     read_notes(site, "found")
@@ -67,6 +69,7 @@ def world(tmp_path_factory):
     _write_files(root)
     _prepare_review(site, root)
     keys = {name: make_key(name, root / f"{name}.key") for name in ("ada", "ben")}
+    set_limit(site.paths.policies, 3650)
     path = site.paths.policies / POLICY
     path.write_text(path.read_text() + "".join(f'{one} = "{key}"\n' for one, key in keys.items()))
     site = open_site(site.paths.root)
@@ -123,6 +126,7 @@ COMMANDS = {
     "init": ["{root}/new", "--profile", "air-gapped"],
     "notes import": ["{root}/note.txt"],
     "notes erase": ["--patient", "P-1"],
+    "notes expire": [],
     "notes readmit": ["--patient", "P-gone", "--reason", "consent"],
     "notes search": ["asthma", "--reason", "count", "--save-cohort", "some"],
     "patients import": ["{root}/registry.csv"],

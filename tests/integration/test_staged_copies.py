@@ -12,14 +12,21 @@ from appliance.records.backups import BACKUP, STAGES
 from appliance.records.progress import Silent
 from appliance.workflows import backup as backup_workflow
 from appliance.workflows import rehearse as rehearse_workflow
+from appliance.workflows.expiry import expire
 from appliance.workflows.keys import rotate
 from appliance.workflows.notes import count, erase
 from appliance.workflows.rehearse import rehearse
 from tests.lib.backed_up_site import NOTES, make_backed_up
+from tests.lib.note_limit import set_limit
 
 
 def _erase(site):
     erase(site.paths.root, "P-1")
+
+
+def _expire(site):
+    set_limit(site.paths.policies, 1)
+    expire(site.paths.root)
 
 
 def _rotate(site):
@@ -47,7 +54,7 @@ def _copies(*places):
     return [path for place in places for path in place.rglob("vault.db")]
 
 
-@pytest.mark.parametrize("deed", [_erase, _rotate])
+@pytest.mark.parametrize("deed", [_erase, _expire, _rotate])
 @pytest.mark.parametrize("purpose", STAGES)
 def test_what_a_killed_command_left_is_gone_with_the_erased_and_the_old_keys(
     backed_up, tmp_path, monkeypatch, purpose, deed
@@ -70,7 +77,7 @@ def test_what_a_killed_command_left_is_gone_with_the_erased_and_the_old_keys(
     assert list(scratch.iterdir()) == []
 
 
-@pytest.mark.parametrize("deed", [_erase, _rotate])
+@pytest.mark.parametrize("deed", [_erase, _expire, _rotate])
 @pytest.mark.parametrize("purpose", STAGES)
 def test_nothing_is_erased_and_no_key_changed_beside_a_copy_that_is_being_made(
     backed_up, purpose, deed

@@ -249,6 +249,8 @@ def test_rules_that_are_broken_allow_nothing(tmp_path, old, new):
         ["notes", "show", "n-1", "--reason", "x", "--show-text"],
         ["notes", "search", "x", "--reason", "x"],
         ["notes", "erase", "--patient", "1", "--yes"],
+        ["notes", "expire", "--yes"],
+        ["notes", "expire", "--dry-run"],
         ["notes", "readmit", "--patient", "1", "--reason", "consent"],
         ["findings", "review", "f", "--out", "r", "--reason", "x"],
         ["findings", "decide", "f", "/dev/null"],

@@ -27,7 +27,7 @@ CHANGES = {
     *("task vocabulary", "synthesize", "corpus export", "corpus import", "corpus review"),
     *("train", "evaluate", "extract", "findings export", "access approve"),
     *("keys rotate", "keys wrap", "keys unwrap"),
-    *("findings review", "findings decide", "notes readmit"),
+    *("findings review", "findings decide", "notes readmit", "notes expire"),
     *("adapter promote", "adapter retire", "model import", "gateway open", "audit run"),
     *("audit plant", "release key", "release sign", "release make", "ledger witness"),
     *("ledger export", "manual", "support-bundle", "site migrate", "site revert"),

@@ -22,14 +22,14 @@ AS_DECLARED: Final = Reading()
 """Nothing said by the operator: what the files declare counts, and UTF-8."""
 
 
-def _is_never(_: SourceNote) -> bool:
-    return False
+def _none(_: SourceNote) -> Reason | None:
+    return None
 
 
 def read_notes(
     paths: Sequence[Path],
     reading: Reading = AS_DECLARED,
-    is_erased: Callable[[SourceNote], bool] = _is_never,
+    refuse: Callable[[SourceNote], Reason | None] = _none,
 ) -> Iterator[Item]:
     """Every item of the files and folders: a note, or why it is none.
 
@@ -43,8 +43,8 @@ def read_notes(
     Args:
         paths: Files and folders.
         reading: What the operator says about them.
-        is_erased: Whether a note's patient was erased. Asked of every note, also of one whose id
-            came before: its file's name can be the patient's, and is not told.
+        refuse: Why the site does not take a note, whatever is in order about it. Asked of every
+            note, also of one whose id came before: its file's name is not told.
 
     Raises:
         BadInput: A path does not exist; found before anything is read.
@@ -55,18 +55,20 @@ def read_notes(
     found = (
         item for number, path in enumerate(paths, start=1) for item in _at(number, path, reading)
     )
-    return _unique(found, is_erased)
+    return _unique(found, refuse)
 
 
-def _unique(items: Iterator[_Found], is_erased: Callable[[SourceNote], bool]) -> Iterator[Item]:
+def _unique(
+    items: Iterator[_Found], refuse: Callable[[SourceNote], Reason | None]
+) -> Iterator[Item]:
     with SeenIds() as seen:
         for place, item in items:
             if isinstance(item, Reason):
                 yield Rejected(item, place)
                 continue
             is_new = seen.add(item.source_id)
-            if is_erased(item):
-                yield Rejected(Reason.ERASED, replace(place, name=""))
+            if why := refuse(item):
+                yield Rejected(why, replace(place, name=""))
             elif is_new or item.is_message:
                 if item.is_withdrawn:
                     # Told like everything that is no note; and word for the vault besides.

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from appliance.records.notes import SourceNote
 
@@ -36,6 +37,11 @@ class Reason(StrEnum):
     FAILED = "could-not-be-read"
     DUPLICATE_ID = "duplicate-id"
     ERASED = "patient-erased"
+    OUTLIVED = "past-retention"
+
+
+UNNAMED: Final = frozenset({Reason.ERASED, Reason.OUTLIVED})
+"""Of what is refused so nothing is kept, its place neither: a file's name can be a patient's."""
 
 
 @dataclass(frozen=True, slots=True)

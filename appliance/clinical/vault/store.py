@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from appliance.clinical.vault.database import database_errors, transaction
 from appliance.clinical.vault.keyring import Keyring, read_keyring
+from appliance.clinical.vault.outliving import Outliving
 from appliance.clinical.vault.people import People
 from appliance.clinical.vault.rotation import GENERATION, open_rotating
 from appliance.clinical.vault.sealing import Sealed, mark, seal, unseal
@@ -29,10 +30,7 @@ from appliance.clinical.vault.words import (
 from appliance.errors import IntegrityError, KeyMismatch, NoteGone
 from appliance.records.events import Recorder
 from appliance.records.identifiers import Digest, NoteId, PatientId
-from appliance.records.notes import (
-    Note,
-    SourceNote,
-)
+from appliance.records.notes import Note, SourceNote
 from appliance.settings.keys import KEY_BYTES, pseudonym
 
 STAMP_BYTES: Final = 8
@@ -42,7 +40,7 @@ _VERSIONS: Final = "SELECT note_id, version FROM notes WHERE version > 0 ORDER B
 _OF_KIND: Final = "SELECT note_id FROM notes WHERE version > 0 AND kind = ? ORDER BY note_id"
 
 
-class Vault(People):
+class Vault(People, Outliving):
     """One site's vault, open. Several processes may hold it open at once."""
 
     _reread: "Callable[[], Keyring] | None" = None

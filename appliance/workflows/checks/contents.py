@@ -3,8 +3,9 @@
 import time
 import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from appliance.artifacts.manifest import is_finished, read_manifest
 from appliance.errors import ApplianceError, BadInput
@@ -12,11 +13,16 @@ from appliance.records.events import Fact
 from appliance.records.prompts import Route
 from appliance.settings.keys import Purpose
 from appliance.settings.policies import shipped_policies
+from appliance.settings.retention import load_retention
 from appliance.settings.site import PATIENT_INDEX
 from appliance.workflows.checks.outcome import Check, Outcome, judge, passed, skipped
 from appliance.workflows.checks.site import SiteView
 
+if TYPE_CHECKING:
+    from appliance.clinical.vault.store import Vault
+
 _VAULT: Final = "vault.db"
+_EMPTY: Final = "The vault is empty: nothing was imported yet."
 _DAY_S: Final = 24 * 3600
 # Strictest first.
 _LEAVES: Final = ("never", "after-audit")
@@ -32,26 +38,27 @@ class _Nobody:
 
 def _vault(site: SiteView) -> Outcome:
     if not (site.paths.vault / _VAULT).is_file():
-        return skipped("The vault is empty: nothing was imported yet.")
+        return skipped(_EMPTY)
+    with closing(_open_vault(site)) as vault:
+        notes = sum(vault.count().values())
+    return passed(f"It opens with this site's keys and holds {notes} notes.")
+
+
+def _open_vault(site: SiteView) -> "Vault":
     from appliance.clinical.vault.store import Vault
 
-    vault = Vault.open(
+    return Vault.open(
         site.paths.vault,
         site.keys.key(Purpose.VAULT),
         site.keys.key(Purpose.PSEUDONYM),
         _Nobody(),
     )
-    try:
-        notes = sum(vault.count().values())
-    finally:
-        vault.close()
-    return passed(f"It opens with this site's keys and holds {notes} notes.")
 
 
 def _gate_files(site: SiteView) -> Outcome:
     vault = site.paths.vault
     if not (vault / _VAULT).is_file():
-        return skipped("The vault is empty: nothing was imported yet.")
+        return skipped(_EMPTY)
     from appliance.gate.overlap.fingerprints import FILE, check_whole, read_fingerprints
     from appliance.gate.patients.index import PatientIndex
 
@@ -143,10 +150,10 @@ def _rules(site: SiteView) -> Outcome:
 
 
 def _outlived(site: SiteView) -> Outcome:
-    days = _read(site.paths.policies / "retention.toml")["days"]
+    folders = load_retention(site.paths.policies).folders
     old = {
         name: count
-        for name, limit in sorted(days.items())
+        for name, limit in sorted(folders.items())
         if (count := _older(site.paths.root / name, limit))
     }
     return judge(
@@ -155,6 +162,28 @@ def _outlived(site: SiteView) -> Outcome:
         else "Nothing is older than policies/retention.toml allows.",
         "Look through them and remove what is no longer needed.",
         warns=bool(old),
+    )
+
+
+def _outlived_notes(site: SiteView) -> Outcome:
+    policy = load_retention(site.paths.policies)
+    if not (site.paths.vault / _VAULT).is_file():
+        return skipped(_EMPTY)
+    try:
+        vault = _open_vault(site)
+    except ApplianceError:
+        return skipped("The vault does not open (SITE010): nobody can tell.")
+    with closing(vault):
+        notes = vault.count_outlived(policy.oldest_note(site.clock.now()))
+        undated, is_begun = vault.count_undated(), vault.is_expiring()
+    if policy.notes is None and not is_begun:
+        return skipped("policies/retention.toml has no limit for notes.")
+    limit = f"the limit of {policy.notes} days" if policy.notes else "a limit that is gone"
+    half = " An expiry was begun and not ended." if is_begun else ""
+    return judge(
+        f"{notes} note(s) past {limit}, {undated} without a date.{half}",
+        "Run `appliance notes expire`; `--dry-run` only counts.",
+        warns=bool(notes) or is_begun,
     )
 
 
@@ -167,6 +196,7 @@ CONTENT_CHECKS: Final = (
     Check("SITE015", "The profile and the routing policy agree", _profile),
     Check("SITE016", "The devices that the settings ask for are here", _devices),
     Check("SITE017", "The gate knows the vault's notes and patients", _gate_files),
+    Check("SITE026", "No note has outlived its retention", _outlived_notes),
 )
 
 
