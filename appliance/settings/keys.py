@@ -64,22 +64,24 @@ class FileKeys:
         return not self._at(purpose).exists() and _wrapped(self._at(purpose)).exists()
 
     def wrap(self, purpose: Purpose) -> None:
-        """Its file is wrapped, and the one in clear is gone.
+        """Its file is wrapped, and the one in clear is gone; what a killed wrapping left is too.
 
         Raises:
             BadInput, SiteError, KeyMismatch: As `settings.wrapping.wrap`; nothing was changed.
             OSError: It can't be written; nothing was changed.
         """
         path = self._at(purpose)
-        wrapped = wrap(self._directory, path.name, _read(path, purpose))
-        _write(_wrapped(path), wrapped)
-        _shred(path)
+        if not self.is_wrapped(purpose):
+            _write(_wrapped(path), wrap(self._directory, path.name, _read(path, purpose)))
+            path.rename(_draft(path))
+        _shred(_draft(path))
 
     def unwrap(self, purpose: Purpose) -> None:
         """Its file is in clear, and the wrapped one is gone."""
         path = self._at(purpose)
-        _write(path, self._unwrap(path, purpose))
-        _wrapped(path).unlink()
+        if self.is_wrapped(purpose):
+            _write(path, self._unwrap(path, purpose))
+        _wrapped(path).unlink(missing_ok=True)
         _sync(self._directory)
 
     def make_next(self, purpose: Purpose) -> bytes:
@@ -136,6 +138,10 @@ def _wrapped(path: Path) -> Path:
     return path.with_name(path.name + SUFFIX)
 
 
+def _draft(path: Path) -> Path:
+    return path.with_name(path.name + ".part")
+
+
 def _read(path: Path, purpose: str, *others: int) -> bytes:
     return _check_size(_read_file(path, purpose, KEY_BYTES + 1, *others), purpose)
 
@@ -159,11 +165,15 @@ def _read_file(path: Path, purpose: str, longest: int, *others: int) -> bytes:
 def _check_size(key: bytes, purpose: str) -> bytes:
     if len(key) != KEY_BYTES:
         raise KeyMismatch(f"The {purpose} key has a wrong size.", "Restore it from the backup.")
+    if not any(key):
+        raise KeyMismatch(f"The {purpose} key was being wrapped.", "Run the same command again.")
     return key
 
 
 def _shred(path: Path) -> None:
     """The file is gone; what it held was written over, as far as the disk does that in place."""
+    if not path.exists():
+        return
     with path.open("r+b") as file:
         file.write(bytes(KEY_BYTES))
         file.flush()
@@ -196,7 +206,7 @@ def _make(path: Path) -> None:
 
 def _write(path: Path, content: bytes) -> None:
     """The file is there, whole, or not at all."""
-    draft = path.with_name(path.name + ".part")
+    draft = _draft(path)
     draft.unlink(missing_ok=True)
     _fill(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), content)
     draft.rename(path)

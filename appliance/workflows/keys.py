@@ -126,10 +126,11 @@ def _change(
         )
     left = [one for one in Purpose if keys.is_wrapped(one) != is_to_be_wrapped]
     with disk_errors(site.paths.keys):
-        for purpose in () if dry_run else left:
+        for purpose in () if dry_run else Purpose:
             change(keys, purpose)
-            kind = "keys.wrapped" if is_to_be_wrapped else "keys.unwrapped"
-            site.ledger.record(kind, {"purpose": purpose})
+            if purpose in left:
+                kind = "keys.wrapped" if is_to_be_wrapped else "keys.unwrapped"
+                site.ledger.record(kind, {"purpose": purpose})
     return Wrapping(len(left), len(Purpose) - len(left), dry_run)
 
 

@@ -313,7 +313,9 @@ def test_afterwards_every_process_is_gone_and_the_terminal_is_clean(tmp_path, ho
     """At the end, at Ctrl-C and when the driver is killed; and nothing was on stderr."""
     script = textwrap.dedent(
         """
-        import sys, time
+        import signal, sys, time
+        # A shell that started the tests in its background has them ignore it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         from pathlib import Path
         from appliance.cluster.batches import map_blocks
         from appliance.cluster.connect import connected

@@ -106,6 +106,20 @@ def test_a_wrapping_that_was_cut_off_goes_on(site):
     assert in_clear(site) == set()
 
 
+def test_a_key_that_was_left_under_way_to_being_gone_goes(site):
+    """Killed after its last name was taken from it; and a reader who came too late has none."""
+    wrap(site.paths.root)
+    left = site.paths.keys / "vault.key.part"
+    left.write_bytes(held(site)[Purpose.VAULT])
+
+    assert wrap(site.paths.root).keys == 0
+    assert not left.exists()
+    (site.paths.keys / "vault.key").write_bytes(bytes(32))
+    (site.paths.keys / "vault.key").chmod(0o600)
+    with pytest.raises(KeyMismatch, match="again"):
+        FileKeys(site.paths.keys).key(Purpose.VAULT)
+
+
 def test_fresh_keys_of_a_wrapped_site_are_wrapped(site):
     wrap(site.paths.root)
     before = held(site)
