@@ -1,4 +1,4 @@
-"""Ctrl-C while Ray runs: what it raises inside Ray's code can be swallowed there."""
+"""Ctrl-C while Ray runs: Python ignores what it raises in a destructor or a callback of Ray's."""
 
 import signal
 import threading
@@ -38,7 +38,7 @@ def check_interrupted() -> None:
     """Nobody has pressed Ctrl-C.
 
     Raises:
-        KeyboardInterrupt: Somebody has, and its own exception did not get here.
+        KeyboardInterrupt: Somebody has, and what that raised did not get here.
     """
     if _came.is_set():
         raise KeyboardInterrupt
