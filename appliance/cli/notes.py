@@ -72,7 +72,9 @@ def import_(
     if as_json:
         render.emit_json(report)
         return
-    rows = [("new", report.new), ("changed", report.changed), ("known", report.known)]
+    rows = [("new", report.new), ("changed", report.changed)]
+    rows += [("of these another patient's now", report.moved)] if report.moved else []
+    rows += [("known", report.known)]
     rows += [("not read any more", report.withdrawn)] if report.withdrawn else []
     rows += [(f"in {name}", count) for name, count in report.encodings.items()]
     rows += [(f"rejected: {reason}", count) for reason, count in report.rejected.items()]

@@ -33,6 +33,7 @@ def make_places(paths: SitePaths, look: Sequence[Path]) -> Iterator[Place]:
             may_name=any(path.is_relative_to(parent) for parent in naming),
             holds_keys=path.is_relative_to(paths.keys),
         )
+    yield Place("names of files and directories", partial(_search_names, paths.root))
     for number, root in enumerate(look, 1):
         if not os.path.exists(root):  # noqa: PTH110 - without rights it is not there either
             raise BadInput(f"--look {number} is not there.", "Name a file or a directory.")
@@ -86,6 +87,15 @@ def _maps() -> Iterator[bytes]:
 
 def _search_file(path: Path, needles: Needles) -> set[Hit]:
     return needles.find_in(path)
+
+
+def _search_names(root: Path, needles: Needles) -> set[Hit]:
+    """What files and directories below it are called, also empty ones and links."""
+    found: set[Hit] = set()
+    for parent, directories, names in os.walk(root):
+        for name in (*directories, *names):
+            found |= needles.find(os.fsencode(Path(parent, name).relative_to(root)))
+    return found
 
 
 def _search_processes(needles: Needles) -> set[Hit]:

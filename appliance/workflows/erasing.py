@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from appliance.artifacts.manifest import is_finished
-from appliance.clinical.extraction.scrubbing import discard_drafts, recover, scrub
+from appliance.clinical.extraction.scrubbing import count_of, discard_drafts, recover, scrub
 from appliance.errors import BadInput
 from appliance.records.identifiers import NoteId
 from appliance.workflows.cohorts import forget_notes
 from appliance.workflows.reviewed import forget_reviewed
-from appliance.workflows.self_training import forget_learned
+from appliance.workflows.self_training import forget_learned, list_learned
 from appliance.workflows.site import Site
 from appliance.workflows.snapshots import drop_snapshots
 
@@ -82,6 +82,19 @@ def erase_notes(
     )
 
 
+def find_traces(site: Site, note_ids: frozenset[NoteId], *, teach: bool) -> Traces:
+    """What `erase_notes` would take along; nothing is changed.
+
+    Raises:
+        ManifestMismatch: Findings are not what was written.
+    """
+    if not note_ids:
+        return Traces()
+    findings = sum(count_of(directory, note_ids) for directory in _finished(site))
+    exports = len(_exports_of(site, note_ids))
+    return Traces(findings, exports, len(list_learned(site)) if teach else 0)
+
+
 def _scrub_traces(site: Site, note_ids: frozenset[NoteId], *, teach: bool) -> Traces:
     findings, exports = _scrub_findings(site, note_ids)
     forget_notes(site, note_ids)
@@ -97,24 +110,31 @@ def _scrub_findings(site: Site, note_ids: frozenset[NoteId]) -> tuple[int, int]:
         return 0, 0
     # What is half made holds findings too, and nobody can tell whose without making it whole.
     discard_drafts(parent)
-    findings = sum(
-        scrub(directory, note_ids)
-        for directory in sorted(parent.iterdir())
+    findings = sum(scrub(directory, note_ids) for directory in _finished(site))
+    exports = _exports_of(site, note_ids)
+    for directory in exports:
+        shutil.rmtree(directory)
+    return findings, len(exports)
+
+
+def _finished(site: Site) -> list[Path]:
+    """Findings that are whole."""
+    return [
+        directory
+        for directory in sorted(site.paths.findings.iterdir())
         if is_finished(directory) and not directory.name.startswith(".")
-    )
-    return findings, _remove_exports(site, note_ids)
+    ]
 
 
-def _remove_exports(site: Site, note_ids: frozenset[NoteId]) -> int:
-    """Exports that name one of the notes are removed whole: they can be made again."""
+def _exports_of(site: Site, note_ids: frozenset[NoteId]) -> list[Path]:
+    """Exports that name one of the notes, and half made ones: all can be made again."""
     if not site.paths.exports.is_dir():
-        return 0
-    removed = 0
-    for directory in sorted(site.paths.exports.iterdir()):
-        if directory.name.startswith(".") or _names_any(directory, note_ids):
-            shutil.rmtree(directory)
-            removed += 1
-    return removed
+        return []
+    return [
+        directory
+        for directory in sorted(site.paths.exports.iterdir())
+        if directory.name.startswith(".") or _names_any(directory, note_ids)
+    ]
 
 
 def _names_any(directory: Path, note_ids: frozenset[NoteId]) -> bool:

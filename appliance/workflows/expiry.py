@@ -12,7 +12,7 @@ from appliance.records.backups import STAGES
 from appliance.records.clock import Clock
 from appliance.settings.retention import FILE, load_retention
 from appliance.workflows.access import allow
-from appliance.workflows.erasing import Confirm, check_confirmed, erase_notes
+from appliance.workflows.erasing import Confirm, check_confirmed, erase_notes, find_traces
 from appliance.workflows.fingerprints import forget_but_present
 from appliance.workflows.ingest import opened_vault
 from appliance.workflows.site import Site, open_site
@@ -85,6 +85,7 @@ def expire(
             oldest,
             is_dry_run=True,
             is_unfinished=vault.is_expiring(),
+            **asdict(find_traces(site, vault.outlived(oldest), teach=True)),
         )
         if policy.notes is None and not found.is_unfinished:
             raise BadInput(

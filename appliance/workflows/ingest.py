@@ -71,6 +71,8 @@ class ImportReport:
         first_rejected: Where the first of these items stand.
         is_dry_run: Whether nothing was written; `new` then counts every usable note.
         withdrawn: Notes in the vault that are not read any more: the export takes them back.
+        moved: Of the changed ones, which are another patient's now; their texts before are gone.
+            Two systems that number their notes alike look so too.
     """
 
     new: int
@@ -81,6 +83,7 @@ class ImportReport:
     encodings: dict[str, int] = field(default_factory=dict)
     is_dry_run: bool = False
     withdrawn: int = 0
+    moved: int = 0
 
 
 @dataclass(slots=True)
@@ -194,6 +197,7 @@ def import_notes(
         dict(sorted((+rejected.encodings).items())),
         dry_run,
         report.withdrawn,
+        report.moved,
     )
 
 
@@ -276,6 +280,7 @@ def _keep(site: Site, report: SealReport, rejected: _Sorted) -> None:
         {
             "notes": report.total,
             "withdrawn": report.withdrawn,
+            "moved": report.moved,
             "rejected": rejected.counts.total(),
             **{f"rejected_{key.replace('-', '_')}": count for key, count in counts},
             **{

@@ -18,7 +18,7 @@ from appliance.records.identifiers import NoteId, PatientId
 from appliance.settings.keys import Purpose
 from appliance.settings.site import PATIENT_INDEX
 from appliance.workflows.access import allow
-from appliance.workflows.erasing import Confirm, check_confirmed, erase_notes
+from appliance.workflows.erasing import Confirm, check_confirmed, erase_notes, find_traces
 from appliance.workflows.fingerprints import forget_patient
 from appliance.workflows.ingest import opened_vault
 from appliance.workflows.self_training import may_teach
@@ -152,12 +152,14 @@ def erase(
                 "No patient of that id is in vault or registry; nothing was erased.",
                 "Give the id as the hospital's export writes it.",
             )
+        note_ids = frozenset(vault.notes_of(patient_id))
         found = Erasure(
             patient_id,
             notes,
             is_dry_run=True,
             other_ids=len(others),
             other_notes=sum(others.values()),
+            **asdict(find_traces(site, note_ids, teach=may_teach(patient_id))),
         )
         if dry_run:
             return found

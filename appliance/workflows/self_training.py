@@ -97,12 +97,17 @@ def forget_learned(site: Site) -> int:
     for pattern in ("train-*.safetensors", ".train-*.part"):
         for path in site.paths.run.glob(pattern):
             path.unlink(missing_ok=True)
-    learned = [path for path in list_finished(site.paths.adapters) if may_remember_notes(path)]
+    learned = list_learned(site)
     for path in learned:
         shutil.rmtree(path)
     for path in site.paths.adapters.glob(".*.part"):
         shutil.rmtree(path, ignore_errors=True)
     return len(learned)
+
+
+def list_learned(site: Site) -> list[Path]:
+    """The adapters that `forget_learned` would remove."""
+    return [path for path in list_finished(site.paths.adapters) if may_remember_notes(path)]
 
 
 def prepare_lesson(

@@ -151,7 +151,9 @@ class MemoryVault:
         self.versions[note_id] += before != note
         if before is None:
             return SealReport(new=1)
-        return SealReport(known=1) if before == note else SealReport(changed=1)
+        if before == note:
+            return SealReport(known=1)
+        return SealReport(changed=1, moved=int(before.patient_id not in {None, note.patient_id}))
 
     def _record_read(self, kind: str, count: int, reason: str) -> None:
         if not re.fullmatch(r"[a-z](?:-?[a-z]){1,39}", reason):

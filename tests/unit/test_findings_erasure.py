@@ -1,6 +1,7 @@
 """An erased patient is gone from all that was made of the notes, whatever happens meanwhile."""
 
 import json
+from dataclasses import replace
 
 import pyarrow.parquet as pq
 import pytest
@@ -88,9 +89,11 @@ def test_an_erased_patient_is_nowhere_in_the_site(site):
     ids, others = notes_of(site, GONE), notes_of(site, STAYS)
     before = {name: rows(site, name)[1] for name in ("parquet", "jsonl")}
 
+    foreseen = workflow.erase(site.paths.root, GONE, dry_run=True)
     erased = workflow.erase(site.paths.root, GONE)
 
     assert (erased.notes, erased.exports) == (10, 4)
+    assert replace(foreseen, is_dry_run=False) == erased
     assert erased.findings == sum(
         len(before[n][one]) for n in before for one in ids & set(before[n])
     )

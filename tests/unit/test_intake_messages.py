@@ -32,6 +32,40 @@ def attachment(kind, content):
     return [{"attachment": {"contentType": kind, "data": data}}]
 
 
+def test_two_systems_that_number_their_documents_alike_keep_their_own():
+    """By the sender, unless the number says whose it is; a message's number is no document's."""
+    radiology = mdm(NOTE)
+    pathology = radiology.replace(b"|EHR|SITE|", b"|LAB|SITE|", 1)
+    named = [one.replace(b"|17|", b"|17^ARCHIVE|") for one in (radiology, pathology)]
+    unnumbered = radiology.replace(b"|17|", b"||").replace(b"|c-1|", b"|17|")
+    contents = (radiology, pathology, *named, unnumbered)
+
+    ids = [read(".hl7", content)[0].source_id for content in contents]
+
+    assert ids[2] == ids[3]
+    assert len(set(ids)) == 4
+
+
+@pytest.mark.parametrize(
+    ("numbers", "patient"),
+    [
+        (b"77^^^SSA^SS~5007^^^HOSP^MR", "5007"),
+        (b"77^^^SSA^SS~5007", "77"),
+        (b"5007", "5007"),
+        (b"^^^HOSP^MR~9", "9"),
+    ],
+)
+def test_of_a_patients_numbers_the_hospitals_own_counts(numbers, patient):
+    """By it the registry knows the patient, and an erasure finds the note."""
+    content = mdm(NOTE).replace(f"{NOTE.patient}^^^SITE^MR".encode(), numbers)
+
+    assert read(".hl7", content)[0].patient_source_id == patient
+
+
+def test_a_mark_of_byte_order_is_no_part_of_a_message():
+    assert read(".hl7", b"\xef\xbb\xbf" + mdm(NOTE)) == read(".hl7", mdm(NOTE))
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [

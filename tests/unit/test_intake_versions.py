@@ -145,7 +145,7 @@ def test_whatever_came_before_the_last_message_counts(site, take, states):
 
     assert sum(take(states)) == len(states)
     with opened_vault(site) as vault:
-        [note] = vault.read_identified([vault.note_id_of(f"MDM/{number}")], "check")
+        [note] = vault.read_identified([vault.note_id_of(f"MDM/EHR/SITE/{number}")], "check")
         last = states[-1]
         owner = vault.patient_id_of(last.patient)
     assert (note.text, note.kind, note.patient_id) == (last.text, last.kind, owner)

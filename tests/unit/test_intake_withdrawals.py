@@ -67,14 +67,14 @@ def test_a_withdrawn_note_is_neither_found_nor_counted_nor_read(site, take):
     with opened_vault(site) as vault:
         while vault.index_some("check"):
             pass
-        gone = vault.note_id_of("MDM/17")
+        gone = vault.note_id_of("MDM/EHR/SITE/17")
         before = vault.stamps_of([gone])
 
     report = take(take_back(Exported()))
 
     assert (report.withdrawn, report.rejected) == (1, {"withdrawn": 1})
     with opened_vault(site) as vault:
-        kept = vault.note_id_of("MDM/18")
+        kept = vault.note_id_of("MDM/EHR/SITE/18")
         assert [hit.note_id for hit in vault.find_identified("fever", Where(), "check")] == [kept]
         assert vault.note_ids() == list(vault.owners()) == [kept]
         assert sum(vault.count().values()) == 1
@@ -177,7 +177,7 @@ def test_an_import_ends_as_its_messages_one_by_one(site, take, messages):
 
     take(*content)
     with opened_vault(site) as vault:
-        gone = vault.note_id_of(f"MDM/{number}")
+        gone = vault.note_id_of(f"MDM/EHR/SITE/{number}")
         entries = vault.entries([gone])
         notes = vault.read_identified([gone], "check") if entries else []
         owner = vault.patient_id_of(there[1]) if there else None

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import stat
 
 import pytest
@@ -452,6 +453,21 @@ def test_what_an_export_takes_back_is_not_read_any_more(site, tmp_path, name, be
     assert texts == {"Another note."}
     assert report.withdrawn == 1
     assert [body["kind"] for body in facts(site)].count("vault.withdrawn") == 1
+
+
+def test_a_note_that_becomes_another_patients_is_told(site, tmp_path, capfd):
+    """It may be two systems' numbers: what was there before is gone."""
+    feed = tmp_path / "a.hl7"
+    feed.write_bytes(mdm(Exported(patient="pat-1", text="Scaphoid.")))
+    import_notes(site.paths.root, [feed], Silent())
+    feed.write_bytes(mdm(Exported(patient="pat-2", text="Melanoma.")))
+
+    code = run(["notes", "import", str(feed), "--site", str(site.paths.root)])
+
+    assert code == 0
+    assert re.search(r"of these another patient's now +1\b", capfd.readouterr().out)
+    [imported] = [body for body in facts(site) if body["kind"] == "notes.imported"][1:]
+    assert imported["facts"]["moved"] == 1
 
 
 def test_the_stream_of_an_open_site_is_taken_in(site):

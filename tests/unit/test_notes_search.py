@@ -63,6 +63,28 @@ def test_notes_are_found_by_their_words(site, expression, expected):
 
 
 @pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("COVID-19", {"a"}),
+        ("HER2/neu OR hepatitis-C", {"b", "c"}),
+        ('"hepatitis-C" AND chronic', {"c"}),
+        ("O'Brien's", {"d"}),
+        ("19-COVID", set()),
+    ],
+)
+def test_terms_with_signs_inside_need_no_quotes(tmp_path, expression, expected):
+    """Clinical words are full of them; their parts have to stand beside each other."""
+    texts = {"a": "COVID-19.", "b": "HER2/neu +", "c": "Chronic hepatitis C", "d": "O'Brien's sign"}
+    site = make_site(
+        tmp_path / "other", [SourceNote(key, None, "", "", text) for key, text in texts.items()]
+    )
+    with opened_vault(site) as vault:
+        ids = {vault.note_id_of(key): key for key in texts}
+
+    assert {ids[note.note_id] for note in look(site, expression).shown} == expected
+
+
+@pytest.mark.parametrize(
     ("options", "expected"),
     [
         ({"kind": "letter"}, {"2"}),

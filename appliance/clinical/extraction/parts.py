@@ -20,7 +20,7 @@ from appliance.artifacts.locks import held_alone
 from appliance.artifacts.manifest import digest_file, is_finished, read_manifest, write_manifest
 from appliance.artifacts.writing import disk_errors, sync_directory, write_atomically
 from appliance.clinical.extraction.formats import OutputFormat, encode, encode_relations
-from appliance.errors import ManifestMismatch
+from appliance.errors import BadInput, ManifestMismatch
 from appliance.records.findings import Finding, RelationFinding
 from appliance.records.identifiers import Digest, NoteId
 
@@ -220,7 +220,13 @@ class Draft:
 
         Raises:
             NoSpace: The disk is full; the parts before it stay.
+            BadInput: An erasure threw the draft away: it held findings of who was erased.
         """
+        if not self._directory.is_dir():
+            raise BadInput(
+                f"Notes were erased meanwhile, and {self._destination.name} was thrown away.",
+                "Run the same command again: it reads the notes that are left.",
+            )
         content = encode(part.findings, self._plan.output)
         write_atomically(self._part(number), content)
         ticket = {

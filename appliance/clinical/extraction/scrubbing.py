@@ -31,6 +31,20 @@ _NEW: Final = ".{}.scrubbed"
 _OLD: Final = ".{}.replaced"
 
 
+def count_of(directory: Path, note_ids: AbstractSet[NoteId]) -> int:
+    """Count of findings of these notes in the directory; nothing is changed.
+
+    Raises:
+        ManifestMismatch: The findings are not what was written.
+    """
+    output = OutputFormat(read_card(directory).format)
+    # Relations are between findings: where none of these goes, none of those does.
+    return sum(
+        rows_without(path.read_bytes(), output, note_ids)[2]
+        for path in part_paths(directory, output)
+    )
+
+
 def scrub(directory: Path, note_ids: AbstractSet[NoteId]) -> int:
     """No finding of these notes is in the directory, nor their quarantine; the count of findings.
 
@@ -39,12 +53,8 @@ def scrub(directory: Path, note_ids: AbstractSet[NoteId]) -> int:
         NoSpace: The disk is full; the old findings stand as they were.
     """
     card = read_card(directory)
-    output = OutputFormat(card.format)
     kept = _quarantined(directory, note_ids)
-    removed = 0
-    # Relations are between findings: where none of these goes, none of those does.
-    for path in part_paths(directory, output):
-        removed += rows_without(path.read_bytes(), output, note_ids)[2]
+    removed = count_of(directory, note_ids)
     if not removed and len(kept) == sum(card.quarantined.values()):
         return 0
     new = _beside(directory, _NEW)

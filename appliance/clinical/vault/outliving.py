@@ -42,6 +42,12 @@ class Outliving(OpenVault):
             row = self._connection.execute(f"SELECT count(*) {_OUTLIVED}", (oldest,)).fetchone()
             return int(row[0])
 
+    def outlived(self, oldest: str) -> frozenset[NoteId]:
+        """Their ids."""
+        with database_errors():
+            rows = self._connection.execute(f"SELECT note_id {_OUTLIVED}", (oldest,))
+            return frozenset(NoteId(row[0]) for row in rows)
+
     def count_undated(self) -> int:
         """Count of notes that name no day, withdrawn ones too."""
         query = "SELECT count(*) FROM notes WHERE written_on = ''"

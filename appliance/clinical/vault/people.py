@@ -117,6 +117,11 @@ class People(OpenVault):
         """The same, by the site's own id: as the ledger's tombstone names the patient."""
         with database_errors():
             self._connection.execute("INSERT OR IGNORE INTO erasing VALUES (?)", (patient_id,))
+        return self.notes_of(patient_id)
+
+    def notes_of(self, patient_id: PatientId) -> list[NoteId]:
+        """Ids of the patient's notes, withdrawn ones too, sorted."""
+        with database_errors():
             rows = self._connection.execute(
                 "SELECT note_id FROM notes WHERE patient_id = ? ORDER BY note_id", (patient_id,)
             )

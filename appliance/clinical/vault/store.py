@@ -255,7 +255,7 @@ class Vault(People, Outliving):
             row[0]: (int(row[5]), bytes(row[6]), row[2])
             for row in self._rows("note_id", "notes", ids)
         }
-        new = changed = 0
+        new = changed = moved = 0
         gone: list[NoteId] = []
         self._keep_up()
         for number, (note_id, note) in enumerate(zip(ids, chunk, strict=True), start=first):
@@ -294,11 +294,12 @@ class Vault(People, Outliving):
             if owner is not None and owner != owned_by:
                 # Said of another patient: an erasure of that one would not find it.
                 self._forget_versions(note_id)
+                moved += 1
             self._write(note, note_id, owned_by, version + 1, now)
             known[note_id] = (version + 1, now, owned_by)
             new, changed = (new, changed + 1) if version else (new + 1, changed)
         notes = sum(not note.is_withdrawn for note in chunk)
-        return SealReport(new, changed, notes - new - changed, len(gone)), gone
+        return SealReport(new, changed, notes - new - changed, len(gone), moved), gone
 
     def _forget_versions(self, note_id: NoteId) -> None:
         """No text of the note is there, nor are its words found."""

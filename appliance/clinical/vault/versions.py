@@ -23,12 +23,15 @@ class SealReport:
         changed: In the vault with other content; now there as a new version.
         known: In the vault as they are.
         withdrawn: In the vault, and not read any more: a message took them back.
+        moved: Of those changed, which are another patient's now, or nobody's; of the texts before,
+            which an erasure of that one would not find, none is kept.
     """
 
     new: int = 0
     changed: int = 0
     known: int = 0
     withdrawn: int = 0
+    moved: int = 0
 
     @property
     def total(self) -> int:
@@ -42,6 +45,7 @@ class SealReport:
             self.changed + other.changed,
             self.known + other.known,
             self.withdrawn + other.withdrawn,
+            self.moved + other.moved,
         )
 
 

@@ -5,6 +5,7 @@ encrypted like all others. Brought up to date before a search, batch by batch, s
 pays nothing for it and a search that was killed loses a batch.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -17,6 +18,8 @@ from appliance.records.identifiers import NoteId, PatientId
 
 _AT_ONCE: Final = 256
 _MAX_WORDS: Final = 500
+_QUOTED: Final = re.compile(r'("[^"]*")')
+_TERM: Final = re.compile(r"\w+(?:[^\w\s\"()*:]+\w+)+")
 _HELP: Final = 'Write words, "a phrase", a OR b, a NOT b, or begin* of a word.'
 
 
@@ -141,18 +144,30 @@ def find(connection: Any, expression: str, where: Where) -> Iterator[Hit]:
     if not expression.strip() or len(expression) > _MAX_WORDS:
         raise BadInput("There is nothing to search for, or too much.", _HELP)
     limits = (where.kind, where.kind, where.since, where.since, where.until, where.until)
+    for words in dict.fromkeys((expression, _quote_terms(expression))):
+        rows = _look(connection, words, limits)
+        if rows is not None:
+            return _hits(rows)
+    raise BadInput("That is no expression to search for.", _HELP)
+
+
+def _look(connection: Any, words: str, limits: Sequence[str | None]) -> Any | None:
+    """What SQLite finds; None where the words are no expression of its language."""
     try:
-        rows = connection.execute(FIND, (expression, *limits))
+        return connection.execute(FIND, (words, *limits))
     except dbapi2.OperationalError as error:
         # Its message quotes the expression, which can be a patient's name.
         if getattr(error, "sqlite_errorname", "SQLITE_ERROR") == "SQLITE_ERROR":
-            rows = None
-        else:
-            with database_errors():
-                raise
-    if rows is None:
-        raise BadInput("That is no expression to search for.", _HELP)
-    return _hits(rows)
+            return None
+        with database_errors():
+            raise
+
+
+def _quote_terms(expression: str) -> str:
+    """Terms with signs inside, as phrases: `COVID-19`, `HER2/neu` and `O'Brien` need no quotes."""
+    parts = _QUOTED.split(expression)
+    parts[::2] = [_TERM.sub(r'"\g<0>"', part) for part in parts[::2]]
+    return "".join(parts)
 
 
 def as_hit(note_id: str, patient_id: str | None, kind: str, written_on: str) -> Hit:

@@ -5,6 +5,7 @@ Segments end with a carriage return; files also come with line feeds and in the 
 """
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Final
@@ -74,6 +75,13 @@ class Segment:
         parts = self.raw(number).split(self._by.repetition, 1)[0].split(self._by.component)
         return self._plain(parts[component - 1]).strip() if component <= len(parts) else ""
 
+    def repetitions(self, number: int) -> list[list[str]]:
+        """The components of each repetition of a field, unescaped."""
+        return [
+            [self._plain(part).strip() for part in one.split(self._by.component)]
+            for one in self.raw(number).split(self._by.repetition)
+        ]
+
     def lines(self, number: int) -> str:
         """A field's repetitions as lines of text, unescaped."""
         return "\n".join(map(self._plain, self.raw(number).split(self._by.repetition)))
@@ -104,7 +112,7 @@ def split_messages(file: IO[bytes]) -> Iterator[list[bytes] | Refusal]:
     """Every message as its segments' bytes; what is too large is refused and passed over."""
     message: list[bytes] = []
     size, is_refused = 0, False
-    for segment in _segments(file):
+    for segment in _without_mark(_segments(file)):
         if isinstance(segment, bytes) and segment.startswith(b"MSH"):
             if message:
                 yield message
@@ -125,6 +133,14 @@ def split_messages(file: IO[bytes]) -> Iterator[list[bytes] | Refusal]:
             message.append(segment)
     if message:
         yield message
+
+
+def _without_mark(segments: Iterator[bytes | Refusal]) -> Iterator[bytes | Refusal]:
+    """The same without the mark of byte order that Windows puts before a file's first."""
+    for first in segments:
+        yield first.removeprefix(BOM_UTF8) if isinstance(first, bytes) else first
+        break
+    yield from segments
 
 
 def _segments(file: IO[bytes]) -> Iterator[bytes | Refusal]:

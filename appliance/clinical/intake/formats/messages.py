@@ -27,6 +27,8 @@ _VOID: Final = frozenset({"D", "W"})
 # none: another document took its place. TXA-17, table 0271, has no state of this kind.
 _DELETED: Final = "CA"
 _CANCELLED: Final = "T11"
+# CX.5, counted from 0.
+_TYPE: Final = 4
 # ED-2 and ED-3, tables 0191 and 0291.
 _TYPES: Final = {"PDF": PDF, "HTML": HTML[0], "TEXT": PLAIN, "PLAIN": PLAIN, "TXT": PLAIN}
 
@@ -66,12 +68,12 @@ def _document(message: Message, reading: Reading) -> SourceNote:
         or _is_void(message.segments)
     ):
         # By the document's own number; that of the message names this message alone.
-        take_back(f"MDM/{txa.whole(12)}" if txa.whole(12) else "", _patient(message))
+        take_back(_number("MDM", message, txa, 12), _patient(message))
     text, encoding = _text(message.segments, reading, message.encoding)
-    source_id = txa.whole(12) or message.header.whole(10)
+    source_id = _number("MDM", message, txa, 12) or _number("MSH", message, message.header, 10)
     date = day_of_hl7(txa.whole(4) or txa.whole(6))
     kind = txa.part(2, 2) or txa.part(2, 1)
-    return _make(f"MDM/{source_id}" if source_id else "", message, kind, date, text, encoding)
+    return _make(source_id, message, kind, date, text, encoding)
 
 
 def _reports(message: Message, reading: Reading) -> Iterator[SourceNote | Refusal]:
@@ -99,9 +101,9 @@ def _report(
     if not kinds & {*_PROSE, _DOCUMENT}:
         raise Refusal(Reason.NO_NOTE)
     text, encoding = _text(group, reading, message.encoding)
-    own = obr.whole(3) or message.header.whole(10)
+    own = _number("ORU", message, obr, 3) or _number("MSH", message, message.header, 10)
     # One order can have several reports in one message.
-    source_id = f"ORU/{own}/{obr.whole(4)}/{number}" if own else ""
+    source_id = f"{own}/{obr.whole(4)}/{number}" if own else ""
     date = day_of_hl7(obr.whole(7) or obr.whole(22))
     return _make(source_id, message, obr.part(4, 2) or obr.part(4, 1), date, text, encoding)
 
@@ -116,9 +118,28 @@ def _make(
     return replace(note, is_message=True)
 
 
+def _number(kind: str, message: Message, segment: Segment, field: int) -> str:
+    """What a document or order is known by; "" where the field is empty.
+
+    Two systems number theirs alike: where a number does not say whose it is (EI.2, EI.3), it is the
+    sender's (MSH-3, MSH-4).
+    """
+    if not segment.whole(field):
+        return ""
+    is_named = segment.part(field, 2) or segment.part(field, 3)
+    sender = () if is_named else (message.header.part(3, 1), message.header.part(4, 1))
+    return "/".join((kind, *sender, segment.whole(field)))
+
+
 def _patient(message: Message) -> str | None:
+    """The patient's number in the hospital, CX.5 MR; the first where none is called so."""
     pid = _first(message.segments, "PID")
-    return (pid.part(3, 1) or pid.part(2, 1) or None) if pid is not None else None
+    if pid is None:
+        return None
+    numbers = pid.repetitions(3)
+    of_hospital = [parts[0] for parts in numbers if len(parts) > _TYPE and parts[_TYPE] == "MR"]
+    named = [*of_hospital, *(parts[0] for parts in numbers), pid.part(2, 1)]
+    return next(filter(None, named), None)
 
 
 def _is_void(segments: Sequence[Segment]) -> bool:
