@@ -14,6 +14,12 @@ if TYPE_CHECKING:
     from appliance.workflows.notes import Erasure
 
 
+_patient_option = click.option("--patient", help="The patient's id in the hospital's system.")
+_note_option = click.option(
+    "--note", help="Instead: the id of a note without a patient, in the hospital's system or here."
+)
+
+
 @click.group()
 def notes() -> None:
     """Import, count, show and erase clinical notes."""
@@ -75,6 +81,7 @@ def import_(
     rows = [("new", report.new), ("changed", report.changed)]
     rows += [("of these another patient's now", report.moved)] if report.moved else []
     rows += [("known", report.known)]
+    rows += [("without a patient", report.without_patient)] if report.without_patient else []
     rows += [("not read any more", report.withdrawn)] if report.withdrawn else []
     rows += [(f"in {name}", count) for name, count in report.encodings.items()]
     rows += [(f"rejected: {reason}", count) for reason, count in report.rejected.items()]
@@ -150,13 +157,18 @@ def show(note_id: str, reason: str, show_text: bool, site: Path, as_json: bool) 
 
 
 @notes.command()
-@click.option("--patient", required=True, help="The patient's id in the hospital's system.")
+@_patient_option
+@_note_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @site_option
 @json_option
 @dry_run_option
-def erase(patient: str, yes: bool, site: Path, as_json: bool, dry_run: bool) -> None:
+def erase(
+    patient: str | None, note: str | None, yes: bool, site: Path, as_json: bool, dry_run: bool
+) -> None:
     """Erase a patient's notes, identifiers and findings for good; an event stays.
+
+    With --note one note that has no patient, as those from folders of text have none.
 
     Adapters that learned from the site's notes go too, unless this patient taught none of them:
     nobody can take one patient out of them.
@@ -170,14 +182,21 @@ def erase(patient: str, yes: bool, site: Path, as_json: bool, dry_run: bool) -> 
     """
     from appliance.workflows.notes import erase as erase_patient
 
+    source_id = _one_of(patient, note)
+
     def ask(found: "Erasure") -> bool:
         _tell_of_others(found)
-        return render.confirm(
-            f"Erase this patient's {found.notes} note(s) and identifiers for good?"
-        )
+        whose = "this note" if note else f"this patient's {found.notes} note(s) and identifiers"
+        return render.confirm(f"Erase {whose} for good?")
 
     is_asked = not (yes or dry_run)
-    erased = erase_patient(site, patient, dry_run=dry_run, confirm=ask if is_asked else None)
+    erased = erase_patient(
+        site,
+        source_id,
+        is_note=note is not None,
+        dry_run=dry_run,
+        confirm=ask if is_asked else None,
+    )
     if not is_asked:
         _tell_of_others(erased)
     if as_json:
@@ -234,13 +253,16 @@ def expire(yes: bool, site: Path, as_json: bool, dry_run: bool) -> None:
 
 
 @notes.command()
-@click.option("--patient", required=True, help="The patient's id in the hospital's system.")
+@_patient_option
+@_note_option
 @click.option("--reason", required=True, help="Why: a word or a few, e.g. new consent.")
 @site_option
 @json_option
 @dry_run_option
-def readmit(patient: str, reason: str, site: Path, as_json: bool, dry_run: bool) -> None:
-    """Let imports bring back a patient who was erased.
+def readmit(
+    patient: str | None, note: str | None, reason: str, site: Path, as_json: bool, dry_run: bool
+) -> None:
+    """Let imports bring back a patient who was erased, or a note without one.
 
     Until then notes of an erased patient are refused as patient-erased, in whatever export they
     still are. Nothing comes back by this: the next import brings what it has. The ledger keeps the
@@ -250,11 +272,24 @@ def readmit(patient: str, reason: str, site: Path, as_json: bool, dry_run: bool)
     """
     from appliance.workflows.notes import readmit as readmit_patient
 
-    found = readmit_patient(site, patient, in_dashes(reason), dry_run=dry_run)
+    found = readmit_patient(
+        site,
+        _one_of(patient, note),
+        in_dashes(reason),
+        is_note=note is not None,
+        dry_run=dry_run,
+    )
     if as_json:
         render.emit_json({"patient_id": found, "is_dry_run": dry_run})
         return
-    render.say(f"Imports {'would' if dry_run else 'may'} bring notes of {found} again.")
+    what = "" if note is not None else "notes of "
+    render.say(f"Imports {'would' if dry_run else 'may'} bring {what}{found} again.")
+
+
+def _one_of(patient: str | None, note: str | None) -> str:
+    if (patient is None) == (note is None):
+        raise click.UsageError("Give either --patient or --note.")
+    return patient or note or ""
 
 
 @notes.command()

@@ -73,6 +73,8 @@ class ImportReport:
         withdrawn: Notes in the vault that are not read any more: the export takes them back.
         moved: Of the changed ones, which are another patient's now; their texts before are gone.
             Two systems that number their notes alike look so too.
+        without_patient: Notes of which the export does not say whose they are: `notes erase` finds
+            each by its own id only.
     """
 
     new: int
@@ -84,6 +86,7 @@ class ImportReport:
     is_dry_run: bool = False
     withdrawn: int = 0
     moved: int = 0
+    without_patient: int = 0
 
 
 @dataclass(slots=True)
@@ -95,6 +98,7 @@ class _Sorted:
 
     counts: Counter[str] = field(default_factory=Counter)
     encodings: Counter[str] = field(default_factory=Counter)
+    without_patient: int = 0
     items: list[Rejected] = field(default_factory=list)
 
     def notes(self, items: Iterable[Item]) -> Iterator[SourceNote]:
@@ -105,6 +109,7 @@ class _Sorted:
                     self.items.append(item)
             else:
                 self.encodings[item.encoding] += not item.is_withdrawn
+                self.without_patient += item.patient_source_id is None and not item.is_withdrawn
                 yield item
 
 
@@ -198,6 +203,7 @@ def import_notes(
         dry_run,
         report.withdrawn,
         report.moved,
+        rejected.without_patient,
     )
 
 
@@ -281,6 +287,7 @@ def _keep(site: Site, report: SealReport, rejected: _Sorted) -> None:
             "notes": report.total,
             "withdrawn": report.withdrawn,
             "moved": report.moved,
+            "without_patient": rejected.without_patient,
             "rejected": rejected.counts.total(),
             **{f"rejected_{key.replace('-', '_')}": count for key, count in counts},
             **{

@@ -56,7 +56,7 @@ class Erasure:
     """What was erased, or would be.
 
     Attributes:
-        patient_id: The site's id of the patient.
+        patient_id: The site's id of the patient, or of the note that has none.
         notes: Notes, in all their versions.
         is_dry_run: Whether nothing was erased.
         findings: Findings of these notes, of all extractions.
@@ -101,8 +101,7 @@ def show(root: Path, note_id: str, reason: str, *, with_text: bool) -> NoteView:
     site = open_site(root)
     allow(site, Verb.SHOW_TEXT if with_text else Verb.SHOW, note_id)
     with opened_vault(site) as vault:
-        own = NoteId(note_id) if _OWN_ID.fullmatch(note_id) else vault.note_id_of(note_id)
-        [note] = vault.read_identified([own], reason)
+        [note] = vault.read_identified([_note_id(vault, note_id)], reason)
     return NoteView(
         note.note_id,
         note.patient_id,
@@ -116,12 +115,13 @@ def show(root: Path, note_id: str, reason: str, *, with_text: bool) -> NoteView:
 
 def erase(
     root: Path,
-    patient_source_id: str,
+    source_id: str,
     *,
+    is_note: bool = False,
     dry_run: bool = False,
     confirm: Confirm[Erasure] | None = None,
 ) -> Erasure:
-    """The patient is gone from the site; an event stays.
+    """The patient is gone from the site, or a note that has none; an event stays.
 
     From findings and exports first, and with whatever learned from the notes, while the vault still
     knows which notes are the patient's; then notes in every version and identifiers; then the
@@ -129,7 +129,8 @@ def erase(
 
     Args:
         root: The site.
-        patient_source_id: The patient's id in the hospital's system.
+        source_id: The patient's id in the hospital's system.
+        is_note: Whether it is a note's, there or here, of which nobody knows whose it is.
         dry_run: Count only.
         confirm: Asks before anything is erased; None asks nobody.
 
@@ -140,42 +141,62 @@ def erase(
         NoSpace: The disk is full; run it again.
     """
     site = open_site(root)
-    allow(site, Verb.ERASE, patient_source_id, with_second=not (dry_run or confirm))
+    allow(site, Verb.ERASE, source_id, with_second=not (dry_run or confirm))
     with opened_vault(site) as vault:
-        patient_id = vault.patient_id_of(patient_source_id)
-        notes = vault.count_of_patient(patient_source_id)
+        owner = _owner(vault, source_id, is_note=is_note)
+        note_ids = frozenset(vault.notes_of(owner))
         # While the registry still has the row that tells.
-        others = vault.other_ids_of(patient_source_id)
-        is_registered = vault.is_registered(patient_source_id)
-        if not (notes or is_registered or vault.is_erasing(patient_source_id)):
-            raise BadInput(
-                "No patient of that id is in vault or registry; nothing was erased.",
-                "Give the id as the hospital's export writes it.",
-            )
-        note_ids = frozenset(vault.notes_of(patient_id))
+        others = {} if is_note else vault.other_ids_of(source_id)
+        is_registered = not is_note and vault.is_registered(source_id)
+        if not (note_ids or is_registered or vault.is_erasing_of(owner)):
+            raise _nobody(is_note=is_note)
         found = Erasure(
-            patient_id,
-            notes,
+            owner,
+            len(note_ids),
             is_dry_run=True,
             other_ids=len(others),
             other_notes=sum(others.values()),
-            **asdict(find_traces(site, note_ids, teach=may_teach(patient_id))),
+            **asdict(find_traces(site, note_ids, teach=may_teach(owner))),
         )
         if dry_run:
             return found
         if confirm is not None:
             check_confirmed(confirm, found)
-            allow(site, Verb.ERASE, patient_source_id)
-        done = _erase(site, vault, patient_id)
+            allow(site, Verb.ERASE, source_id)
+        done = _erase(site, vault, owner)
         return replace(done, other_ids=found.other_ids, other_notes=found.other_notes)
 
 
-def readmit(root: Path, patient_source_id: str, reason: str, *, dry_run: bool = False) -> PatientId:
+def _owner(vault: Vault, source_id: str, *, is_note: bool) -> PatientId:
+    """The patient's id here; of a note without a patient its own."""
+    return PatientId(_note_id(vault, source_id)) if is_note else vault.patient_id_of(source_id)
+
+
+def _note_id(vault: Vault, note_id: str) -> NoteId:
+    return NoteId(note_id) if _OWN_ID.fullmatch(note_id) else vault.note_id_of(note_id)
+
+
+def _nobody(*, is_note: bool) -> BadInput:
+    if is_note:
+        return BadInput(
+            "No note of that id and without a patient is in the vault; nothing was erased.",
+            "A note that has a patient goes with the patient: --patient.",
+        )
+    return BadInput(
+        "No patient of that id is in vault or registry; nothing was erased.",
+        "Give the id as the hospital's export writes it.",
+    )
+
+
+def readmit(
+    root: Path, source_id: str, reason: str, *, is_note: bool = False, dry_run: bool = False
+) -> PatientId:
     """Exports may bring notes of the patient again, who was erased; the patient's id here.
 
     Args:
         root: The site.
-        patient_source_id: The patient's id in the hospital's system.
+        source_id: The patient's id in the hospital's system.
+        is_note: Whether it is that of a note without a patient, as for `erase`.
         reason: Letters and dashes; kept in the ledger.
         dry_run: Look only.
 
@@ -185,10 +206,10 @@ def readmit(root: Path, patient_source_id: str, reason: str, *, dry_run: bool = 
     """
     check_reason(reason)
     site = open_site(root)
-    allow(site, Verb.ERASE, f"readmit {patient_source_id}", with_second=not dry_run)
+    allow(site, Verb.ERASE, f"readmit {source_id}", with_second=not dry_run)
     with opened_vault(site) as vault:
-        patient_id = vault.patient_id_of(patient_source_id)
-        is_erasing = vault.is_erasing(patient_source_id)
+        patient_id = _owner(vault, source_id, is_note=is_note)
+        is_erasing = vault.is_erasing_of(patient_id)
     if is_erasing:
         raise BadInput(
             "The erasure of this patient was begun and not ended.",
@@ -196,7 +217,7 @@ def readmit(root: Path, patient_source_id: str, reason: str, *, dry_run: bool = 
         )
     if patient_id not in erased_patients(site):
         raise BadInput(
-            "No patient of that id was erased, or the patient is readmitted already.",
+            "No patient or note of that id was erased, or it is readmitted already.",
             "Give the id as the hospital's export writes it.",
         )
     if not dry_run:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from appliance.clinical.vault.opened import patient_id
+from appliance.clinical.vault.opened import note_id, patient_id
 from appliance.records.events import ERASED
 from appliance.records.identifiers import PatientId
 from appliance.records.notes import SourceNote
@@ -33,7 +33,7 @@ def erased_patients(site: Site) -> frozenset[PatientId]:
 
 
 def is_erased(site: Site, gone: frozenset[PatientId]) -> Callable[[SourceNote], bool]:
-    """Says of a note whether its patient is one of these.
+    """Says of a note whether its patient is one of these, or itself where it has none.
 
     Args:
         site: Whose ids they are.
@@ -43,6 +43,9 @@ def is_erased(site: Site, gone: frozenset[PatientId]) -> Callable[[SourceNote], 
 
     def asked(note: SourceNote) -> bool:
         patient = note.patient_source_id
-        return bool(gone) and patient is not None and patient_id(key, patient) in gone
+        if not gone:
+            return False
+        owner = note_id(key, note.source_id) if patient is None else patient_id(key, patient)
+        return owner in gone
 
     return asked

@@ -455,6 +455,52 @@ def test_what_an_export_takes_back_is_not_read_any_more(site, tmp_path, name, be
     assert [body["kind"] for body in facts(site)].count("vault.withdrawn") == 1
 
 
+def test_a_note_without_a_patient_is_erased_by_its_own_id(site, tmp_path, capfd):
+    """A folder of text says of nobody whose it is; erased, it comes back when it is readmitted."""
+    folder = tmp_path / "letters"
+    folder.mkdir()
+    (folder / "Jo Doe.txt").write_text("Jo Doe has gout.")
+    (folder / "other.txt").write_text("Asthma.")
+    root = str(site.paths.root)
+    take = ["notes", "import", str(folder), "--site", root, "--json"]
+    assert run(take) == 0
+    assert json.loads(capfd.readouterr().out)["without_patient"] == 2
+    with opened_vault(site) as vault:
+        own = vault.note_id_of("letters/Jo Doe")
+
+    code = run(["notes", "erase", "--note", "letters/Jo Doe", "--yes", "--site", root])
+
+    assert code == 0
+    with opened_vault(site) as vault:
+        assert own not in vault.note_ids()
+        assert len(vault.note_ids()) == 1
+    assert run(["notes", "erase", "--note", own, "--yes", "--site", root]) == 2
+    capfd.readouterr()
+    assert run(take) == 0
+    assert json.loads(capfd.readouterr().out)["rejected"] == {"patient-erased": 1}
+    assert run(["notes", "readmit", "--note", own, "--reason", "mistake", "--site", root]) == 0
+    capfd.readouterr()
+    assert run(take) == 0
+    assert json.loads(capfd.readouterr().out)["new"] == 1
+
+
+def test_a_patients_note_goes_with_the_patient_only(site, tmp_path, capfd):
+    """By its own id it is left; and one of the two has to be named."""
+    feed = tmp_path / "a.hl7"
+    feed.write_bytes(mdm(Exported()))
+    import_notes(site.paths.root, [feed], Silent())
+    root = str(site.paths.root)
+    with opened_vault(site) as vault:
+        [own] = vault.note_ids()
+
+    for words in (["--note", own], [], ["--note", own, "--patient", "pat-1"]):
+        assert run(["notes", "erase", *words, "--yes", "--site", root]) == 2
+
+    assert "--patient" in capfd.readouterr().err
+    with opened_vault(site) as vault:
+        assert vault.note_ids() == [own]
+
+
 def test_a_note_that_becomes_another_patients_is_told(site, tmp_path, capfd):
     """It may be two systems' numbers: what was there before is gone."""
     feed = tmp_path / "a.hl7"

@@ -32,7 +32,7 @@ class OpenVault:
 
     def note_id_of(self, source_id: str) -> NoteId:
         """The site's own id of a note of the exporting system."""
-        return NoteId("n-" + pseudonym(self._pseudonym_key, "note", source_id))
+        return note_id(self._pseudonym_key, source_id)
 
     def patient_id_of(self, source_id: str) -> PatientId:
         """The site's own id of a patient of the exporting system."""
@@ -62,6 +62,11 @@ def check_reason(reason: str) -> None:
             "A reason is two to forty of the letters a-z, with single dashes.",
             "Give one such as `--reason chart-review`.",
         )
+
+
+def note_id(key: bytes, source_id: str) -> NoteId:
+    """The site's own id of a note of the exporting system, where no vault is open; as the next."""
+    return NoteId("n-" + pseudonym(key, "note", source_id))
 
 
 def patient_id(key: bytes, source_id: str) -> PatientId:

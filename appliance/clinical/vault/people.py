@@ -1,6 +1,7 @@
 """The patients in the vault: registered, and erased; and what an import did not take in."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from appliance.clinical.intake.rejections import Place, Reason, Rejected
 from appliance.clinical.vault.database import database_errors, transaction
@@ -9,9 +10,15 @@ from appliance.clinical.vault.words import forget, squeeze
 from appliance.records.identifiers import NoteId, PatientId
 from appliance.records.notes import PatientIdentifier, RegisteredPatient, SourcePatient
 
+# Of a patient; a note of nobody's is its own.
+_OWNED: Final = "notes WHERE patient_id = ? OR (patient_id IS NULL AND note_id = ?)"
+
 
 class People(OpenVault):
-    """The part of the vault that is about people."""
+    """The part of the vault that is about people.
+
+    Where an owner is asked for it is a patient, by the site's own id, or a note without one.
+    """
 
     def count_patients(self) -> int:
         """Count of registered patients."""
@@ -119,20 +126,24 @@ class People(OpenVault):
             self._connection.execute("INSERT OR IGNORE INTO erasing VALUES (?)", (patient_id,))
         return self.notes_of(patient_id)
 
-    def notes_of(self, patient_id: PatientId) -> list[NoteId]:
-        """Ids of the patient's notes, withdrawn ones too, sorted."""
+    def notes_of(self, owner: PatientId) -> list[NoteId]:
+        """Ids of the owner's notes, withdrawn ones too, sorted."""
         with database_errors():
             rows = self._connection.execute(
-                "SELECT note_id FROM notes WHERE patient_id = ? ORDER BY note_id", (patient_id,)
+                f"SELECT note_id FROM {_OWNED} ORDER BY note_id",  # noqa: S608 - fixed text
+                (owner, owner),
             )
             return [NoteId(row[0]) for row in rows]
 
     def is_erasing(self, patient_source_id: str) -> bool:
         """Whether an erasure of the patient was begun and not ended."""
-        patient_id = self.patient_id_of(patient_source_id)
+        return self.is_erasing_of(self.patient_id_of(patient_source_id))
+
+    def is_erasing_of(self, owner: PatientId) -> bool:
+        """The same, of an owner."""
         with database_errors():
             row = self._connection.execute(
-                "SELECT count(*) FROM erasing WHERE patient_id = ?", (patient_id,)
+                "SELECT count(*) FROM erasing WHERE patient_id = ?", (owner,)
             ).fetchone()
             return bool(row[0])
 
@@ -145,6 +156,8 @@ class People(OpenVault):
         with database_errors():
             once = frozenset(erased)
             back = {row[2] for row in self._rows("patient_id", "notes", sorted(once))}
+            own = self._rows("note_id", "notes", sorted(once))
+            back |= {row[0] for row in own if row[2] is None}
             rows = self._connection.execute("SELECT patient_id FROM erasing").fetchall()
         return (once - back) | {PatientId(row[0]) for row in rows}
 
@@ -166,22 +179,22 @@ class People(OpenVault):
         return self.erase_patient_of(self.patient_id_of(patient_source_id))
 
     def erase_patient_of(self, patient_id: PatientId) -> int:
-        """The same, by the site's own id."""
+        """The same, of an owner."""
         with database_errors():
             with transaction(self._connection):
-                ids = self._connection.execute(
-                    "SELECT note_id FROM notes WHERE patient_id = ?", (patient_id,)
-                ).fetchall()
-                forget(self._connection, [row[0] for row in ids])
+                ids = self.notes_of(patient_id)
+                forget(self._connection, ids)
                 if ids:
                     squeeze(self._connection)
-                owned = "(SELECT note_id FROM notes WHERE patient_id = ?)"
+                owner = (patient_id, patient_id)
+                owned = f"(SELECT note_id FROM {_OWNED})"  # noqa: S608 - fixed text
                 self._connection.execute(
-                    f"DELETE FROM bodies WHERE note_id IN {owned}",  # noqa: S608 - fixed text
-                    (patient_id,),
+                    f"DELETE FROM bodies WHERE note_id IN {owned}",  # noqa: S608 - the same
+                    owner,
                 )
                 erased = self._connection.execute(
-                    "DELETE FROM notes WHERE patient_id = ?", (patient_id,)
+                    f"DELETE FROM {_OWNED}",  # noqa: S608 - the same
+                    owner,
                 ).rowcount
                 for table in ("identifiers", "patients"):
                     self._connection.execute(
