@@ -348,14 +348,14 @@ def test_an_identifier_in_a_log_is_found(site, tmp_path):
 
 def test_an_identifier_that_a_directory_is_called_by_is_found(site):
     """An empty one too; the report does not repeat it."""
-    mrn = next(one.value for one in hospital_of().identifiers() if one.kind == "mrn")
-    (site.paths.run / f"letters of {mrn}").mkdir()
+    name = next(one.value for one in hospital_of().identifiers() if one.kind == "name")
+    (site.paths.run / f"letters of {name}").mkdir()
 
     results, _ = attack(site)
 
     [problem] = results["clear-text-at-rest"].problems
     assert (problem.rule, problem.where) == ("at-rest.clear-text", "names of files and directories")
-    assert mrn not in str(results)
+    assert name not in str(results)
 
 
 def test_an_identifier_as_a_message_writes_it_is_found_beside_a_models_weights(site):

@@ -188,3 +188,20 @@ def test_an_import_ends_as_its_messages_one_by_one(site, take, messages):
         [(there[0], owner)] if there else []
     )
     assert stored(site) == before
+
+
+def test_what_a_history_deletes_does_not_come_in_by_its_older_versions(site, tmp_path):
+    """The deletion has no body and names no patient, and stands before what it took back."""
+    path = tmp_path / "history.json"
+    versions = [
+        {"request": {"method": "DELETE", "url": f"DocumentReference/{Exported().id}"}},
+        {"resource": document_reference(Exported(text="Syphilis."))},
+        {"resource": document_reference(Exported(id="18", text="Gout."))},
+    ]
+    path.write_text(json.dumps({"resourceType": "Bundle", "type": "history", "entry": versions}))
+
+    report = import_notes(site.paths.root, [path], Silent())
+
+    assert report.rejected == {"duplicate-id": 1, "withdrawn": 1}
+    with opened_vault(site) as vault:
+        assert [n.text for n in vault.read_identified(vault.note_ids(), "check")] == ["Gout."]

@@ -27,6 +27,9 @@ TYPE: Final = "resourceType"
 # DocumentReference.status, document-reference-status; docStatus, composition-status;
 # DiagnosticReport.status, diagnostic-report-status (hl7.org/fhir/R4/valueset-...).
 _WITHDRAWN: Final = frozenset({"entered-in-error", "cancelled"})
+_KINDS: Final = frozenset({"DocumentReference", "DiagnosticReport"})
+# Bundle.entry.request.method, http-verb.
+_DELETE: Final = "DELETE"
 _ENTRIES: Final = "entry"
 # Bundle.type. R4 wants its newest version first (http.html#history): there the first one counts.
 _NEWEST_FIRST: Final = "history"
@@ -64,10 +67,15 @@ def _of_entry(element: bytes | Refusal, reading: Reading) -> SourceNote | Refusa
 
 def _resource(entry: Mapping[str, object]) -> Mapping[str, object]:
     resource = entry.get("resource")
-    if not isinstance(resource, dict):
-        # A request to delete, or an answer without a body.
-        raise Refusal(Reason.NO_NOTE)
-    return resource
+    if isinstance(resource, dict):
+        return resource
+    url = str(_at(entry, "request", "url")).partition("/_history/")[0]
+    kind, own = url.split("/")[-2:] if "/" in url else ("", "")
+    if _at(entry, "request", "method") == _DELETE and kind in _KINDS and own:
+        # It names no patient: in a history it stands before the versions that it took back.
+        take_back(f"{kind}/{own}", None)
+    # Another request, or an answer without a body.
+    raise Refusal(Reason.NO_NOTE)
 
 
 def note_of(resource: Mapping[str, object], reading: Reading) -> SourceNote:
