@@ -8,7 +8,7 @@ from appliance.cli import render
 from appliance.cli.options import PathType, json_option, site_option
 from appliance.records.status import Moment
 
-_UNITS = ((86_400, "days"), (3_600, "hours"), (60, "minutes"), (1, "seconds"))
+_UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 
 
 @click.command()
@@ -53,5 +53,6 @@ def _ago(moment: Moment | None) -> str:
         return "never"
     for seconds, unit in _UNITS:
         if moment.age_s >= seconds:
-            return f"{moment.age_s / seconds:.0f} {unit} ago"
+            count = round(moment.age_s / seconds)
+            return f"{count} {unit}{'' if count == 1 else 's'} ago"
     return "just now"

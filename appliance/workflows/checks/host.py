@@ -268,7 +268,7 @@ HOST_CHECKS: Final = (
     Check("HOST006", "No engine left prompts in shared memory", _leftover_memory),
     Check("HOST007", "Memory is not swapped to disk", _swap),
     Check("HOST008", "Memory is not dumped to disk", _core_dumps),
-    Check("HOST009", "Files are made for the owner", _umask),
+    Check("HOST009", "What this user makes is not for others to write", _umask),
     Check("HOST010", "The appliance has a user of its own", _user),
     Check("HOST011", "No other Ray runs here", _other_ray),
     Check("HOST012", "The clock is set", _clock),

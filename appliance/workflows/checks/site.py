@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from appliance.errors import LedgerBroken
-from appliance.ledger.examination import Examination, examine
+from appliance.ledger.examination import MAX_FAULTS, Examination, examine
 from appliance.records.clock import Clock
 from appliance.settings.keys import FileKeys, KeyProvider, Purpose
 from appliance.settings.policies import digest_policies, shipped_policies
@@ -161,8 +161,9 @@ def _policy_digest(site: SiteView) -> Outcome:
 def _ledger(site: SiteView) -> Outcome:
     found = site.examination()
     if not found.is_intact:
+        many = "at least " if len(found.faults) >= MAX_FAULTS else ""
         raise LedgerBroken(
-            f"{len(found.faults)} fault(s); the first: {found.faults[0].what}",
+            f"{many}{len(found.faults)} fault(s); the first: {found.faults[0].what}",
             "Run `appliance ledger verify`, keep a copy of the ledger directory, and find out "
             "who changed it.",
         )
