@@ -63,6 +63,10 @@ class FileKeys:
         """Whether its file is wrapped, and there is none in clear."""
         return not self._at(purpose).exists() and _wrapped(self._at(purpose)).exists()
 
+    def is_in_clear(self, purpose: Purpose) -> bool:
+        """Whether a file in clear has it, be it one that a killed wrapping left."""
+        return self._at(purpose).exists() or _draft(self._at(purpose)).exists()
+
     def wrap(self, purpose: Purpose) -> None:
         """Its file is wrapped, and the one in clear is gone; what a killed wrapping left is too.
 

@@ -111,6 +111,8 @@ def test_a_key_that_was_left_under_way_to_being_gone_goes(site):
     wrap(site.paths.root)
     left = site.paths.keys / "vault.key.part"
     left.write_bytes(held(site)[Purpose.VAULT])
+    [check] = [one for one in SITE_CHECKS if one.check_id == "SITE034"]
+    assert check.run(view(site.paths, FrozenClock())).status is Status.WARN
 
     assert wrap(site.paths.root).keys == 0
     assert not left.exists()

@@ -121,7 +121,7 @@ def _wrapping(site: SiteView) -> Outcome:
     if not (site.paths.keys / WRAPPING).exists():
         return skipped("Keys lie in files; no program that wraps them is named.")
     keys = FileKeys(site.paths.keys)
-    clear = [purpose for purpose in Purpose if not keys.is_wrapped(purpose)]
+    clear = [purpose for purpose in Purpose if keys.is_in_clear(purpose)]
     return judge(
         f"{len(Purpose) - len(clear)} of {len(Purpose)} keys are wrapped.",
         "Run `appliance keys wrap`.",
