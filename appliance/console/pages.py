@@ -196,7 +196,11 @@ def traffic(visit: Visit) -> Page:
         "Traffic and denials",
         [
             Table("The gateway", _PAIRS, state),
-            Table("What was sent or written, since the site was made", ("what", "count", "amount"), departures),
+            Table(
+                "What was sent or written, since the site was made",
+                ("what", "count", "amount"),
+                departures,
+            ),
             Table("What was kept back", ("what and rule", "count"), list(seen.denials.items())),
             Table("Newest denials", ("entry", "when", "kind", "rule", "of"), newest),
         ],
