@@ -13,10 +13,9 @@ from typing import Final, Protocol
 
 from appliance.errors import KeyMismatch, SiteError
 from appliance.settings.credentials import find_secret, read_private
-from appliance.settings.wrapping import SUFFIX, unwrap, wrap
+from appliance.settings.wrapping import LONGEST, SUFFIX, unwrap, wrap
 
 KEY_BYTES: Final = 32
-_LONGEST_WRAPPED: Final = 65_536
 
 
 class Purpose(StrEnum):
@@ -125,7 +124,7 @@ class FileKeys:
         return self._directory / f"{purpose}-next.key"
 
     def _unwrap(self, path: Path, purpose: Purpose) -> bytes:
-        content = _read_file(_wrapped(path), purpose, _LONGEST_WRAPPED)
+        content = _read_file(_wrapped(path), purpose, LONGEST)
         return _check_size(unwrap(self._directory, self._at(purpose).name, content), purpose)
 
 

@@ -5,6 +5,7 @@ service, of a security module. Each gets its input on stdin and gives its output
 is in an argument or in the environment, and the product itself speaks to no network for it.
 """
 
+import secrets
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,9 @@ from appliance.settings.validation import read_policy
 
 FILE: Final = "wrapping.toml"
 SUFFIX: Final = ".wrapped"
+LONGEST: Final = 65_536
+"""Bytes that a wrapped key can have."""
+_KEY_BYTES: Final = 32
 _NAME: Final = "{name}"
 _SECONDS: Final = 60
 _MENDING: Final = "See deploy/systemd/README.md, Keys: two programs, each by its whole path."
@@ -24,8 +28,8 @@ _Program = Annotated[
     tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1, max_length=32)
 ]
 
-# By the wrapped bytes: a program can take long, and many parts of the product ask for a key.
-_unwrapped: dict[bytes, bytes] = {}
+# A program can take long, and many parts of the product ask for a key.
+_unwrapped: dict[tuple[Path, str, bytes], bytes] = {}
 
 
 class _File(BaseModel):
@@ -51,7 +55,10 @@ def wrap(directory: Path, name: str, key: bytes) -> bytes:
     """
     programs = read_policy(directory / FILE, _File, _MENDING)
     wrapped = _run(programs.wrap, name, key)
-    if key in wrapped or _run(programs.unwrap, name, wrapped) != key:
+    # One more of that name: a program that keeps keys by name would have forgotten the first.
+    _run(programs.wrap, name, secrets.token_bytes(len(key)))
+    is_usable = key not in wrapped and 0 < len(wrapped) <= LONGEST
+    if not is_usable or _run(programs.unwrap, name, wrapped) != key:
         raise KeyMismatch(
             f"{name} does not come back from the programs in {FILE} as it went in.",
             "Nothing was changed. Try the two programs by hand, one after the other.",
@@ -60,15 +67,19 @@ def wrap(directory: Path, name: str, key: bytes) -> bytes:
 
 
 def unwrap(directory: Path, name: str, wrapped: bytes) -> bytes:
-    """The key that was wrapped; asked for again, it is remembered by this process.
+    """What the program makes of it; a whole key is remembered by this process.
 
     Raises:
         BadInput, SiteError: As for `wrap`.
     """
-    if wrapped not in _unwrapped:
-        programs = read_policy(directory / FILE, _File, _MENDING)
-        _unwrapped[wrapped] = _run(programs.unwrap, name, wrapped)
-    return _unwrapped[wrapped]
+    asked = (directory, name, wrapped)
+    if asked in _unwrapped:
+        return _unwrapped[asked]
+    programs = read_policy(directory / FILE, _File, _MENDING)
+    key = _run(programs.unwrap, name, wrapped)
+    if len(key) == _KEY_BYTES:
+        _unwrapped[asked] = key
+    return key
 
 
 def _run(program: Sequence[str], name: str, content: bytes) -> bytes:

@@ -26,7 +26,6 @@ from appliance.ledger import files as ledger_files
 from appliance.settings.credentials import find_secret
 from appliance.settings.keys import FileKeys, Purpose
 from appliance.settings.secrets import PROVIDER_KEY
-from appliance.settings.wrapping import FILE as WRAPPING
 from appliance.settings.wrapping import SUFFIX as WRAPPED
 from appliance.workflows.ingest import check_vault
 from appliance.workflows.site import Site
@@ -216,7 +215,7 @@ def read_keys(directory: Path) -> dict[str, bytes]:
     keys = {
         path.relative_to(directory).as_posix(): path.read_bytes()
         for path in _regular(directory)
-        if path.suffix not in {_DRAFT, WRAPPED} and path.name != WRAPPING
+        if path.suffix not in {_DRAFT, WRAPPED}
     }
     keys |= {f"{purpose}.key": FileKeys(directory).key(purpose) for purpose in Purpose}
     provider, _ = find_secret(directory / PROVIDER_KEY)

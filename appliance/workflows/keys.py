@@ -1,9 +1,12 @@
 """The site's keys: fresh ones for the vault and all that hangs from them; wrapped, or in clear."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
+from appliance.artifacts.locks import held_alone
 from appliance.artifacts.staging import nothing_staged
 from appliance.artifacts.writing import disk_errors
 from appliance.clinical.vault.keyring import Keyring, read_keyring
@@ -24,6 +27,8 @@ from appliance.workflows.fingerprints import fingerprints_of
 from appliance.workflows.ingest import opened_vault
 from appliance.workflows.site import Site, open_site
 from appliance.workflows.snapshots import drop_snapshots
+
+_LOCK: Final = "keys.lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +85,7 @@ def rotate(root: Path, progress: Progress, *, dry_run: bool = False) -> Rotation
         changing = keyring.is_changing
         return Rotation(keyring.keys.generation + (not changing), total, is_dry_run=True)
     # What a killed backup or rehearsal left opens with the old key, or has it beside it.
-    with nothing_staged(site.paths.run, *STAGES):
+    with nothing_staged(site.paths.run, *STAGES), _alone(site):
         return _rotate(site, keys, total, progress)
 
 
@@ -119,19 +124,25 @@ def _change(
     allow(site, Verb.ROTATE, with_second=not dry_run)
     keys = FileKeys(site.paths.keys)
     _refuse_handed_over(site, *Purpose)
-    if keys.has_next(Purpose.VAULT):
-        raise BadInput(
-            "A change of the vault's keys was begun and not ended.",
-            "Run `appliance keys rotate` first.",
-        )
-    left = [one for one in Purpose if keys.is_wrapped(one) != is_to_be_wrapped]
-    with disk_errors(site.paths.keys):
+    with nullcontext() if dry_run else _alone(site), disk_errors(site.paths.keys):
+        if keys.has_next(Purpose.VAULT):
+            raise BadInput(
+                "A change of the vault's keys was begun and not ended.",
+                "Run `appliance keys rotate` first.",
+            )
+        left = [one for one in Purpose if keys.is_wrapped(one) != is_to_be_wrapped]
         for purpose in () if dry_run else Purpose:
             change(keys, purpose)
             if purpose in left:
                 kind = "keys.wrapped" if is_to_be_wrapped else "keys.unwrapped"
                 site.ledger.record(kind, {"purpose": purpose})
     return Wrapping(len(left), len(Purpose) - len(left), dry_run)
+
+
+def _alone(site: Site) -> AbstractContextManager[object]:
+    """Of the commands that change key files one at a time: two would undo each other's."""
+    what = "Another process changes the site's keys."
+    return held_alone(site.paths.run / _LOCK, what, "Wait until it is done.")
 
 
 def _refuse_handed_over(site: Site, *purposes: Purpose) -> None:

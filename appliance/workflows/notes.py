@@ -140,8 +140,8 @@ def erase(
         ManifestMismatch: Findings are not what was written; nothing was erased.
         NoSpace: The disk is full; run it again.
     """
-    site = open_site(root)
-    allow(site, Verb.ERASE, source_id, with_second=not (dry_run or confirm))
+    site, subject = open_site(root), _subject(source_id, is_note=is_note)
+    allow(site, Verb.ERASE, subject, with_second=not (dry_run or confirm))
     with opened_vault(site) as vault:
         owner = _owner(vault, source_id, is_note=is_note)
         note_ids = frozenset(vault.notes_of(owner))
@@ -162,9 +162,14 @@ def erase(
             return found
         if confirm is not None:
             check_confirmed(confirm, found)
-            allow(site, Verb.ERASE, source_id)
+            allow(site, Verb.ERASE, subject)
         done = _erase(site, vault, owner)
         return replace(done, other_ids=found.other_ids, other_notes=found.other_notes)
+
+
+def _subject(source_id: str, *, is_note: bool) -> str:
+    """What a second person approves: of a patient and a note with one id they are two things."""
+    return f"note {source_id}" if is_note else source_id
 
 
 def _owner(vault: Vault, source_id: str, *, is_note: bool) -> PatientId:
@@ -206,7 +211,8 @@ def readmit(
     """
     check_reason(reason)
     site = open_site(root)
-    allow(site, Verb.ERASE, f"readmit {source_id}", with_second=not dry_run)
+    subject = _subject(source_id, is_note=is_note)
+    allow(site, Verb.ERASE, f"readmit {subject}", with_second=not dry_run)
     with opened_vault(site) as vault:
         patient_id = _owner(vault, source_id, is_note=is_note)
         is_erasing = vault.is_erasing_of(patient_id)

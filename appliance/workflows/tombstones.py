@@ -33,7 +33,7 @@ def erased_patients(site: Site) -> frozenset[PatientId]:
 
 
 def is_erased(site: Site, gone: frozenset[PatientId]) -> Callable[[SourceNote], bool]:
-    """Says of a note whether its patient is one of these, or itself where it has none.
+    """Says of a note whether its patient is one of these, or whether it is one of these itself.
 
     Args:
         site: Whose ids they are.
@@ -42,10 +42,11 @@ def is_erased(site: Site, gone: frozenset[PatientId]) -> Callable[[SourceNote], 
     key = site.keys.key(Purpose.PSEUDONYM) if gone else b""
 
     def asked(note: SourceNote) -> bool:
-        patient = note.patient_source_id
         if not gone:
             return False
-        owner = note_id(key, note.source_id) if patient is None else patient_id(key, patient)
-        return owner in gone
+        patient = note.patient_source_id
+        # Its own id too: erased without a patient, it may come again with one.
+        is_patient_gone = patient is not None and patient_id(key, patient) in gone
+        return is_patient_gone or PatientId(note_id(key, note.source_id)) in gone
 
     return asked

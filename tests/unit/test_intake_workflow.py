@@ -478,6 +478,9 @@ def test_a_note_without_a_patient_is_erased_by_its_own_id(site, tmp_path, capfd)
     capfd.readouterr()
     assert run(take) == 0
     assert json.loads(capfd.readouterr().out)["rejected"] == {"patient-erased": 1}
+    table = tmp_path / "later.jsonl"
+    table.write_text(json.dumps({"id": "letters/Jo Doe", "text": "Gout.", "patient": "P-1"}))
+    assert run(["notes", "import", str(table), "--site", root]) == 2
     assert run(["notes", "readmit", "--note", own, "--reason", "mistake", "--site", root]) == 0
     capfd.readouterr()
     assert run(take) == 0

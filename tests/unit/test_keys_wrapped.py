@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.artifacts.locks import held_alone
 from appliance.cli.main import run
 from appliance.errors import BadInput, KeyMismatch, SiteError
 from appliance.ledger.proofs import read_bodies
@@ -136,9 +137,7 @@ def test_fresh_keys_of_a_wrapped_site_are_wrapped(site):
 
 def test_a_backup_holds_the_keys_themselves(site):
     """The machine whose module wrapped them may be gone."""
-    (site.paths.keys / "wrapping.toml").rename(site.paths.root / "kept.toml")
     before = read_keys(site.paths.keys)
-    (site.paths.root / "kept.toml").rename(site.paths.keys / "wrapping.toml")
 
     wrap(site.paths.root)
 
@@ -192,6 +191,33 @@ def test_without_the_hospitals_secret_nothing_opens(site, tmp_path, monkeypatch)
 
     with pytest.raises((SiteError, KeyMismatch)):
         open_site(site.paths.root)
+
+
+def test_a_program_that_keeps_keys_by_their_names_is_refused(site):
+    """The next key of that name would take the place of the one that is in use."""
+    store = site.paths.root / "store"
+    store.mkdir()
+    scripts = []
+    for name, body in (("in", "cat > {0}/$1; echo kept"), ("out", "cat >/dev/null; cat {0}/$1")):
+        script = store / f"{name}.sh"
+        script.write_text(f"#!/bin/sh\n{body.format(store)}\n")
+        script.chmod(0o700)
+        scripts.append([script, "{name}"])
+    name_programs(site, *scripts)
+
+    with pytest.raises(KeyMismatch, match="as it went in"):
+        wrap(site.paths.root)
+
+    assert not list(site.paths.keys.glob("*.wrapped"))
+
+
+def test_keys_are_changed_by_one_process_at_a_time(site):
+    """Two would take each other's away."""
+    lock = site.paths.run / "keys.lock"
+    with held_alone(lock, "held", ""):
+        for change in (wrap, unwrap, lambda root: rotate(root, Silent())):
+            with pytest.raises(BadInput, match="Another process changes"):
+                change(site.paths.root)
 
 
 def test_a_change_of_keys_under_way_is_ended_first(site):
