@@ -8,6 +8,14 @@ import pytest
 from appliance.cluster.interrupts import check_interrupted, interrupts_noted
 
 
+@pytest.fixture(autouse=True)
+def _heeding():
+    """Where the tests themselves run in a shell's background, they were told to ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def press_and_swallow():
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(signal.SIGINT)
