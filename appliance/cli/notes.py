@@ -202,9 +202,13 @@ def erase(
     if as_json:
         render.emit_json(erased)
         return
-    title = "Would be erased" if dry_run else "Erased"
-    columns = ("patient", "notes", "findings", "exports", "adapters")
-    row = (erased.patient_id, erased.notes, erased.findings, erased.exports, erased.adapters)
+    _emit_erased(erased, "patient", erased.patient_id)
+
+
+def _emit_erased(done: "Erasure | Expiry", of: str, which: str) -> None:
+    title = "Would be erased" if done.is_dry_run else "Erased"
+    columns = (of, "notes", "findings", "exports", "adapters")
+    row = (which, done.notes, done.findings, done.exports, done.adapters)
     render.emit_table(title, columns, [row])
 
 
@@ -246,10 +250,7 @@ def expire(yes: bool, site: Path, as_json: bool, dry_run: bool) -> None:
         return
     if expired.undated:
         render.say(f"{expired.undated} note(s) without a date stay.")
-    title = "Would be erased" if dry_run else "Erased"
-    columns = ("written before", "notes", "findings", "exports", "adapters")
-    row = (expired.before, expired.notes, expired.findings, expired.exports, expired.adapters)
-    render.emit_table(title, columns, [row])
+    _emit_erased(expired, "written before", expired.before)
 
 
 @notes.command()

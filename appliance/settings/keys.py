@@ -16,6 +16,8 @@ from appliance.settings.credentials import find_secret, read_private
 from appliance.settings.wrapping import LONGEST, SUFFIX, unwrap, wrap
 
 KEY_BYTES: Final = 32
+# What a program was asked and said; it can take long, and many parts of the product ask for a key.
+_unwrapped: dict[tuple[Path, str, bytes], bytes] = {}
 
 
 class Purpose(StrEnum):
@@ -125,7 +127,10 @@ class FileKeys:
 
     def _unwrap(self, path: Path, purpose: Purpose) -> bytes:
         content = _read_file(_wrapped(path), purpose, LONGEST)
-        return _check_size(unwrap(self._directory, self._at(purpose).name, content), purpose)
+        asked = (self._directory, self._at(purpose).name, content)
+        if asked not in _unwrapped:
+            _unwrapped[asked] = _check_size(unwrap(*asked), purpose)
+        return _unwrapped[asked]
 
 
 def read_key_file(path: Path) -> bytes:

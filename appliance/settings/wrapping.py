@@ -20,16 +20,12 @@ FILE: Final = "wrapping.toml"
 SUFFIX: Final = ".wrapped"
 LONGEST: Final = 65_536
 """Bytes that a wrapped key can have."""
-_KEY_BYTES: Final = 32
 _NAME: Final = "{name}"
 _SECONDS: Final = 60
 _MENDING: Final = "See deploy/systemd/README.md, Keys: two programs, each by its whole path."
 _Program = Annotated[
     tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1, max_length=32)
 ]
-
-# A program can take long, and many parts of the product ask for a key.
-_unwrapped: dict[tuple[Path, str, bytes], bytes] = {}
 
 
 class _File(BaseModel):
@@ -67,19 +63,12 @@ def wrap(directory: Path, name: str, key: bytes) -> bytes:
 
 
 def unwrap(directory: Path, name: str, wrapped: bytes) -> bytes:
-    """What the program makes of it; a whole key is remembered by this process.
+    """What the program makes of it.
 
     Raises:
         BadInput, SiteError: As for `wrap`.
     """
-    asked = (directory, name, wrapped)
-    if asked in _unwrapped:
-        return _unwrapped[asked]
-    programs = read_policy(directory / FILE, _File, _MENDING)
-    key = _run(programs.unwrap, name, wrapped)
-    if len(key) == _KEY_BYTES:
-        _unwrapped[asked] = key
-    return key
+    return _run(read_policy(directory / FILE, _File, _MENDING).unwrap, name, wrapped)
 
 
 def _run(program: Sequence[str], name: str, content: bytes) -> bytes:

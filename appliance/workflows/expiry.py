@@ -85,7 +85,6 @@ def expire(
             oldest,
             is_dry_run=True,
             is_unfinished=vault.is_expiring(),
-            **asdict(find_traces(site, vault.outlived(oldest), teach=True)),
         )
         if policy.notes is None and not found.is_unfinished:
             raise BadInput(
@@ -93,7 +92,8 @@ def expire(
                 f"Set `notes` under [days] in policies/{FILE}.",
             )
         if dry_run:
-            return found
+            traces = find_traces(site, vault.outlived(oldest), teach=True)
+            return replace(found, **asdict(traces))
         if not (found.notes or found.is_unfinished):
             return replace(found, is_dry_run=False)
         if confirm is not None:

@@ -156,10 +156,10 @@ def erase(
             is_dry_run=True,
             other_ids=len(others),
             other_notes=sum(others.values()),
-            **asdict(find_traces(site, note_ids, teach=may_teach(owner))),
         )
         if dry_run:
-            return found
+            traces = find_traces(site, note_ids, teach=may_teach(owner))
+            return replace(found, **asdict(traces))
         if confirm is not None:
             check_confirmed(confirm, found)
             allow(site, Verb.ERASE, subject)

@@ -183,11 +183,11 @@ def test_what_a_program_complains_of_is_not_told(site):
 
 def test_without_the_hospitals_secret_nothing_opens(site, tmp_path, monkeypatch):
     """A copy of the site alone is of no use."""
-    from appliance.settings import wrapping
+    from appliance.settings import keys
 
     wrap(site.paths.root)
     (tmp_path / "secret").write_text("another\n")
-    monkeypatch.setattr(wrapping, "_unwrapped", {})
+    monkeypatch.setattr(keys, "_unwrapped", {})
 
     with pytest.raises((SiteError, KeyMismatch)):
         open_site(site.paths.root)

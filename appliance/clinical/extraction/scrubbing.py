@@ -37,12 +37,7 @@ def count_of(directory: Path, note_ids: AbstractSet[NoteId]) -> int:
     Raises:
         ManifestMismatch: The findings are not what was written.
     """
-    output = OutputFormat(read_card(directory).format)
-    # Relations are between findings: where none of these goes, none of those does.
-    return sum(
-        rows_without(path.read_bytes(), output, note_ids)[2]
-        for path in part_paths(directory, output)
-    )
+    return _count(directory, OutputFormat(read_card(directory).format), note_ids)
 
 
 def scrub(directory: Path, note_ids: AbstractSet[NoteId]) -> int:
@@ -54,7 +49,7 @@ def scrub(directory: Path, note_ids: AbstractSet[NoteId]) -> int:
     """
     card = read_card(directory)
     kept = _quarantined(directory, note_ids)
-    removed = count_of(directory, note_ids)
+    removed = _count(directory, OutputFormat(card.format), note_ids)
     if not removed and len(kept) == sum(card.quarantined.values()):
         return 0
     new = _beside(directory, _NEW)
@@ -84,6 +79,14 @@ def discard_drafts(parent: Path) -> int:
     for draft in drafts:
         shutil.rmtree(draft)
     return len(drafts)
+
+
+def _count(directory: Path, output: OutputFormat, note_ids: AbstractSet[NoteId]) -> int:
+    # Relations are between findings: where none of these goes, none of those does.
+    return sum(
+        rows_without(path.read_bytes(), output, note_ids)[2]
+        for path in part_paths(directory, output)
+    )
 
 
 def _write(

@@ -69,8 +69,8 @@ def _resource(entry: Mapping[str, object]) -> Mapping[str, object]:
     resource = entry.get("resource")
     if isinstance(resource, dict):
         return resource
-    url = str(_at(entry, "request", "url")).partition("/_history/")[0]
-    kind, own = url.split("/")[-2:] if "/" in url else ("", "")
+    path, own = _split(_at(entry, "request", "url"))
+    kind = path.rpartition("/")[2]
     if _at(entry, "request", "method") == _DELETE and kind in _KINDS and own:
         # It names no patient: in a history it stands before the versions that it took back.
         take_back(f"{kind}/{own}", None)
@@ -160,13 +160,18 @@ def _patient(resource: Mapping[str, object]) -> str | None:
     if _is_text(reference) and str(reference).startswith("#"):
         raise Refusal(Reason.MALFORMED)
     if _is_text(reference):
-        path = str(reference).partition("/_history/")[0]
-        kind, _, identity = path.rpartition("/")
+        kind, identity = _split(reference)
         if not kind or kind.rpartition("/")[2] == "Patient":
             return identity.removeprefix("urn:uuid:") or None
         return None
     value = _at(resource, "subject", "identifier", "value")
     return str(value) if _is_text(value) else None
+
+
+def _split(reference: object) -> tuple[str, str]:
+    """What stands before the id in "TYPE/ID", absolute or versioned, and the id."""
+    path, _, own = str(reference).partition("/_history/")[0].rpartition("/")
+    return path, own
 
 
 def _name(code: object) -> str:
