@@ -20,7 +20,7 @@ DAYS    ?= 180
 MODELS  ?=
 TAR     ?=
 
-.PHONY: install demo bundle test check coverage man format clean bench-audit bench-audit-dp bench-clinical bench-intake bench-linking bench-gate bench-gate-clean bench-gate-evasion bench-gate-index bench-gate-speed bench-gateway bench-learning bench-ledger bench-quality
+.PHONY: install demo bundle test check check-text check-truths coverage man format clean bench-audit bench-audit-dp bench-clinical bench-intake bench-linking bench-gate bench-gate-clean bench-gate-evasion bench-gate-index bench-gate-speed bench-gateway bench-learning bench-ledger bench-levers bench-quality
 
 install: $(STAMP)
 
@@ -47,11 +47,17 @@ test: install
 	OMP_NUM_THREADS=1 tests/loopback_only.sh $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not gpu"
 	OMP_NUM_THREADS=1 tests/loopback_only.sh $(BIN)/python -m pytest -n 2 --dist loadfile --durations=25 -m "slow and not gpu"
 
+# Both at once, line by line.
 check: install
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=line check-text check-truths
+
+check-text:
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+check-truths:
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow and not gpu"
 
 # Every branch of the gate is walked by the quick tests; exit code 1 if one is not.
@@ -86,6 +92,11 @@ bench-learning: install
 # What each part of a corpus is worth; hours. make bench-quality CORPUS=SITE/corpora/NAME GOLD=FILE
 bench-quality: install
 	$(BIN)/python -m tests.benchmarks.bench_quality $(CORPUS) $(GOLD) $(QUALITY)
+
+# What prompting and curation are worth, one lever off at a time; starts vLLM, hours.
+# make bench-levers GOLD=FILE LEVERS="--work DIR"
+bench-levers: install
+	$(BIN)/python -m tests.benchmarks.bench_levers $(GOLD) $(LEVERS)
 
 # Starts vLLM.
 bench-gateway: install

@@ -182,6 +182,7 @@ def test_gliner_reads_its_two_keys(tmp_path, one):
     assert row["ner"] == [[0, 0, "Drug"], [3, 4, "Disease"]]
 
 
+@pytest.mark.slow
 def test_spacy_trains_on_the_docbin(tmp_path, one):
     """A blank pipeline's entity recognizer takes the docs as examples."""
     import spacy
