@@ -90,18 +90,23 @@ def show(name: str, first: int, site: Path, as_json: bool) -> None:
     type=PathType(dir_okay=False),
     help="Public texts like those that the adapter is to read: .txt (one a line), .jsonl or IOB2.",
 )
+@click.option("--adapter", help="One that learned from it: what of the held-out does it misread?")
 @site_option
 @json_option
-def report(name: str, reference: Path | None, site: Path, as_json: bool) -> None:
+def report(
+    name: str, reference: Path | None, adapter: str | None, site: Path, as_json: bool
+) -> None:
     """Tell how varied corpus NAME is, and how far from a reference.
 
-    Numbers only. With --reference it also tells which shares the label sheet's [mix] would need.
+    Numbers only. With --reference it also tells which shares the label sheet's [mix] would need for
+    such texts; with --adapter, which it would need to teach what that one reads worst. `synthesize
+    --mix-from` takes either for the next round.
 
     Example: appliance corpus report first --reference public.txt
     """
     from appliance.workflows.profile import report_corpus
 
-    result = report_corpus(site, name, reference)
+    result = report_corpus(site, name, reference, adapter)
     if as_json:
         render.emit_json(result)
         return
@@ -115,6 +120,14 @@ def report(name: str, reference: Path | None, site: Path, as_json: bool) -> None
             ("[mix] for texts like the reference", render.in_words(render.to_plain(result.mix))),
         ]
         render.emit_table("Beside the reference", ("", "value"), rows)
+    if result.held_out and result.mix:
+        mix = render.to_plain(result.mix)
+        held_out = [
+            (kind, found.texts, found.misread, f"{found.doubt:.2f}", f"{mix[kind]:.2f}")
+            for kind, found in result.held_out.items()
+        ]
+        columns = ["sentences", "held out", "misread", "doubt", "[mix] to teach it"]
+        render.emit_table(f"As {adapter} reads it", columns, held_out)
 
 
 def _profile_rows(result: "CorpusReport") -> list[tuple[str, ...]]:

@@ -1,7 +1,7 @@
 """What a corpus looks like beside a reference, and what mix of drafts would bring them nearer."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,6 +15,7 @@ from appliance.settings.tasks import load_task
 from appliance.synthesis.curation.corpus import read_corpus
 from appliance.synthesis.curation.profiling import Gap, TextProfile, compare, profile
 from appliance.workflows.corpus import find_corpus
+from appliance.workflows.held_out import KindErrors, read_held_out
 
 _TABLES: Final = frozenset({".tsv", ".conll", ".iob", ".iob2", ".bio"})
 _JSONL: Final = frozenset({".jsonl", ".ndjson"})
@@ -31,29 +32,42 @@ class CorpusReport:
         profile: All of it.
         origins: The same of the texts that were written, varied and composed, by origin.
         gap: How far it is from the reference; None where none was given.
-        mix: What the label sheet's `[mix]` would be for texts like the reference; None likewise.
+        held_out: How an adapter reads what the corpus holds out, by kind of draft; None likewise.
+        mix: What the label sheet's `[mix]` would be for texts like the reference, or to teach what
+            the adapter reads worst; None where neither was given.
     """
 
     corpus: str
     profile: TextProfile
     origins: dict[str, TextProfile]
     gap: Gap | None
+    held_out: dict[str, KindErrors] | None
     mix: DraftMix | None
 
 
-def report_corpus(root: Path, name: str, reference: Path | None = None) -> CorpusReport:
-    """The corpus in numbers, beside a reference where one is given.
+def report_corpus(
+    root: Path, name: str, reference: Path | None = None, adapter: str | None = None
+) -> CorpusReport:
+    """The corpus in numbers, beside a reference or as an adapter reads it where one is given.
 
     Args:
         root: The site.
         name: The corpus.
         reference: Texts of the kind that the adapter is to read: .txt (one a line), .jsonl (field
             `text`) or IOB2 (labels are not looked at).
+        adapter: Name of one that learned from this corpus or an earlier round of it; not beside a
+            reference, because each asks for a mix of its own.
 
     Raises:
-        BadInput: No such corpus or label sheet, or the reference can't be read or holds no word.
-        ManifestMismatch: The corpus is not what was written.
+        BadInput: No such corpus, adapter or label sheet, both are given, or the reference can't be
+            read or holds no word.
+        Denied: The adapter learned from notes of the site.
+        ManifestMismatch: Corpus or adapter is not what was written.
     """
+    if reference is not None and adapter is not None:
+        raise BadInput(
+            "A reference and an adapter ask for a mix each.", "Give one of them, and decide."
+        )
     site = find_site(root)
     card, examples = read_corpus(find_corpus(site, name))
     sheet, vocabulary = load_task(site.labels, card.task)
@@ -63,13 +77,17 @@ def report_corpus(root: Path, name: str, reference: Path | None = None) -> Corpu
         if (members := [one for one in examples if one.origin is origin])
     }
     whole = profile(_texts(examples), vocabulary)
+    if adapter is not None:
+        held_out = read_held_out(site, examples, sheet, adapter)
+        wanted = [getattr(sheet.mix, kind) * found.need for kind, found in held_out.items()]
+        return CorpusReport(name, whole, origins, None, held_out, _whole(wanted))
     if reference is None:
-        return CorpusReport(name, whole, origins, None, None)
+        return CorpusReport(name, whole, origins, None, None, None)
     try:
         gap = compare(_texts(examples), list(_read(reference)), vocabulary)
     except ValueError:
         raise BadInput(f"{reference} holds no word.", "Name a file with texts in it.") from None
-    return CorpusReport(name, whole, origins, gap, _mix(sheet.mix, gap.reference))
+    return CorpusReport(name, whole, origins, gap, None, _mix(sheet.mix, gap.reference))
 
 
 def _texts(examples: list[Example] | tuple[Example, ...]) -> list[str]:
@@ -81,7 +99,12 @@ def _mix(mix: DraftMix, wanted: TextProfile) -> DraftMix:
     none, several = wanted.without_mention, wanted.several_mentions
     rest = max(0.0, 1 - none - several)
     short = mix.abbreviation / (mix.single + mix.abbreviation or 1)
-    shares = [max(_LEAST, share) for share in (rest * (1 - short), several, rest * short, none)]
+    return _whole((rest * (1 - short), several, rest * short, none))
+
+
+def _whole(wanted: Sequence[float]) -> DraftMix:
+    """Shares in that proportion, in the order of `ENTITY_KINDS`, with some of every kind."""
+    shares = [max(_LEAST, one / sum(wanted)) for one in wanted]
     _, several, abbreviation, none = (round(share / sum(shares), 2) for share in shares)
     return DraftMix(round(1 - several - abbreviation - none, 2), several, abbreviation, none)
 

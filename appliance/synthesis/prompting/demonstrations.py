@@ -7,10 +7,11 @@ cannot learn any of them by heart.
 """
 
 import random
+from collections.abc import Collection
 from typing import Final
 
 from appliance.records.prompts import DraftKind
-from appliance.records.tasks import Demonstration, LabelSheet, is_short_form
+from appliance.records.tasks import LabelSheet, is_short_form
 from appliance.synthesis.prompting.template import render_demonstration, render_task
 
 SHOWN: Final = 5
@@ -25,12 +26,12 @@ class ConstantPart:
     def __init__(self, sheet: LabelSheet, kind: DraftKind, rng: random.Random) -> None:
         self._sheet = sheet
         self._rng = rng
-        self._same = [shown for shown in sheet.demonstrations if kind_of(shown) is kind]
+        self._same = [shown for shown in sheet.demonstrations if kind_of(shown.entities) is kind]
         self._others = [
             shown
             for shown in sheet.demonstrations
             # Beside others, a demonstration without entities teaches to leave them out.
-            if kind_of(shown) is not kind and (shown.entities or kind is DraftKind.NONE)
+            if kind_of(shown.entities) is not kind and (shown.entities or kind is DraftKind.NONE)
         ]
         self._text = ""
         self._used = ROTATION
@@ -52,10 +53,10 @@ class ConstantPart:
         return render_task(self._sheet.title) + "".join(map(render_demonstration, shown))
 
 
-def kind_of(shown: Demonstration) -> DraftKind:
-    """Which kind of draft a demonstration is an answer to."""
-    if not shown.entities:
+def kind_of(entities: Collection[str]) -> DraftKind:
+    """Which kind of draft a sentence with these entities is an answer to."""
+    if not entities:
         return DraftKind.NONE
-    if any(is_short_form(entity) for entity in shown.entities):
+    if any(is_short_form(entity) for entity in entities):
         return DraftKind.ABBREVIATION
-    return DraftKind.SINGLE if len(shown.entities) == 1 else DraftKind.SEVERAL
+    return DraftKind.SINGLE if len(entities) == 1 else DraftKind.SEVERAL

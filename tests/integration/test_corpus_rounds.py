@@ -1,0 +1,121 @@
+"""`corpus report --adapter`: the next round asks for more of what is read worst."""
+
+import json
+import shutil
+from dataclasses import asdict, replace
+from itertools import permutations
+
+import pytest
+from click.testing import CliRunner
+
+from appliance.cli.main import cli
+from appliance.errors import BadInput, Denied
+from appliance.learning.adapters import read_adapter, write_adapter
+from appliance.learning.basemodels.store import ModelStore
+from appliance.learning.tuning.fit import fit
+from appliance.learning.tuning.worker import InProcessWorker
+from appliance.records.examples import Origin, Split
+from appliance.settings.mixes import read_mix
+from appliance.settings.tasks import load_task
+from appliance.synthesis.curation.corpus import write_corpus
+from appliance.workflows.self_training import load_teacher
+from appliance.workflows.site import init
+from tests.lib.tiny_corpora import make_card, make_examples
+from tests.lib.tiny_models import make_tiny_encoder
+
+pytestmark = pytest.mark.slow
+EXAMPLES = [
+    replace(one, split=Split.DEV) if n % 3 == 2 else one for n, one in enumerate(make_examples())
+]
+HELD_OUT = [one for one in EXAMPLES if one.split is Split.DEV]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """A site with a corpus and an adapter that has not learned much."""
+    root = tmp_path_factory.mktemp("rounds")
+    opened = init(root / "site", "air-gapped")
+    base = ModelStore(opened.paths.models).import_directory(
+        make_tiny_encoder(root / "tiny"), "tiny"
+    )
+    varied = replace(HELD_OUT[0], example_id="x-copy", origin=Origin.VARIED)
+    corpus = opened.paths.corpora / "first"
+    write_corpus(corpus, make_card("first", "disease", EXAMPLES), [*EXAMPLES, varied])
+    config = {
+        "corpus": str(corpus), "base": str(base.path), "out": str(opened.paths.adapters / "reader"),
+        "name": "reader", "task": "disease", "corpus_name": "first", "base_name": "tiny",
+        "base_digest": base.digest, "types": ["Disease"], "made_at": "2026-11-28T00:00:00+00:00",
+        "epochs": 2, "learning_rate": 3e-3,
+    }  # fmt: skip
+    fit(config, InProcessWorker())
+    return opened
+
+
+def report(site, *more):
+    words = ("corpus", "report", "first", "--site", str(site.paths.root), *more)
+    return CliRunner().invoke(cli, [*words, "--json"])
+
+
+def test_the_mix_asks_for_what_is_misread(site, tmp_path):
+    """Only sentences of the model count, and the worse a kind is read, the more of it is asked."""
+    outcome = report(site, "--adapter", "reader")
+    found = json.loads(outcome.stdout)
+    asked, held_out = found["mix"], found["held_out"]
+    usual = asdict(load_task(site.paths.labels, "disease")[0].mix)
+    reader = load_teacher(
+        site.paths.adapters / "reader", ModelStore(site.paths.models).resolve("tiny").path, "cpu",
+        "float32",
+    )  # fmt: skip
+    spans = [{one.span for one in text} for text in reader.label([one.text for one in HELD_OUT])]
+    wrong = sum(read != set(one.spans) for read, one in zip(spans, HELD_OUT, strict=True))
+    need = {kind: (one["misread"] + 1) / (one["texts"] + 2) for kind, one in held_out.items()}
+
+    assert sum(one["texts"] for one in held_out.values()) == len(HELD_OUT)
+    assert held_out["none"]["texts"] == sum(not one.spans for one in HELD_OUT) > 0
+    assert sum(one["misread"] for one in held_out.values()) == wrong
+    assert all(0 <= one["doubt"] <= 1 for one in held_out.values())
+    for one, other in permutations(held_out, 2):
+        if need[one] > need[other]:
+            assert asked[one] / usual[one] >= 0.99 * asked[other] / usual[other]
+    (tmp_path / "asked.json").write_text(outcome.stdout)
+    assert asdict(read_mix(tmp_path / "asked.json")) == asked
+
+
+def test_people_see_it_as_a_table(site):
+    words = ("corpus", "report", "first", "--site", str(site.paths.root), "--adapter", "reader")
+
+    printed = CliRunner().invoke(cli, words).stdout
+
+    assert "As reader reads it" in printed
+    assert "misread" in printed
+
+
+def test_what_learned_from_notes_shapes_no_prompt(site):
+    """Its card says so; the mix of a report goes into prompts."""
+    reader = site.paths.adapters / "reader"
+    card = replace(read_adapter(reader)[0], name="ours", site_only=True)
+    write_adapter(
+        site.paths.adapters / "ours",
+        card,
+        lambda draft: shutil.copy(reader / "adapter_model.safetensors", draft),
+    )
+
+    outcome = report(site, "--adapter", "ours")
+
+    assert isinstance(outcome.exception, Denied)
+    assert "learned from notes" in str(outcome.exception)
+
+
+@pytest.mark.parametrize(
+    ("more", "complaint"),
+    [
+        (("--adapter", "nobody"), "no adapter"),
+        (("--adapter", "../reader"), "--adapter"),
+        (("--adapter", "reader", "--reference", "x.txt"), "a mix each"),
+    ],
+)
+def test_bad_orders_are_refused(site, more, complaint):
+    outcome = report(site, *more)
+
+    assert isinstance(outcome.exception, BadInput)
+    assert complaint in str(outcome.exception)
