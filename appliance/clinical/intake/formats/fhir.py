@@ -16,13 +16,19 @@ from appliance.clinical.intake.formats.attachments import (
     media_type,
     text_of,
 )
+from appliance.clinical.intake.formats.bundle import ALONE, ENTRIES, URN, Around, Bundle
 from appliance.clinical.intake.formats.json_stream import MAX_VALUE_BYTES, Elements, parse_object
 from appliance.clinical.intake.formats.reading import Entry, Origin, Reading, attempt
+from appliance.clinical.intake.formats.resources import (
+    TYPE,
+    at,
+    is_text,
+    list_at,
+    split_reference,
+    text_at,
+)
 from appliance.clinical.intake.rejections import Reason, Refusal, Withdrawal
 from appliance.records.notes import SourceNote
-
-TYPE: Final = "resourceType"
-"""The key by which a JSON object says that it is a resource."""
 
 # DocumentReference.status, document-reference-status; docStatus, composition-status;
 # DiagnosticReport.status, diagnostic-report-status (hl7.org/fhir/R4/valueset-...).
@@ -30,21 +36,21 @@ _WITHDRAWN: Final = frozenset({"entered-in-error", "cancelled"})
 _KINDS: Final = frozenset({"DocumentReference", "DiagnosticReport"})
 # Bundle.entry.request.method, http-verb.
 _DELETE: Final = "DELETE"
-_ENTRIES: Final = "entry"
 # Bundle.type. R4 wants its newest version first (http.html#history): there the first one counts.
 _NEWEST_FIRST: Final = "history"
 
 
 def read_fhir(file: IO[bytes], origin: Origin) -> Iterator[Entry]:
     """Every resource of a Bundle, entry by entry; or the one resource that the file is."""
-    elements = Elements(file, _ENTRIES)
-    for number, element in enumerate(elements, start=1):
-        entry = _of_entry(element, origin.reading)
-        if elements.kind == _NEWEST_FIRST:
-            entry = _of_history(entry)
-        yield number if elements.has_array else None, entry
-        if not elements.has_array:
-            return
+    elements = Elements(file, ENTRIES)
+    with Bundle(file) as bundle:
+        for number, element in enumerate(elements, start=1):
+            entry = _of_entry(element, origin.reading, bundle)
+            if elements.kind == _NEWEST_FIRST:
+                entry = _of_history(entry)
+            yield number if elements.has_array else None, entry
+            if not elements.has_array:
+                return
     if elements.has_array:
         return
     file.seek(0)
@@ -59,47 +65,57 @@ def _of_history(entry: SourceNote | Refusal) -> SourceNote | Refusal:
     return entry if isinstance(entry, Refusal) else replace(entry, is_message=False)
 
 
-def _of_entry(element: bytes | Refusal, reading: Reading) -> SourceNote | Refusal:
+def _of_entry(element: bytes | Refusal, reading: Reading, bundle: Bundle) -> SourceNote | Refusal:
     if isinstance(element, Refusal):
         return element
-    return attempt(lambda: note_of(_resource(parse_object(element)), reading))
+
+    def note() -> SourceNote:
+        entry = parse_object(element)
+        return note_of(_resource(entry), reading, Around(bundle, text_at(entry, "fullUrl")))
+
+    return attempt(note)
 
 
 def _resource(entry: Mapping[str, object]) -> Mapping[str, object]:
     resource = entry.get("resource")
     if isinstance(resource, dict):
         return resource
-    path, own = _split(_at(entry, "request", "url"))
+    path, own = split_reference(at(entry, "request", "url"))
     kind = path.rpartition("/")[2]
-    if _at(entry, "request", "method") == _DELETE and kind in _KINDS and own:
+    if at(entry, "request", "method") == _DELETE and kind in _KINDS and own:
         # It names no patient: in a history it stands before the versions that it took back.
         take_back(f"{kind}/{own}", None)
     # Another request, or an answer without a body.
     raise Refusal(Reason.NO_NOTE)
 
 
-def note_of(resource: Mapping[str, object], reading: Reading) -> SourceNote:
+def note_of(resource: Mapping[str, object], reading: Reading, around: Around = ALONE) -> SourceNote:
     """The note that a resource holds.
+
+    Args:
+        resource: In JSON.
+        reading: What the operator declared.
+        around: What other resources came with it.
 
     Raises:
         Refusal: Of another type, withdrawn, with its attachment elsewhere, or malformed.
     """
     kind = resource.get(TYPE)
     if kind == "DocumentReference":
-        attachments = [_at(item, "attachment") for item in _list(resource, "content")]
-        code, date = resource.get("type"), _at(resource, "date")
+        attachments = [at(item, "attachment") for item in list_at(resource, "content")]
+        code, date = resource.get("type"), at(resource, "date")
     elif kind == "DiagnosticReport":
-        attachments = _list(resource, "presentedForm")
+        attachments = list_at(resource, "presentedForm")
         code = resource.get("code")
-        date = _at(resource, "effectiveDateTime") or _at(resource, "issued")
+        date = at(resource, "effectiveDateTime") or at(resource, "issued")
     else:
         raise Refusal(Reason.NO_NOTE)
-    if _WITHDRAWN & {str(_at(resource, "status")), str(_at(resource, "docStatus"))}:
-        take_back(f"{kind}/{_own_id(resource)}", _patient(resource))
-    text, encoding = _text(attachments, resource, reading)
+    if _WITHDRAWN & {str(at(resource, "status")), str(at(resource, "docStatus"))}:
+        take_back(f"{kind}/{_own_id(resource)}", _patient(resource, around))
+    text, encoding = _text(attachments, resource, reading, around)
     note = make_note(
         f"{kind}/{_identity(resource)}",
-        _patient(resource),
+        _patient(resource, around),
         _name(code),
         _day(date),
         text,
@@ -109,75 +125,84 @@ def note_of(resource: Mapping[str, object], reading: Reading) -> SourceNote:
 
 
 def _text(
-    attachments: list[Any], resource: Mapping[str, object], reading: Reading
+    attachments: list[Any], resource: Mapping[str, object], reading: Reading, around: Around
 ) -> tuple[str, str]:
-    inline = [item for item in attachments if _is_text(_at(item, "data"))]
-    if not inline:
-        conclusion = _at(resource, "conclusion")
-        if _is_text(conclusion):
-            return str(conclusion), "utf-8"
-        # A link would have to be fetched, and this program reaches for nothing.
-        raise Refusal(Reason.NOT_INLINE if attachments else Reason.MISSING_FIELD)
-    best = min(inline, key=_preference)
-    declared = _at(best, "contentType")
-    if not isinstance(declared, str):
-        raise Refusal(Reason.MISSING_FIELD)
-    return text_of(from_base64(_at(best, "data")), declared, reading)
+    # Of two of a kind the one that is at hand.
+    ranked = sorted(attachments, key=lambda one: (_preference(one), not is_text(at(one, "data"))))
+    for attachment in ranked:
+        data, declared = at(attachment, "data"), at(attachment, "contentType")
+        if not is_text(data):
+            binary = around.binary(text_at(attachment, "url"))
+            data, declared = at(binary, "data"), _declared(attachment, binary)
+        if is_text(data):
+            if not isinstance(declared, str):
+                raise Refusal(Reason.MISSING_FIELD)
+            return text_of(from_base64(data), declared, reading)
+    conclusion = at(resource, "conclusion")
+    if is_text(conclusion):
+        return str(conclusion), "utf-8"
+    # A link would have to be fetched, and this program reaches for nothing.
+    raise Refusal(Reason.NOT_INLINE if attachments else Reason.MISSING_FIELD)
+
+
+def _declared(attachment: Any, binary: Any) -> str | None:
+    """What a Binary says it is; what points to it counts where that says the same and more."""
+    outer, own = text_at(attachment, "contentType"), text_at(binary, "contentType")
+    if outer and media_type(outer) == media_type(own) and ";" in outer:
+        return outer
+    return own or outer or None
 
 
 def _preference(attachment: Any) -> int:
-    declared = _at(attachment, "contentType")
+    declared = at(attachment, "contentType")
     kind = media_type(declared) if isinstance(declared, str) else ""
     return BEST_FIRST.index(kind) if kind in BEST_FIRST else len(BEST_FIRST)
 
 
 def _identity(resource: Mapping[str, object]) -> str:
     for found in (
-        _at(resource, "id"),
-        _at(resource, "masterIdentifier", "value"),
-        _at(resource, "identifier", 0, "value"),
+        at(resource, "id"),
+        at(resource, "masterIdentifier", "value"),
+        at(resource, "identifier", 0, "value"),
     ):
-        if _is_text(found):
+        if is_text(found):
             return str(found)
     raise Refusal(Reason.MISSING_FIELD)
 
 
 def _own_id(resource: Mapping[str, object]) -> str:
     """The server's own id: an identifier of somebody else's withdraws nothing."""
-    found = _at(resource, "id")
-    if not _is_text(found):
+    found = at(resource, "id")
+    if not is_text(found):
         raise Refusal(Reason.MISSING_FIELD)
     return str(found)
 
 
-def _patient(resource: Mapping[str, object]) -> str | None:
+def _patient(resource: Mapping[str, object], around: Around) -> str | None:
     """The id in "Patient/ID", absolute or versioned; or the identifier's value.
+
+    Of a `urn:uuid:` or URL what the Patient says that has this name in the same Bundle.
 
     Raises:
         Refusal: It points inside the resource, where a name of the place is no patient's id.
     """
-    reference = _at(resource, "subject", "reference")
-    if _is_text(reference) and str(reference).startswith("#"):
+    reference = text_at(resource, "subject", "reference")
+    if reference.startswith("#"):
         raise Refusal(Reason.MALFORMED)
-    if _is_text(reference):
-        kind, identity = _split(reference)
-        if not kind or kind.rpartition("/")[2] == "Patient":
-            return identity.removeprefix("urn:uuid:") or None
-        return None
-    value = _at(resource, "subject", "identifier", "value")
-    return str(value) if _is_text(value) else None
-
-
-def _split(reference: object) -> tuple[str, str]:
-    """What stands before the id in "TYPE/ID", absolute or versioned, and the id."""
-    path, _, own = str(reference).partition("/_history/")[0].rpartition("/")
-    return path, own
+    if not reference:
+        return text_at(resource, "subject", "identifier", "value") or None
+    if ":" in reference and (known := around.patient(reference)):
+        return known
+    kind, identity = split_reference(reference)
+    if not kind or kind.rpartition("/")[2] == "Patient":
+        return identity.removeprefix(URN) or None
+    return None
 
 
 def _name(code: object) -> str:
-    coding = _at(code, "coding", 0)
-    for found in (_at(coding, "display"), _at(code, "text"), _at(coding, "code")):
-        if _is_text(found):
+    coding = at(code, "coding", 0)
+    for found in (at(coding, "display"), at(code, "text"), at(coding, "code")):
+        if is_text(found):
             return " ".join(str(found).split())[:100]
     return ""
 
@@ -185,22 +210,3 @@ def _name(code: object) -> str:
 def _day(date: object) -> str:
     """Of an instant or a day the day; a year or a month alone is none (R4, dateTime)."""
     return date[:10] if isinstance(date, str) and len(date) >= len("YYYY-MM-DD") else ""
-
-
-def _list(resource: Mapping[str, object], key: str) -> list[Any]:
-    value = resource.get(key)
-    return value if isinstance(value, list) else []
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and bool(value)
-
-
-def _at(value: Any, *path: str | int) -> Any:
-    """What stands at the path, or None where the way ends."""
-    for step in path:
-        if isinstance(step, int):
-            value = value[step] if isinstance(value, list) and step < len(value) else None
-        else:
-            value = value.get(step) if isinstance(value, dict) else None
-    return value

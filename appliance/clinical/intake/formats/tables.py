@@ -7,9 +7,10 @@ from typing import IO, Any, Final
 
 from appliance.clinical.intake.fields import note_from_fields
 from appliance.clinical.intake.formats.csv_rows import rows_of_csv
-from appliance.clinical.intake.formats.fhir import TYPE, note_of
+from appliance.clinical.intake.formats.fhir import note_of
 from appliance.clinical.intake.formats.json_stream import MAX_VALUE_BYTES, parse_object
 from appliance.clinical.intake.formats.reading import Entry, Origin, Reading, attempt
+from appliance.clinical.intake.formats.resources import TYPE
 from appliance.clinical.intake.rejections import Reason, Refusal
 from appliance.records.notes import SourceNote
 
