@@ -75,6 +75,7 @@ class ImportReport:
             Two systems that number their notes alike look so too.
         without_patient: Notes of which the export does not say whose they are: `notes erase` finds
             each by its own id only.
+        older: Of the known ones, which say that they are older than what the vault has: it stays.
     """
 
     new: int
@@ -87,6 +88,7 @@ class ImportReport:
     withdrawn: int = 0
     moved: int = 0
     without_patient: int = 0
+    older: int = 0
 
 
 @dataclass(slots=True)
@@ -157,8 +159,8 @@ def import_notes(
 
     Where the others stand is kept in the vault, until the next import. Notes of patients who were
     erased are among the others, until these are readmitted; and notes that are older than
-    `policies/retention.toml` allows. Of messages with one id the last one that is read is the
-    newest version, and the ones before it are earlier versions.
+    `policies/retention.toml` allows. Of messages with one id the newest is the one that says so
+    (FHIR's `meta`), else the last one that is read; the ones before it are earlier versions.
 
     Args:
         root: The site.
@@ -204,6 +206,7 @@ def import_notes(
         report.withdrawn,
         report.moved,
         rejected.without_patient,
+        report.older,
     )
 
 
@@ -252,7 +255,8 @@ def _late(site: Site, items: Iterable[Item], waiting: PutOff) -> Iterator[Source
 
 def _with_late(report: SealReport, late: SealReport) -> SealReport:
     """Both; what waited was counted as known."""
-    return replace(report.plus(late), known=report.known + late.known - late.total)
+    known = report.known + late.known - late.total
+    return replace(report.plus(late), known=known, older=report.older)
 
 
 def _refusal(site: Site) -> Callable[[SourceNote], Reason | None]:
@@ -288,6 +292,7 @@ def _keep(site: Site, report: SealReport, rejected: _Sorted) -> None:
             "withdrawn": report.withdrawn,
             "moved": report.moved,
             "without_patient": rejected.without_patient,
+            "older": report.older,
             "rejected": rejected.counts.total(),
             **{f"rejected_{key.replace('-', '_')}": count for key, count in counts},
             **{

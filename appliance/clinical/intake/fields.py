@@ -7,7 +7,7 @@ from typing import Annotated, Final, NoReturn
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from appliance.clinical.intake.rejections import Reason, Refusal, Withdrawal
-from appliance.records.notes import SourceNote, withdrawal_of
+from appliance.records.notes import NO_EDITION, Edition, SourceNote, withdrawal_of
 
 MAX_NOTE_BYTES: Final = 10_000_000
 """Longest note taken in, in bytes of UTF-8; a longer one is an export gone wrong."""
@@ -82,7 +82,7 @@ def make_note(
     return SourceNote(source_id, patient, kind.strip(), written_on[:10], normalised, encoding)
 
 
-def take_back(source_id: str, patient: str | None) -> NoReturn:
+def take_back(source_id: str, patient: str | None, edition: Edition = NO_EDITION) -> NoReturn:
     """Nothing is returned: what the item says is that the note of that id is withdrawn.
 
     Raises:
@@ -91,7 +91,7 @@ def take_back(source_id: str, patient: str | None) -> NoReturn:
     """
     # By the rules of any note's id.
     make_note(source_id, patient, "", "", "withdrawn")
-    raise Withdrawal(withdrawal_of(source_id, patient))
+    raise Withdrawal(withdrawal_of(source_id, patient, edition))
 
 
 def _reason(error: Exception) -> Reason:

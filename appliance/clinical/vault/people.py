@@ -5,6 +5,7 @@ from typing import Final
 
 from appliance.clinical.intake.rejections import Place, Reason, Rejected
 from appliance.clinical.vault.database import database_errors, transaction
+from appliance.clinical.vault.editions import forget_editions, forget_withdrawn_of
 from appliance.clinical.vault.opened import OpenVault
 from appliance.clinical.vault.words import forget, squeeze
 from appliance.records.identifiers import NoteId, PatientId
@@ -184,6 +185,8 @@ class People(OpenVault):
             with transaction(self._connection):
                 ids = self.notes_of(patient_id)
                 forget(self._connection, ids)
+                forget_editions(self._connection, ids)
+                forget_withdrawn_of(self._connection, patient_id)
                 if ids:
                     squeeze(self._connection)
                 owner = (patient_id, patient_id)

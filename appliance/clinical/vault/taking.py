@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Final
 
 from appliance.clinical.vault.database import database_errors, transaction
+from appliance.clinical.vault.editions import Age, Editions
 from appliance.clinical.vault.keyring import Keyring
 from appliance.clinical.vault.opened import OpenVault
 from appliance.clinical.vault.rotation import GENERATION
@@ -32,7 +33,8 @@ class Taking(OpenVault):
         or a signal, leaves those committed before it in the vault and in the ledger.
 
         Args:
-            notes: Of two with one id the later one is the newer version, or takes it back.
+            notes: Of two with one id the later one is the newer version, or takes it back; unless
+                both say which is the newer.
             waiting: Where a message waits that repeats an earlier version or names another patient,
                 and those of its id after it, until one says what the vault has: a note's whole
                 history, read again, is to change nothing. Counted as known; what waits at the end
@@ -65,7 +67,8 @@ class Taking(OpenVault):
             row[0]: (int(row[5]), bytes(row[6]), row[2])
             for row in self._rows("note_id", "notes", ids)
         }
-        new = changed = moved = 0
+        new = changed = moved = older = 0
+        editions = Editions(self._connection)
         gone: list[NoteId] = []
         self._keep_up()
         for number, (note_id, note) in enumerate(zip(ids, chunk, strict=True), start=first):
@@ -77,10 +80,17 @@ class Taking(OpenVault):
                 is_same = not stands
             patient = note.patient_source_id
             owned_by = None if patient is None else self.patient_id_of(patient)
-            if is_strange(note, owned_by, owner, waiting):
+            if note.is_withdrawn and not version:
+                editions.keep_withdrawn(note_id, owned_by, note.edition)
                 continue
-            if waiting is not None and note.is_message and version:
-                if not is_same and (
+            age = editions.age_of(note.edition, note_id, owned_by, is_here=bool(version))
+            if age is Age.OLDER or is_strange(note, owned_by, owner, waiting):
+                older += not note.is_withdrawn
+                continue
+            if waiting is not None and version and (note.is_message or age is Age.NEWER):
+                # A newer one says itself what else only the rest of the import could tell.
+                is_plain = is_same or age is Age.NEWER
+                if not is_plain and (
                     not stands
                     or note.is_withdrawn
                     or owner != owned_by
@@ -90,6 +100,7 @@ class Taking(OpenVault):
                     waiting.put(note.source_id, number, owned_by)
                     continue
                 waiting.drop(note.source_id)
+            editions.keep(note_id, note.edition)
             if is_same:
                 continue
             if note.is_withdrawn:
@@ -109,7 +120,7 @@ class Taking(OpenVault):
             known[note_id] = (version + 1, now, owned_by)
             new, changed = (new, changed + 1) if version else (new + 1, changed)
         notes = sum(not note.is_withdrawn for note in chunk)
-        return SealReport(new, changed, notes - new - changed, len(gone), moved), gone
+        return SealReport(new, changed, notes - new - changed, len(gone), moved, older), gone
 
     def _forget_versions(self, note_id: NoteId) -> None:
         """No text of the note is there, nor are its words found."""

@@ -7,6 +7,7 @@ text; R4 says that all of them say the same.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import IO, Any, Final
 
 from appliance.clinical.intake.fields import make_note, take_back
@@ -28,7 +29,7 @@ from appliance.clinical.intake.formats.resources import (
     text_at,
 )
 from appliance.clinical.intake.rejections import Reason, Refusal, Withdrawal
-from appliance.records.notes import SourceNote
+from appliance.records.notes import Edition, SourceNote
 
 # DocumentReference.status, document-reference-status; docStatus, composition-status;
 # DiagnosticReport.status, diagnostic-report-status (hl7.org/fhir/R4/valueset-...).
@@ -38,6 +39,7 @@ _KINDS: Final = frozenset({"DocumentReference", "DiagnosticReport"})
 _DELETE: Final = "DELETE"
 # Bundle.type. R4 wants its newest version first (http.html#history): there the first one counts.
 _NEWEST_FIRST: Final = "history"
+_MAX_DIGITS: Final = 18
 
 
 def read_fhir(file: IO[bytes], origin: Origin) -> Iterator[Entry]:
@@ -110,8 +112,9 @@ def note_of(resource: Mapping[str, object], reading: Reading, around: Around = A
         date = at(resource, "effectiveDateTime") or at(resource, "issued")
     else:
         raise Refusal(Reason.NO_NOTE)
+    edition = _edition(resource)
     if _WITHDRAWN & {str(at(resource, "status")), str(at(resource, "docStatus"))}:
-        take_back(f"{kind}/{_own_id(resource)}", _patient(resource, around))
+        take_back(f"{kind}/{_own_id(resource)}", _patient(resource, around), edition)
     text, encoding = _text(attachments, resource, reading, around)
     note = make_note(
         f"{kind}/{_identity(resource)}",
@@ -121,7 +124,7 @@ def note_of(resource: Mapping[str, object], reading: Reading, around: Around = A
         text,
         encoding,
     )
-    return replace(note, is_message=True)
+    return replace(note, is_message=True, edition=edition)
 
 
 def _text(
@@ -205,6 +208,29 @@ def _name(code: object) -> str:
         if is_text(found):
             return " ".join(str(found).split())[:100]
     return ""
+
+
+def _edition(resource: Mapping[str, object]) -> Edition:
+    """When its server changed it last, and which version it is there (R4, resource.html#Meta)."""
+    version, updated = (
+        text_at(resource, "meta", "versionId"),
+        text_at(resource, "meta", "lastUpdated"),
+    )
+    is_number = version.isascii() and version.isdigit() and len(version) <= _MAX_DIGITS
+    return Edition(_instant(updated), int(version) if is_number else None)
+
+
+def _instant(written: str) -> str:
+    """In UTC; "" of what is no instant, as one without a time zone is none."""
+    try:
+        when = datetime.fromisoformat(written)
+        return (
+            when.astimezone(UTC).isoformat(timespec="microseconds")[: -len("+00:00")]
+            if when.tzinfo
+            else ""
+        )
+    except (ValueError, OverflowError):
+        return ""
 
 
 def _day(date: object) -> str:
