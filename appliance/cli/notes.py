@@ -75,6 +75,8 @@ def import_(
         render.say(f"rejected: {_place(item)}: {item.reason}")
     if more := sum(report.rejected.values()) - len(report.first_rejected):
         render.say(f"rejected: {more} more")
+    for step in report.next_steps:
+        render.say(f"next: {step}")
     if as_json:
         render.emit_json(report)
         return
@@ -108,8 +110,8 @@ def rejected(site: Path, as_json: bool) -> None:
     if not items:
         render.say("The last import rejected nothing, or there was none.")
         return
-    rows = [(item.name, item.line or "", item.reason) for item in items]
-    render.emit_table("Rejected by the last import", ("file", "line", "reason"), rows)
+    rows = [(item.name, item.line or "", item.field, item.reason) for item in items]
+    render.emit_table("Rejected by the last import", ("file", "line", "field", "reason"), rows)
 
 
 @notes.command()
@@ -360,4 +362,5 @@ def _place(item: "RejectedItem") -> str:
     """Where an item stands; by its file's name only where that was asked for."""
     file = f", file {item.file}" if item.file else ""
     line = f", line {item.line}" if item.line else ""
-    return (item.name or f"path {item.path}{file}") + line
+    field = f", {item.field}" if item.field else ""
+    return (item.name or f"path {item.path}{file}") + line + field

@@ -237,13 +237,14 @@ def test_rejected_items_are_kept_until_the_next_import(vault, recorder):
     old = Rejected(Reason.LINK, Place(1, 1, None, "old.txt"))
     items = [
         Rejected(Reason.EMPTY, Place(1, 3, 14, "ward/b.csv")),
+        Rejected(Reason.UNKNOWN_FIELD, Place(1, 4, 1, "ward/c.csv", "column 4")),
         Rejected(Reason.NOT_UTF8, Place(2, None, None, "ward/a.txt")),
     ]
     vault.keep_rejected([old])
     vault.keep_rejected(items)
 
     assert vault.read_rejected_identified("check") == items
-    assert recorder.events[-1] == ("vault.rejected-read", {"count": 2, "reason": "check"})
+    assert recorder.events[-1] == ("vault.rejected-read", {"count": 3, "reason": "check"})
 
 
 def test_an_erasure_forgets_rejected_items(vault):

@@ -15,6 +15,10 @@ from appliance.records.notes import PatientIdentifier, RegisteredPatient, Source
 _OWNED: Final = "notes WHERE patient_id = ? OR (patient_id IS NULL AND note_id = ?)"
 
 
+# In one column, so that the vault's layout stays: no reason has it.
+_SEP: Final = ":"
+
+
 class People(OpenVault):
     """The part of the vault that is about people.
 
@@ -66,8 +70,9 @@ class People(OpenVault):
             NoSpace: The disk is full; the list is as it was.
         """
         rows = [
-            (item.reason, item.place.path, item.place.file, item.place.line, item.place.name)
+            (_written(item.reason, place.field), place.path, place.file, place.line, place.name)
             for item in items
+            for place in (item.place,)
         ]
         with database_errors(), transaction(self._connection):
             self._connection.execute("DELETE FROM rejected")
@@ -86,7 +91,7 @@ class People(OpenVault):
                 "SELECT reason, path, file, line, name FROM rejected ORDER BY number"
             ).fetchall()
         self._record_read("vault.rejected-read", len(rows), reason)
-        return [Rejected(Reason(why), Place(*place)) for why, *place in rows]
+        return [_rejected(why, *place) for why, *place in rows]
 
     def count_of_patient(self, patient_source_id: str) -> int:
         """Count of notes that `erase_patient` would erase."""
@@ -230,3 +235,12 @@ class People(OpenVault):
             "INSERT OR IGNORE INTO identifiers VALUES (?, ?, ?)",
             [(patient_id, item.kind, item.value) for item in patient.identifiers],
         )
+
+
+def _rejected(written: str, path: int, file: int | None, line: int | None, name: str) -> Rejected:
+    reason, _, field = written.partition(_SEP)
+    return Rejected(Reason(reason), Place(path, file, line, name, field))
+
+
+def _written(reason: Reason, field: str) -> str:
+    return f"{reason}{_SEP}{field}" if field else str(reason)
