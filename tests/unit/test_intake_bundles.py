@@ -10,6 +10,8 @@ from appliance.clinical.intake.formats import bundle as bundles
 from appliance.clinical.intake.formats.known import FORMATS
 from appliance.clinical.intake.formats.reading import Origin, Reading
 from appliance.clinical.intake.rejections import Reason, Refusal
+from appliance.clinical.intake.seen import Places
+from appliance.errors import NoSpace
 from tests.lib.exports import Exported, diagnostic_report, document_reference
 
 URN = "urn:uuid:0f1e2d3c-0000-4000-8000-000000000001"
@@ -175,6 +177,32 @@ def test_one_entry_is_not_read_without_end_for_those_that_point_to_it(monkeypatc
 
     assert found[0].text.startswith("xxx")
     assert found[-2] == Reason.TOO_COSTLY
+
+
+def test_a_name_that_is_no_text_spoils_no_other():
+    """Half of a pair, as a broken escape leaves it: it can be looked for like another."""
+    broken = "urn:uuid:\ud800"
+
+    entries = [patient(broken), document(**subject(broken)), document(id="18", **subject(URN))]
+    *_, lost, found = read(patient(URN, id="p-1"), *entries)
+
+    assert lost == Reason.NOT_UTF8
+    assert found.patient_source_id == "p-1"
+
+
+def test_where_names_cannot_be_kept_the_others_are_read_all_the_same(monkeypatch):
+    """It costs those that point; the file is read on from where it was."""
+
+    def full(*_, **__):
+        raise NoSpace("No space left.", "Free some.")
+
+    monkeypatch.setattr(Places, "put", full)
+    pointing_ones = [document(id=str(number), **subject(URN)) for number in range(3)]
+
+    found = read(patient(URN, id="p-1"), *pointing_ones, document(id="18"))
+
+    assert found[1:-1] == [Reason.FAILED] * 3
+    assert found[-1].source_id == "DocumentReference/18"
 
 
 def test_a_damaged_bundle_costs_what_is_damaged():

@@ -159,6 +159,8 @@ def test_one_that_replaces_and_cannot_be_read_replaces_all_the_same(site, take):
         ({"resource": {**NOTE, "status": "entered-in-error"}}, True),
         ({"request": {"method": "DELETE", "url": "DocumentReference/18"}}, True),
         ({"resource": replacing("DocumentReference/17")}, False),
+        ({"resource": {**NOTE, "id": "\ud800"}}, False),
+        ({"resource": "DocumentReference"}, False),
     ],
 )
 def test_of_a_history_the_newest_version_says_what_is_replaced(site, take, newest, is_kept):

@@ -47,7 +47,9 @@ class _Marks:
         self._connection.close()
 
     def _mark(self, text: str) -> bytes:
-        return hashlib.blake2b(text.encode(), digest_size=_MARK_BYTES, key=self._key).digest()
+        # What a broken escape of JSON leaves behind is a name like another.
+        content = text.encode("utf-8", "surrogatepass")
+        return hashlib.blake2b(content, digest_size=_MARK_BYTES, key=self._key).digest()
 
     def _count(self, statement: str, *values: Any) -> int:
         """How many rows it changed."""

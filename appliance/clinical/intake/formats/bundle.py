@@ -4,9 +4,8 @@ R4, bundle.html#references: a reference is resolved by `fullUrl`, be it a URL or
 that is relative, on the server of the entry it stands in. Nothing outside the file is reached for.
 """
 
-import os
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import IO, Any, Final, Self
 
@@ -120,24 +119,30 @@ class Bundle:
         self._left -= size
         if self._left < 0:
             raise Refusal(Reason.TOO_COSTLY)
-        before = self._file.tell()
-        self._file.seek(start)
-        content = self._file.read(size)
-        self._file.seek(before)
+        with self._elsewhere(start):
+            content = self._file.read(size)
         resource = parse_object(content).get("resource")
         return resource if isinstance(resource, dict) else None
 
     def _known(self) -> Places:
         if self._places is None:
             places = self._open.enter_context(Places())
-            before = self._file.tell()
-            self._left = max(_FREE_BYTES, _MAX_TIMES * self._file.seek(0, os.SEEK_END))
-            self._file.seek(0)
-            for name, start, size, is_only in _names(self._file):
-                places.put(name, start, size, is_only=is_only)
-            self._file.seek(before)
+            with self._elsewhere(0):
+                for name, start, size, is_only in _names(self._file):
+                    places.put(name, start, size, is_only=is_only)
+                self._left = max(_FREE_BYTES, _MAX_TIMES * self._file.tell())
             self._places = places
         return self._places
+
+    @contextmanager
+    def _elsewhere(self, start: int) -> Iterator[None]:
+        """The file is read from there on, and afterwards from where it was before."""
+        before = self._file.tell()
+        self._file.seek(start)
+        try:
+            yield
+        finally:
+            self._file.seek(before)
 
 
 def _names(file: IO[bytes]) -> Iterator[tuple[str, int, int, bool]]:
