@@ -52,9 +52,9 @@ def import_(
 
     Text and PDF; FHIR R4 (.json, .ndjson); HL7 v2 (.hl7: MDM, ORU); C-CDA (.xml); tables (.jsonl,
     .csv, .tsv, .parquet). What is no note is counted by reason and stops nothing. The same note
-    twice is one note; of FHIR and HL7 messages with one id the last is its newest version. What an
-    export takes back (withdrawn, entered in error) is none, and what was imported of it before is
-    not read any more.
+    twice is one note; of FHIR and HL7 messages with one id the last is its newest version, unless
+    FHIR's lastUpdated or versionId says otherwise. What an export takes back (withdrawn, entered in
+    error, replaced) is none, and what was imported of it before is not read any more.
     Rejected items are told by number: the path as named here, the file below it in name order,
     the line or entry. Their names are kept in the vault: see `appliance notes rejected`.
 
@@ -75,12 +75,15 @@ def import_(
         render.say(f"rejected: {_place(item)}: {item.reason}")
     if more := sum(report.rejected.values()) - len(report.first_rejected):
         render.say(f"rejected: {more} more")
+    for step in report.next_steps:
+        render.say(f"next: {step}")
     if as_json:
         render.emit_json(report)
         return
     rows = [("new", report.new), ("changed", report.changed)]
     rows += [("of these another patient's now", report.moved)] if report.moved else []
     rows += [("known", report.known)]
+    rows += [("of these older than what is here", report.older)] if report.older else []
     rows += [("without a patient", report.without_patient)] if report.without_patient else []
     rows += [("not read any more", report.withdrawn)] if report.withdrawn else []
     rows += [(f"in {name}", count) for name, count in report.encodings.items()]
@@ -107,8 +110,8 @@ def rejected(site: Path, as_json: bool) -> None:
     if not items:
         render.say("The last import rejected nothing, or there was none.")
         return
-    rows = [(item.name, item.line or "", item.reason) for item in items]
-    render.emit_table("Rejected by the last import", ("file", "line", "reason"), rows)
+    rows = [(item.name, item.line or "", item.field, item.reason) for item in items]
+    render.emit_table("Rejected by the last import", ("file", "line", "field", "reason"), rows)
 
 
 @notes.command()
@@ -359,4 +362,5 @@ def _place(item: "RejectedItem") -> str:
     """Where an item stands; by its file's name only where that was asked for."""
     file = f", file {item.file}" if item.file else ""
     line = f", line {item.line}" if item.line else ""
-    return (item.name or f"path {item.path}{file}") + line
+    field = f", {item.field}" if item.field else ""
+    return (item.name or f"path {item.path}{file}") + line + field

@@ -1,8 +1,44 @@
 """Real clinical text and the patients it belongs to; every text field is kept out of repr."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from appliance.records.identifiers import NoteId, PatientId
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """What a message says of its place among all messages about one note.
+
+    Attributes:
+        updated: When its system changed it last, as `YYYY-MM-DDTHH:MM:SS.ffffff` in UTC; "" where
+            it does not say.
+        number: Which version it is there; None where it does not say, or not by a number.
+    """
+
+    updated: str = field(default="", repr=False)
+    number: int | None = None
+
+    def is_older_than(self, other: "Edition") -> bool:
+        """Whether the time says so; the number, where the times are alike or one is not known.
+
+        >>> Edition(number=2).is_older_than(Edition(number=10))
+        True
+        """
+        if self.updated and other.updated and self.updated != other.updated:
+            return self.updated < other.updated
+        if self.number is None or other.number is None:
+            return False
+        return self.number < other.number
+
+    def with_rest_of(self, other: "Edition") -> "Edition":
+        """The same, with what only the other says."""
+        number = other.number if self.number is None else self.number
+        return Edition(self.updated or other.updated, number)
+
+
+NO_EDITION: Final = Edition()
+"""Nothing is said: then the message that is read later is the newer one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +56,7 @@ class SourceNote:
             and HL7 v2 do: then another of this id in an export is a newer version, and no clash.
         is_withdrawn: Whether it is the word that the note of this id is not to be read any more;
             without text.
+        edition: Of a message that says which of several is the newest, whatever is read last.
     """
 
     source_id: str = field(repr=False)
@@ -30,11 +67,23 @@ class SourceNote:
     encoding: str = "utf-8"
     is_message: bool = field(default=False, compare=False)
     is_withdrawn: bool = False
+    edition: Edition = field(default=NO_EDITION, compare=False)
 
 
-def withdrawal_of(source_id: str, patient_source_id: str | None) -> SourceNote:
+def withdrawal_of(
+    source_id: str, patient_source_id: str | None, edition: Edition = NO_EDITION
+) -> SourceNote:
     """The word that the note of that id is withdrawn, as a message says it."""
-    return SourceNote(source_id, patient_source_id, "", "", "", is_message=True, is_withdrawn=True)
+    return SourceNote(
+        source_id,
+        patient_source_id,
+        "",
+        "",
+        "",
+        is_message=True,
+        is_withdrawn=True,
+        edition=edition,
+    )
 
 
 @dataclass(frozen=True, slots=True)

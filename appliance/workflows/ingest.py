@@ -35,6 +35,15 @@ _FORMATS: Final = (
     ".tsv or .parquet; tables with id and text, or say with --map what these are called there; "
     "bytes that are not UTF-8 need --encoding."
 )
+_STEPS: Final = {
+    Reason.UNKNOWN_FIELD: "Columns are id, text, patient, kind, date. Take out the one told by its "
+    "number, or name with --map id=NOTE_ID,text=NOTE_TEXT those to read: the others are left out.",
+    Reason.MISSING_FIELD: "A note needs id and text, and every column that --map names: add the "
+    "one that is told, or say with --map what it is called there.",
+    Reason.BAD_DATE: "Dates are YYYY-MM-DD or DD.MM.YYYY: for others give --map a .toml with "
+    '`date-format`, such as "%m/%d/%Y".',
+}
+"""What to do about a field of a table that is at fault."""
 _MENDING: Final = "mending-an-export"
 
 
@@ -49,6 +58,8 @@ class RejectedItem:
         line: Of a table, from 1; None where the whole file is the item.
         reason: From a fixed list.
         name: The file's path, where it was asked for: it can hold a patient's name.
+        field: Of a table, the field at fault by our own name, or "column N" of what is none of
+            ours; "" where it is not one field.
     """
 
     path: int
@@ -56,6 +67,7 @@ class RejectedItem:
     line: int | None
     reason: str
     name: str | None = field(default=None, repr=False)
+    field: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +87,8 @@ class ImportReport:
             Two systems that number their notes alike look so too.
         without_patient: Notes of which the export does not say whose they are: `notes erase` finds
             each by its own id only.
+        older: Of the known ones, which say that they are older than what the vault has: it stays.
+        next_steps: What to do about fields of tables that are at fault.
     """
 
     new: int
@@ -87,6 +101,8 @@ class ImportReport:
     withdrawn: int = 0
     moved: int = 0
     without_patient: int = 0
+    older: int = 0
+    next_steps: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -100,6 +116,10 @@ class _Sorted:
     encodings: Counter[str] = field(default_factory=Counter)
     without_patient: int = 0
     items: list[Rejected] = field(default_factory=list)
+
+    def next_steps(self) -> tuple[str, ...]:
+        at_fault = {item.reason for item in self.items if item.place.field}
+        return tuple(step for reason, step in _STEPS.items() if reason in at_fault)
 
     def notes(self, items: Iterable[Item]) -> Iterator[SourceNote]:
         for item in items:
@@ -157,8 +177,8 @@ def import_notes(
 
     Where the others stand is kept in the vault, until the next import. Notes of patients who were
     erased are among the others, until these are readmitted; and notes that are older than
-    `policies/retention.toml` allows. Of messages with one id the last one that is read is the
-    newest version, and the ones before it are earlier versions.
+    `policies/retention.toml` allows. Of messages with one id the newest is the one that says so
+    (FHIR's `meta`), else the last one that is read; the ones before it are earlier versions.
 
     Args:
         root: The site.
@@ -192,7 +212,7 @@ def import_notes(
                 report = _with_late(report, late)
         _keep(site, report, rejected)
     if not report.total and not report.withdrawn:
-        raise _no_note(rejected.counts, dry_run=dry_run)
+        raise _no_note(rejected, dry_run=dry_run)
     return ImportReport(
         report.new,
         report.changed,
@@ -204,6 +224,8 @@ def import_notes(
         report.withdrawn,
         report.moved,
         rejected.without_patient,
+        report.older,
+        rejected.next_steps(),
     )
 
 
@@ -252,7 +274,8 @@ def _late(site: Site, items: Iterable[Item], waiting: PutOff) -> Iterator[Source
 
 def _with_late(report: SealReport, late: SealReport) -> SealReport:
     """Both; what waited was counted as known."""
-    return replace(report.plus(late), known=report.known + late.known - late.total)
+    known = report.known + late.known - late.total
+    return replace(report.plus(late), known=known, older=report.older)
 
 
 def _refusal(site: Site) -> Callable[[SourceNote], Reason | None]:
@@ -288,6 +311,7 @@ def _keep(site: Site, report: SealReport, rejected: _Sorted) -> None:
             "withdrawn": report.withdrawn,
             "moved": report.moved,
             "without_patient": rejected.without_patient,
+            "older": report.older,
             "rejected": rejected.counts.total(),
             **{f"rejected_{key.replace('-', '_')}": count for key, count in counts},
             **{
@@ -301,7 +325,7 @@ def _keep(site: Site, report: SealReport, rejected: _Sorted) -> None:
 def _shown(item: Rejected, *, with_name: bool) -> RejectedItem:
     place = item.place
     name = place.name if with_name else None
-    return RejectedItem(place.path, place.file, place.line, item.reason.value, name)
+    return RejectedItem(place.path, place.file, place.line, item.reason.value, name, place.field)
 
 
 def _reported(
@@ -313,13 +337,27 @@ def _reported(
         progress.advance()
 
 
-def _no_note(rejected: Counter[str], *, dry_run: bool) -> BadInput:
+def _no_note(sorted_out: _Sorted, *, dry_run: bool) -> BadInput:
+    rejected = sorted_out.counts
     if not rejected:
         return BadInput("There is no note in what was named: it is empty.", _FORMATS)
     counts = ", ".join(f"{count} {reason}" for reason, count in rejected.most_common())
+    first = next((item for item in sorted_out.items if item.place.field), None)
+    at_fault = "" if first is None else f" The first: {_told(first)}."
     where = "" if dry_run else " `appliance notes rejected` says where each stands."
     if Reason.ERASED in rejected:
         where += " `appliance notes readmit` lets notes of an erased patient in again."
     if Reason.OUTLIVED in rejected:
         where += " policies/retention.toml says how old a note may be."
-    return BadInput(f"None of {rejected.total()} items is a note: {counts}.", _FORMATS + where)
+    steps = " ".join((*sorted_out.next_steps(), _FORMATS))
+    return BadInput(
+        f"None of {rejected.total()} items is a note: {counts}.{at_fault}", steps + where
+    )
+
+
+def _told(item: Rejected) -> str:
+    """In numbers and names of ours: the file's own can be a patient's."""
+    place = item.place
+    file = f", file {place.file}" if place.file else ""
+    line = f", line {place.line}" if place.line else ""
+    return f"path {place.path}{file}{line}, {place.field}: {item.reason}"

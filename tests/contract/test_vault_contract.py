@@ -1,12 +1,14 @@
 """What every vault promises, the real one and the one in memory."""
 
+from dataclasses import replace
+
 import pytest
 
 from appliance.clinical.intake.rejections import Place, Reason, Rejected
 from appliance.clinical.vault.store import Vault
 from appliance.clinical.vault.versions import SealReport
 from appliance.errors import BadInput
-from appliance.records.notes import PatientIdentifier, SourceNote, SourcePatient
+from appliance.records.notes import Edition, PatientIdentifier, SourceNote, SourcePatient
 from tests.lib.memory_vault import EventList, MemoryVault
 
 
@@ -83,6 +85,22 @@ def test_every_field_counts_as_a_change(vault, altered):
 
     moved = altered.patient_source_id != note(1).patient_source_id
     assert vault.seal([altered]) == SealReport(changed=1, moved=int(moved))
+
+
+def test_an_older_edition_changes_nothing(vault):
+    """It is known, whenever it comes; a newer one counts."""
+    texts = ("Signed.", "Draft.", "Amended.")
+    numbers = (2, 1, 3)
+    editions = [
+        replace(note(1, text), edition=Edition(number=number))
+        for text, number in zip(texts, numbers, strict=True)
+    ]
+
+    reports = [vault.seal([one]) for one in editions]
+
+    assert reports == [SealReport(new=1), SealReport(known=1, older=1), SealReport(changed=1)]
+    [found] = vault.read_identified(vault.note_ids(), "check")
+    assert found.text == "Amended."
 
 
 def test_a_note_twice_in_one_import_is_one_note(vault):
@@ -219,13 +237,14 @@ def test_rejected_items_are_kept_until_the_next_import(vault, recorder):
     old = Rejected(Reason.LINK, Place(1, 1, None, "old.txt"))
     items = [
         Rejected(Reason.EMPTY, Place(1, 3, 14, "ward/b.csv")),
+        Rejected(Reason.UNKNOWN_FIELD, Place(1, 4, 1, "ward/c.csv", "column 4")),
         Rejected(Reason.NOT_UTF8, Place(2, None, None, "ward/a.txt")),
     ]
     vault.keep_rejected([old])
     vault.keep_rejected(items)
 
     assert vault.read_rejected_identified("check") == items
-    assert recorder.events[-1] == ("vault.rejected-read", {"count": 2, "reason": "check"})
+    assert recorder.events[-1] == ("vault.rejected-read", {"count": 3, "reason": "check"})
 
 
 def test_an_erasure_forgets_rejected_items(vault):

@@ -12,6 +12,8 @@ from appliance.errors import BadInput, NoteGone
 from appliance.records.events import Fact, Recorder, check_facts
 from appliance.records.identifiers import Digest, NoteId, PatientId
 from appliance.records.notes import (
+    NO_EDITION,
+    Edition,
     Note,
     PatientIdentifier,
     RegisteredPatient,
@@ -43,6 +45,7 @@ class MemoryVault:
     patients: dict[PatientId, set[tuple[str, str]]] = field(default_factory=dict)
     rejected: list[Rejected] = field(default_factory=list)
     erasing: set[PatientId] = field(default_factory=set)
+    editions: dict[NoteId, Edition] = field(default_factory=dict)
 
     def close(self) -> None:
         """Nothing to close."""
@@ -130,6 +133,7 @@ class MemoryVault:
         owned = [key for key, note in self.notes.items() if note.patient_id == patient_id]
         for key in owned:
             del self.notes[key]
+            self.editions.pop(key, None)
         self.patients.pop(patient_id, None)
         self.rejected = []
         self.recorder.record("vault.erased", {"patient": patient_id, "notes": len(owned)})
@@ -147,6 +151,10 @@ class MemoryVault:
             source.encoding,
         )
         before = self.notes.get(note_id)
+        edition = self.editions.get(note_id, NO_EDITION)
+        if source.edition.is_older_than(edition):
+            return SealReport(known=1, older=1)
+        self.editions[note_id] = source.edition.with_rest_of(edition)
         self.notes[note_id] = note
         self.versions[note_id] += before != note
         if before is None:

@@ -74,7 +74,7 @@ def test_an_encoding_that_is_none_is_bad_input(name):
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
 def test_a_table_with_other_names_is_read_by_a_mapping(tmp_path, suffix):
     """What the operator does not name is left out."""
-    rows = [{"NOTE_ID": 7, "NOTE_TEXT": "Seen.", "MRN": "p1", "DAY": "14.03.2026", "WARD": "x"}]
+    rows = [{"NOTE_ID": 7, "NOTE_TEXT": "Seen.", "MRN": "p1", "DAY": "14/03/2026", "WARD": "x"}]
     path = tmp_path / f"a{suffix}"
     if suffix == ".csv":
         path.write_text(",".join(rows[0]) + "\n" + ",".join(map(str, rows[0].values())) + "\n")
@@ -87,7 +87,7 @@ def test_a_table_with_other_names_is_read_by_a_mapping(tmp_path, suffix):
         pq.write_table(pa.Table.from_pylist(rows), path)
     mapping = tmp_path / "columns.toml"
     mapping.write_text(
-        'date-format = "%d.%m.%Y"\n[columns]\nid = "NOTE_ID"\ntext = "NOTE_TEXT"\n'
+        'date-format = "%d/%m/%Y"\n[columns]\nid = "NOTE_ID"\ntext = "NOTE_TEXT"\n'
         'patient = "MRN"\ndate = "DAY"\n'
     )
 

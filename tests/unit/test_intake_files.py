@@ -261,7 +261,7 @@ def test_every_rejected_item_says_where_it_stands(tmp_path):
     items = [item for item in read_notes([root, lone]) if isinstance(item, Rejected)]
 
     assert [(item.reason, item.place) for item in items] == [
-        (Reason.MISSING_FIELD, Place(1, 1, 3, str(root / "a.jsonl"))),
+        (Reason.MISSING_FIELD, Place(1, 1, 3, str(root / "a.jsonl"), "text")),
         (Reason.UNKNOWN_FORMAT, Place(1, 2, None, str(root / "b" / "c.docx"))),
         (Reason.DUPLICATE_ID, Place(1, 4, 2, str(root / "e.csv"))),
         (Reason.EMPTY, Place(2, None, None, str(lone))),

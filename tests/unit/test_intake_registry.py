@@ -42,6 +42,19 @@ def test_csv_and_jsonl_give_the_same_patients(tmp_path):
     assert list(read_registry(tmp_path / "b.jsonl", TODAY)) == [expected]
 
 
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_a_registry_is_cut_by_what_gives_it_the_patients_id(tmp_path, delimiter):
+    """As office programs write it; the other marks cut nothing."""
+    names, row = ("patient", "address"), ("7", '"1 Elm St, ward 2; left\tdoor"')
+    lines = (delimiter.join(one) for one in (names, row))
+    (tmp_path / "a.csv").write_text("\n".join(lines) + "\n")
+
+    [patient] = read_registry(tmp_path / "a.csv", TODAY)
+
+    [address] = patient.identifiers
+    assert (patient.source_id, address.value) == ("7", "1 Elm St, ward 2; left\tdoor")
+
+
 def test_columns_by_other_names_are_the_kinds_the_gate_knows(tmp_path):
     """A day of birth is looked for in all its forms, whatever the hospital calls the column."""
     (tmp_path / "a.csv").write_text(
@@ -58,6 +71,8 @@ def test_columns_by_other_names_are_the_kinds_the_gate_knows(tmp_path):
     ("name", "content"),
     [
         ("a.csv", b""),
+        ("a.csv", b"x" * 200_000),
+        ("a.csv", b"id;name\n7;Ada Invented\n"),
         ("a.csv", b"patient,name\n"),
         ("a.csv", b"mrn,name\n1,Zebedee\n"),
         ("a.csv", b"patient,name,name\n1,Zebedee,Zebedee\n"),

@@ -12,7 +12,8 @@ from sqlcipher3 import dbapi2
 
 from appliance.clinical.vault import database
 from appliance.clinical.vault.database import FILE, _configure, _ensure_schema, _translated
-from appliance.clinical.vault.store import NOTES_PER_TRANSACTION, Vault
+from appliance.clinical.vault.store import Vault
+from appliance.clinical.vault.taking import NOTES_PER_TRANSACTION
 from appliance.errors import ApplianceError, BadInput, IntegrityError, KeyMismatch, NoSpace
 from appliance.records.notes import PatientIdentifier, SourceNote, SourcePatient
 from tests.lib.memory_vault import EventList

@@ -7,7 +7,7 @@ from typing import Annotated, Final, NoReturn
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from appliance.clinical.intake.rejections import Reason, Refusal, Withdrawal
-from appliance.records.notes import SourceNote, withdrawal_of
+from appliance.records.notes import NO_EDITION, Edition, SourceNote, withdrawal_of
 
 MAX_NOTE_BYTES: Final = 10_000_000
 """Longest note taken in, in bytes of UTF-8; a longer one is an export gone wrong."""
@@ -45,8 +45,10 @@ def note_from_fields(fields: Mapping[str, object], encoding: str = "utf-8") -> S
     try:
         parsed = _Fields.model_validate(dict(fields))
     except (ValidationError, ValueError) as error:
-        refusal = Refusal(_reason(error))
+        refusal = _refusal(error)
     else:
+        if parsed.date and not _is_date(parsed.date):
+            raise Refusal(Reason.BAD_DATE, "date")
         return make_note(parsed.id, parsed.patient, parsed.kind, parsed.date, parsed.text, encoding)
     # Outside the handler: pydantic's error still holds the input, and must not be its context.
     raise refusal
@@ -82,7 +84,7 @@ def make_note(
     return SourceNote(source_id, patient, kind.strip(), written_on[:10], normalised, encoding)
 
 
-def take_back(source_id: str, patient: str | None) -> NoReturn:
+def take_back(source_id: str, patient: str | None, edition: Edition = NO_EDITION) -> NoReturn:
     """Nothing is returned: what the item says is that the note of that id is withdrawn.
 
     Raises:
@@ -91,17 +93,19 @@ def take_back(source_id: str, patient: str | None) -> NoReturn:
     """
     # By the rules of any note's id.
     make_note(source_id, patient, "", "", "withdrawn")
-    raise Withdrawal(withdrawal_of(source_id, patient))
+    raise Withdrawal(withdrawal_of(source_id, patient, edition))
 
 
-def _reason(error: Exception) -> Reason:
+def _refusal(error: Exception) -> Refusal:
+    """With the field at fault, if it is one of ours: a stranger's name for one can be anything."""
     if not isinstance(error, ValidationError):
-        return Reason.MALFORMED
-    kinds = [
-        complaint["type"]
+        return Refusal(Reason.MALFORMED)
+    found = [
+        (_REASONS.get(complaint["type"], Reason.MALFORMED), str(complaint["loc"][0]))
         for complaint in error.errors(include_input=False, include_url=False, include_context=False)
     ]
-    return next((_REASONS[kind] for kind in kinds if kind in _REASONS), Reason.MALFORMED)
+    reason, field = min(found, key=lambda one: one[0] is Reason.MALFORMED)
+    return Refusal(reason, field if field in _Fields.model_fields else "")
 
 
 def _is_utf8(value: str) -> bool:

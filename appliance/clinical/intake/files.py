@@ -140,9 +140,10 @@ def _read_file(path: Path, name: str, place: Place, reading: Reading) -> Iterato
         origin = Origin(name, reading)
         with _open_regular(path) as file:
             for number, entry in read(file, origin):
-                yield replace(place, line=number), _found(entry)
+                field = entry.field if isinstance(entry, Refusal) else ""
+                yield replace(place, line=number, field=field), _found(entry)
     except Refusal as refusal:
-        yield place, refusal.reason
+        yield replace(place, field=refusal.field), refusal.reason
     except OSError:
         yield place, Reason.UNREADABLE
     except Exception:  # noqa: BLE001 - a file that finds a bug of ours must not stop the others

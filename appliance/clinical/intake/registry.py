@@ -1,9 +1,10 @@
 """The hospital's registry of patients: every identifier by which one could be recognised.
 
 CSV: a column `patient` with the id, every other column a kind of identifier, "|" between several
-values of one. JSONL: the same names, with a string or a list of strings. A file that is no such
-table is refused as a whole. A row that can't be right is handed out as refused, and the caller
-must say so aloud: a patient left out in silence would be a patient whom the gate can't see.
+values of one; between cells a comma, a semicolon or a tab. JSONL: the same names, with a string or
+a list of strings. A file that is no such table is refused as a whole. A row that can't be right is
+handed out as refused, and the caller must say so aloud: a patient left out in silence would be a
+patient whom the gate can't see.
 """
 
 import csv
@@ -11,7 +12,9 @@ import io
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import date
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +26,7 @@ from appliance.records.notes import PatientIdentifier, SourcePatient
 _ID: Final = "patient"
 _KIND: Final = re.compile(r"[a-z][a-z0-9-]{0,39}")
 _SEPARATOR: Final = "|"
+_DELIMITERS: Final = (",", ";", "\t")
 BIRTH_DATE: Final = "birth-date"
 """The kind under which a date of birth is kept."""
 # What else a registry's columns are called; the gate looks for a kind in the forms of that kind.
@@ -98,8 +102,11 @@ def _fault(patient: SourcePatient, today: date) -> Reason | None:
 
 
 def _csv_rows(file: io.TextIOWrapper) -> Iterator[tuple[int, Mapping[str, object] | None]]:
-    reader = csv.reader(file, strict=True)
+    head = file.readline()
     try:
+        reader = csv.reader(
+            chain([head] if head else [], file), strict=True, delimiter=_delimiter(head)
+        )
         header = next(reader, None)
         if header is None or _ID not in header or len(set(header)) != len(header):
             raise BadInput(
@@ -111,6 +118,15 @@ def _csv_rows(file: io.TextIOWrapper) -> Iterator[tuple[int, Mapping[str, object
                 yield reader.line_num, _split(header, row) if fits else None
     except csv.Error:
         yield reader.line_num, None
+
+
+def _delimiter(head: str) -> str:
+    """The one by which the header has the patient's id; a comma where none has."""
+    for delimiter in _DELIMITERS:
+        with suppress(csv.Error):
+            if _ID in next(csv.reader([head], delimiter=delimiter), []):
+                return delimiter
+    return _DELIMITERS[0]
 
 
 def _split(header: list[str], row: list[str]) -> Mapping[str, object]:

@@ -54,12 +54,15 @@ class Place:
         line: Of a table, from 1; of messages or a bundle, which of them; None where the whole file
             is the item.
         name: The file's path; it can hold a patient's name, hence out of repr.
+        field: Of a table, what is at fault: a field by our own name, or "column N" of what is none
+            of ours; never as the table calls it. "" where it is not one field.
     """
 
     path: int
     file: int | None
     line: int | None
     name: str = field(repr=False)
+    field: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +74,17 @@ class Rejected:
 
 
 class Refusal(Exception):
-    """Raised while one item is read; becomes a `Rejected` before it leaves the room."""
+    """Raised while one item is read; becomes a `Rejected` before it leaves the room.
 
-    def __init__(self, reason: Reason) -> None:
+    Attributes:
+        reason: Why.
+        field: What is at fault, as `Place` has it.
+    """
+
+    def __init__(self, reason: Reason, field: str = "") -> None:
         super().__init__(str(reason))
         self.reason = reason
+        self.field = field
 
 
 class Withdrawal(Refusal):

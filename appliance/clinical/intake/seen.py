@@ -14,6 +14,9 @@ _TABLE: Final = (
 )
 
 
+_PLACES: Final = "CREATE TABLE places (mark BLOB PRIMARY KEY, start INTEGER, size INTEGER)"
+
+
 class _Marks:
     """Marks of ids; a context manager.
 
@@ -21,6 +24,8 @@ class _Marks:
     it is small, then in the system's directory for temporary files (sqlite.org/inmemorydb.html).
     Of an id it holds 128 bits of a hash under a key that is nowhere else.
     """
+
+    _table = _TABLE
 
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
@@ -32,7 +37,7 @@ class _Marks:
             f"PRAGMA cache_size = -{_CACHE_KIB}",
             "PRAGMA journal_mode = OFF",
             "PRAGMA synchronous = OFF",
-            _TABLE,
+            self._table,
             "BEGIN",
         ):
             self._connection.execute(statement)
@@ -42,7 +47,9 @@ class _Marks:
         self._connection.close()
 
     def _mark(self, text: str) -> bytes:
-        return hashlib.blake2b(text.encode(), digest_size=_MARK_BYTES, key=self._key).digest()
+        # What a broken escape of JSON leaves behind is a name like another.
+        content = text.encode("utf-8", "surrogatepass")
+        return hashlib.blake2b(content, digest_size=_MARK_BYTES, key=self._key).digest()
 
     def _count(self, statement: str, *values: Any) -> int:
         """How many rows it changed."""
@@ -65,6 +72,36 @@ class SeenIds(_Marks):
         return (
             self._count("INSERT OR IGNORE INTO seen (mark) VALUES (?)", self._mark(source_id)) > 0
         )
+
+
+class Places(_Marks):
+    """Where in a file stands what has a name there; a context manager."""
+
+    _table = _PLACES
+
+    def put(self, name: str, start: int, size: int, *, is_only: bool) -> None:
+        """The name is that of these bytes, unless it was given before.
+
+        Args:
+            name: How the file calls it.
+            start: Where it begins, in bytes.
+            size: Its length in bytes.
+            is_only: Whether a name that was given to other bytes before is nobody's from now on.
+
+        Raises:
+            NoSpace: There is no room for temporary files.
+        """
+        again = "UPDATE SET size = 0" if is_only else "NOTHING"
+        self._count(
+            f"INSERT INTO places VALUES (?, ?, ?) ON CONFLICT DO {again}",  # noqa: S608 - fixed
+            *(self._mark(name), start, size),
+        )
+
+    def find(self, name: str) -> tuple[int, int] | None:
+        """Where that begins which has the name, and its length; None where nothing has it alone."""
+        statement = "SELECT start, size FROM places WHERE mark = ? AND size > 0"
+        row = self._connection.execute(statement, (self._mark(name),)).fetchone()
+        return None if row is None else (int(row[0]), int(row[1]))
 
 
 class PutOff(_Marks):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from appliance.clinical.vault.database import database_errors, transaction
+from appliance.clinical.vault.editions import forget_editions
 from appliance.clinical.vault.opened import OpenVault
 from appliance.clinical.vault.words import forget, squeeze
 from appliance.records.identifiers import NoteId
@@ -86,6 +87,7 @@ class Outliving(OpenVault):
                     rows = self._rows("note_id", "notes", sorted({note for note, _ in some}))
                     gone = [(row[0],) for row in rows if "" < row[4] < oldest]
                     forget(self._connection, [note for (note,) in gone])
+                    forget_editions(self._connection, [note for (note,) in gone])
                     for table in ("bodies", "notes"):
                         self._connection.executemany(
                             f"DELETE FROM {table} WHERE note_id = ?",  # noqa: S608 - fixed names

@@ -5,6 +5,7 @@ from typing import Final
 
 from appliance.clinical.intake.rejections import Place, Reason, Rejected
 from appliance.clinical.vault.database import database_errors, transaction
+from appliance.clinical.vault.editions import forget_editions, forget_withdrawn_of
 from appliance.clinical.vault.opened import OpenVault
 from appliance.clinical.vault.words import forget, squeeze
 from appliance.records.identifiers import NoteId, PatientId
@@ -12,6 +13,10 @@ from appliance.records.notes import PatientIdentifier, RegisteredPatient, Source
 
 # Of a patient; a note of nobody's is its own.
 _OWNED: Final = "notes WHERE patient_id = ? OR (patient_id IS NULL AND note_id = ?)"
+
+
+# In one column, so that the vault's layout stays: no reason has it.
+_SEP: Final = ":"
 
 
 class People(OpenVault):
@@ -65,8 +70,9 @@ class People(OpenVault):
             NoSpace: The disk is full; the list is as it was.
         """
         rows = [
-            (item.reason, item.place.path, item.place.file, item.place.line, item.place.name)
+            (_written(item.reason, place.field), place.path, place.file, place.line, place.name)
             for item in items
+            for place in (item.place,)
         ]
         with database_errors(), transaction(self._connection):
             self._connection.execute("DELETE FROM rejected")
@@ -85,7 +91,7 @@ class People(OpenVault):
                 "SELECT reason, path, file, line, name FROM rejected ORDER BY number"
             ).fetchall()
         self._record_read("vault.rejected-read", len(rows), reason)
-        return [Rejected(Reason(why), Place(*place)) for why, *place in rows]
+        return [_rejected(why, *place) for why, *place in rows]
 
     def count_of_patient(self, patient_source_id: str) -> int:
         """Count of notes that `erase_patient` would erase."""
@@ -184,6 +190,8 @@ class People(OpenVault):
             with transaction(self._connection):
                 ids = self.notes_of(patient_id)
                 forget(self._connection, ids)
+                forget_editions(self._connection, ids)
+                forget_withdrawn_of(self._connection, patient_id)
                 if ids:
                     squeeze(self._connection)
                 owner = (patient_id, patient_id)
@@ -227,3 +235,12 @@ class People(OpenVault):
             "INSERT OR IGNORE INTO identifiers VALUES (?, ?, ?)",
             [(patient_id, item.kind, item.value) for item in patient.identifiers],
         )
+
+
+def _rejected(written: str, path: int, file: int | None, line: int | None, name: str) -> Rejected:
+    reason, _, field = written.partition(_SEP)
+    return Rejected(Reason(reason), Place(path, file, line, name, field))
+
+
+def _written(reason: Reason, field: str) -> str:
+    return f"{reason}{_SEP}{field}" if field else str(reason)

@@ -3,47 +3,42 @@
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import suppress
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from appliance.clinical.vault.database import database_errors, transaction
-from appliance.clinical.vault.keyring import Keyring, read_keyring
+from appliance.clinical.vault.database import database_errors
+from appliance.clinical.vault.keyring import read_keyring
 from appliance.clinical.vault.outliving import Outliving
 from appliance.clinical.vault.people import People
-from appliance.clinical.vault.rotation import GENERATION, open_rotating
-from appliance.clinical.vault.sealing import Sealed, mark, seal, unseal
-from appliance.clinical.vault.versions import SealReport, Waiting, had_text, is_strange
+from appliance.clinical.vault.rotation import open_rotating
+from appliance.clinical.vault.sealing import Sealed
+from appliance.clinical.vault.taking import Taking
 from appliance.clinical.vault.words import (
     Hit,
     Where,
     as_hit,
     find,
-    forget,
     index_batch,
     left_to_index,
 )
-from appliance.errors import IntegrityError, KeyMismatch, NoteGone
+from appliance.errors import KeyMismatch, NoteGone
 from appliance.records.events import Recorder
 from appliance.records.identifiers import Digest, NoteId, PatientId
-from appliance.records.notes import Note, SourceNote
+from appliance.records.notes import Note
 from appliance.settings.keys import KEY_BYTES, pseudonym
 
 STAMP_BYTES: Final = 8
-NOTES_PER_TRANSACTION: Final = 256
 # A withdrawn note's version is below zero: nobody is to read it, and an erasure is to find it.
 _VERSIONS: Final = "SELECT note_id, version FROM notes WHERE version > 0 ORDER BY note_id"
 _OF_KIND: Final = "SELECT note_id FROM notes WHERE version > 0 AND kind = ? ORDER BY note_id"
 
 
-class Vault(People, Outliving):
+class Vault(People, Outliving, Taking):
     """One site's vault, open. Several processes may hold it open at once."""
 
-    _reread: "Callable[[], Keyring] | None" = None
     _indexed_to: str = ""
 
     @classmethod
@@ -65,37 +60,6 @@ class Vault(People, Outliving):
         vault._reread = partial(read_keyring, directory, key)
         vault._check_pseudonym_key()
         return vault
-
-    def seal(self, notes: Iterable[SourceNote], waiting: Waiting | None = None) -> SealReport:
-        """Every note is in the vault: once, however often it comes, and in its newest version.
-
-        Notes are committed by the hundreds. Whatever ends the stream, be it an error, a full disk
-        or a signal, leaves those committed before it in the vault and in the ledger.
-
-        Args:
-            notes: Of two with one id the later one is the newer version, or takes it back.
-            waiting: Where a message waits that repeats an earlier version or names another patient,
-                and those of its id after it, until one says what the vault has: a note's whole
-                history, read again, is to change nothing. Counted as known; what waits at the end
-                is news, and is to be sealed without this. None: nothing waits.
-
-        Raises:
-            NoSpace: The disk is full.
-        """
-        report, stream, first = SealReport(), iter(notes), 1
-        try:
-            while chunk := list(islice(stream, NOTES_PER_TRANSACTION)):
-                with database_errors(), transaction(self._connection):
-                    done, gone = self._seal_chunk(chunk, first, waiting)
-                report, first = report.plus(done), first + len(chunk)
-                for note_id in gone:
-                    self._recorder.record("vault.withdrawn", {"note": note_id})
-        finally:
-            self._recorder.record(
-                "vault.sealed",
-                {"new": report.new, "changed": report.changed, "known": report.known},
-            )
-        return report
 
     def note_ids(self, kind: str | None = None) -> list[NoteId]:
         """Ids of all notes, or of those of one kind, sorted."""
@@ -246,128 +210,11 @@ class Vault(People, Outliving):
         there = (rows[one] for one in note_ids if one in rows and rows[one][5] > 0)
         return [as_hit(row[0], row[2], row[3], row[4]) for row in there]
 
-    def _seal_chunk(
-        self, chunk: Sequence[SourceNote], first: int, waiting: Waiting | None
-    ) -> tuple[SealReport, list[NoteId]]:
-        """Counts, and which notes are withdrawn now."""
-        ids = [self.note_id_of(note.source_id) for note in chunk]
-        known = {
-            row[0]: (int(row[5]), bytes(row[6]), row[2])
-            for row in self._rows("note_id", "notes", ids)
-        }
-        new = changed = moved = 0
-        gone: list[NoteId] = []
-        self._keep_up()
-        for number, (note_id, note) in enumerate(zip(ids, chunk, strict=True), start=first):
-            version, before, owner = known.get(note_id, (0, b"", None))
-            now = self._mark(note)
-            stands = version > 0
-            is_same = stands and hmac.compare_digest(before, now)
-            if note.is_withdrawn:
-                is_same = not stands
-            patient = note.patient_source_id
-            owned_by = None if patient is None else self.patient_id_of(patient)
-            if is_strange(note, owned_by, owner, waiting):
-                continue
-            if waiting is not None and note.is_message and version:
-                if not is_same and (
-                    not stands
-                    or note.is_withdrawn
-                    or owner != owned_by
-                    or waiting.holds(note.source_id)
-                    or had_text(self._connection, note_id, note.text, self._unseal)
-                ):
-                    waiting.put(note.source_id, number, owned_by)
-                    continue
-                waiting.drop(note.source_id)
-            if is_same:
-                continue
-            if note.is_withdrawn:
-                forget(self._connection, [note_id])
-                self._connection.execute(
-                    "UPDATE notes SET version = ? WHERE note_id = ?", (-version, note_id)
-                )
-                known[note_id] = (-version, before, owner)
-                gone.append(note_id)
-                continue
-            version = abs(version)
-            if owner is not None and owner != owned_by:
-                # Said of another patient: an erasure of that one would not find it.
-                self._forget_versions(note_id)
-                moved += 1
-            self._write(note, note_id, owned_by, version + 1, now)
-            known[note_id] = (version + 1, now, owned_by)
-            new, changed = (new, changed + 1) if version else (new + 1, changed)
-        notes = sum(not note.is_withdrawn for note in chunk)
-        return SealReport(new, changed, notes - new - changed, len(gone), moved), gone
-
-    def _forget_versions(self, note_id: NoteId) -> None:
-        """No text of the note is there, nor are its words found."""
-        forget(self._connection, [note_id])
-        self._connection.execute("DELETE FROM bodies WHERE note_id = ?", (note_id,))
-
-    def _write(
-        self, note: SourceNote, note_id: NoteId, owner: str | None, version: int, mark_: bytes
-    ) -> None:
-        sealed = seal(note.text, note_id, version, self._keys.wrapping)
-        self._connection.execute(
-            "INSERT OR REPLACE INTO notes VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                note_id,
-                note.source_id,
-                owner,
-                note.kind,
-                note.written_on,
-                version,
-                mark_,
-                note.encoding,
-            ),
-        )
-        self._connection.execute(
-            "INSERT INTO bodies VALUES (?, ?, ?, ?)",
-            (note_id, version, sealed.wrapped_key, sealed.body),
-        )
-
-    def _mark(self, note: SourceNote) -> bytes:
-        owner = note.patient_source_id
-        return mark(
-            self._keys.marking,
-            "" if owner is None else f"+{owner}",
-            note.kind,
-            note.written_on,
-            note.text,
-        )
-
     def _open_note(self, row: tuple[Any, ...]) -> Note:
         note_id, _, patient_id, kind, written_on, version, _, encoding, wrapped_key, body = row
         text = self._unseal(Sealed(bytes(wrapped_key), bytes(body)), NoteId(note_id), int(version))
         owner = None if patient_id is None else PatientId(patient_id)
         return Note(NoteId(note_id), owner, kind, written_on, text, encoding)
-
-    def _unseal(self, sealed: Sealed, note_id: NoteId, version: int) -> str:
-        """The text, under whichever wrapping key; read again if another process changed them."""
-        for key in (self._keys.wrapping, *self._keys.older):
-            with suppress(IntegrityError):
-                return unseal(sealed, note_id, version, key)
-        before = self._keys.generation
-        if self._reread is not None:
-            self._keys = self._reread().keys
-        if self._keys.generation == before:
-            # Once more, for its words.
-            return unseal(sealed, note_id, version, self._keys.wrapping)
-        return self._unseal(sealed, note_id, version)
-
-    def _keep_up(self) -> None:
-        """Inside a transaction that writes: the wrapping key is the one that new notes are to have.
-
-        Raises:
-            KeyMismatch: It was changed, and this process has no key to read which it is.
-        """
-        row = self._connection.execute(
-            "SELECT value FROM facts WHERE name = ?", (GENERATION,)
-        ).fetchone()
-        if self._reread is not None and row and int(row[0]) != self._keys.generation:
-            self._keys = self._reread().keys
 
     def _check_pseudonym_key(self) -> None:
         expected = pseudonym(self._pseudonym_key, "check", "vault").encode()

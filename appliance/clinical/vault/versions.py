@@ -25,6 +25,7 @@ class SealReport:
         withdrawn: In the vault, and not read any more: a message took them back.
         moved: Of those changed, which are another patient's now, or nobody's; of the texts before,
             which an erasure of that one would not find, none is kept.
+        older: Of those known, which say that they are older than what the vault has.
     """
 
     new: int = 0
@@ -32,6 +33,7 @@ class SealReport:
     known: int = 0
     withdrawn: int = 0
     moved: int = 0
+    older: int = 0
 
     @property
     def total(self) -> int:
@@ -46,6 +48,7 @@ class SealReport:
             self.known + other.known,
             self.withdrawn + other.withdrawn,
             self.moved + other.moved,
+            self.older + other.older,
         )
 
 

@@ -3,7 +3,8 @@
 import codecs
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import chain, islice
 from typing import IO, Final, Protocol
 
 from appliance.clinical.intake.fields import MAX_NOTE_BYTES
@@ -15,7 +16,8 @@ MAX_LINE_BYTES: Final = 2 * MAX_NOTE_BYTES
 """Longest line; a cell can have many."""
 
 _WIDE: Final = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_OURS: Final = frozenset(FIELDS)
+_REQUIRED: Final = ("id", "text")
+_DELIMITERS: Final = (",", ";", "\t")
 
 Row = tuple[int, dict[str, object] | Refusal, str]
 """Line on which it ends, cells by column, and the encoding it was in."""
@@ -72,22 +74,42 @@ class _Lines:
 
 
 def rows_of_csv(
-    file: IO[bytes], columns: frozenset[str] | None, otherwise: str | None, delimiter: str = ","
+    file: IO[bytes], columns: Mapping[str, str] | None, otherwise: str | None, delimiter: str = ","
 ) -> Iterator[Row]:
     """Every row below the header.
 
     Args:
         file: The table; UTF-16 and UTF-32 only with a byte order mark.
-        columns: Those that must be there; None where all of them must be our own names.
+        columns: Field to the column that must be there; None where all must have our own names.
         otherwise: In what lines are that are no UTF-8, as the operator said.
-        delimiter: What stands between cells.
+        delimiter: What stands between cells, unless the header is none by it and one by another:
+            office programs write what their country is used to.
     """
     lines = _Lines(_narrow(file), otherwise)
     before = csv.field_size_limit(MAX_NOTE_BYTES + 1)
     try:
-        yield from _rows(csv.reader(lines, strict=True, delimiter=delimiter), columns, lines)
+        head = list(islice(lines, 1))
+        used = _delimiter(head, columns, delimiter)
+        reader = csv.reader(chain(head, lines), strict=True, delimiter=used)
+        yield from _rows(reader, columns, lines)
+    except _TooLong:
+        yield 1, Refusal(Reason.TOO_LARGE), UTF_8
     finally:
         csv.field_size_limit(before)
+
+
+def _delimiter(head: list[str], columns: Mapping[str, str] | None, usual: str) -> str:
+    """By which the header is one of ours; else by which the most of it is, to tell what is not."""
+    ours = FIELDS if columns is None else columns.values()
+
+    def fit(delimiter: str) -> tuple[bool, int]:
+        header = _next_row(csv.reader(head, strict=True, delimiter=delimiter))
+        if not isinstance(header, list):
+            return False, 0
+        return _flaw(header, columns) is None, sum(name in ours for name in header)
+
+    # Of those alike the first.
+    return max((usual, *_DELIMITERS), key=fit)
 
 
 def _narrow(file: IO[bytes]) -> _ByLine:
@@ -116,7 +138,7 @@ class _Narrowed:
 
 
 def _rows(
-    reader: Iterator[list[str]], columns: frozenset[str] | None, lines: _Lines
+    reader: Iterator[list[str]], columns: Mapping[str, str] | None, lines: _Lines
 ) -> Iterator[Row]:
     header = _next_row(reader)
     if header is None:
@@ -148,12 +170,16 @@ def _rows(
             yield number, cells, lines.encoding
 
 
-def _flaw(header: list[str], columns: frozenset[str] | None) -> Refusal | None:
-    if len(set(header)) != len(header):
-        return Refusal(Reason.MALFORMED)
-    if columns is not None:
-        return None if columns <= set(header) else Refusal(Reason.MISSING_FIELD)
-    return None if {"id", "text"} <= set(header) <= _OURS else Refusal(Reason.UNKNOWN_FIELD)
+def _flaw(header: list[str], columns: Mapping[str, str] | None) -> Refusal | None:
+    """What is wrong with it, by our own name for a column, or by its number: never by its words."""
+    for number, name in enumerate(header, start=1):
+        if name in header[: number - 1]:
+            return Refusal(Reason.MALFORMED, f"column {number}")
+        if columns is None and name not in FIELDS:
+            return Refusal(Reason.UNKNOWN_FIELD, f"column {number}")
+    wanted = {name: name for name in _REQUIRED} if columns is None else columns
+    missing = [field for field in FIELDS if field in wanted and wanted[field] not in header]
+    return Refusal(Reason.MISSING_FIELD, missing[0]) if missing else None
 
 
 def _next_row(reader: Iterator[list[str]]) -> list[str] | Refusal | None:

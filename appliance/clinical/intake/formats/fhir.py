@@ -7,7 +7,9 @@ text; R4 says that all of them say the same.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import IO, Any, Final
+from datetime import UTC, datetime
+from functools import partial
+from typing import IO, Any, Final, NoReturn
 
 from appliance.clinical.intake.fields import make_note, take_back
 from appliance.clinical.intake.formats.attachments import (
@@ -16,40 +18,128 @@ from appliance.clinical.intake.formats.attachments import (
     media_type,
     text_of,
 )
+from appliance.clinical.intake.formats.bundle import ALONE, DOCUMENT, ENTRIES, URN, Around, Bundle
 from appliance.clinical.intake.formats.json_stream import MAX_VALUE_BYTES, Elements, parse_object
 from appliance.clinical.intake.formats.reading import Entry, Origin, Reading, attempt
+from appliance.clinical.intake.formats.resources import (
+    TYPE,
+    at,
+    is_text,
+    list_at,
+    split_reference,
+    text_at,
+)
 from appliance.clinical.intake.rejections import Reason, Refusal, Withdrawal
-from appliance.records.notes import SourceNote
-
-TYPE: Final = "resourceType"
-"""The key by which a JSON object says that it is a resource."""
+from appliance.clinical.intake.seen import SeenIds
+from appliance.records.notes import Edition, SourceNote
 
 # DocumentReference.status, document-reference-status; docStatus, composition-status;
 # DiagnosticReport.status, diagnostic-report-status (hl7.org/fhir/R4/valueset-...).
-_WITHDRAWN: Final = frozenset({"entered-in-error", "cancelled"})
-_KINDS: Final = frozenset({"DocumentReference", "DiagnosticReport"})
+_NEVER_TRUE: Final = frozenset({"entered-in-error", "cancelled"})
+_WITHDRAWN: Final = _NEVER_TRUE | {"superseded"}
+_REPORT: Final = "DiagnosticReport"
+_KINDS: Final = frozenset({DOCUMENT, _REPORT})
+# DocumentReference.relatesTo.code, document-relationship-type.
+_REPLACES: Final = "replaces"
+_HINT: Final = f'"{_REPLACES}"'.encode()
 # Bundle.entry.request.method, http-verb.
 _DELETE: Final = "DELETE"
-_ENTRIES: Final = "entry"
 # Bundle.type. R4 wants its newest version first (http.html#history): there the first one counts.
 _NEWEST_FIRST: Final = "history"
+_MAX_DIGITS: Final = 18
 
 
 def read_fhir(file: IO[bytes], origin: Origin) -> Iterator[Entry]:
     """Every resource of a Bundle, entry by entry; or the one resource that the file is."""
-    elements = Elements(file, _ENTRIES)
-    for number, element in enumerate(elements, start=1):
-        entry = _of_entry(element, origin.reading)
-        if elements.kind == _NEWEST_FIRST:
-            entry = _of_history(entry)
-        yield number if elements.has_array else None, entry
-        if not elements.has_array:
-            return
+    elements = Elements(file, ENTRIES)
+    with Bundle(file) as bundle:
+        is_asked = False
+        for number, element in enumerate(elements, start=1):
+            entry = _of_entry(element, origin.reading, bundle)
+            if elements.kind == _NEWEST_FIRST:
+                entry = _of_history(entry)
+            yield number if elements.has_array else None, entry
+            if not elements.has_array:
+                return
+            is_asked = is_asked or (isinstance(element, bytes) and may_replace(element))
+        if is_asked:
+            file.seek(0)
+            yield from _replaced(file, bundle)
     if elements.has_array:
         return
     file.seek(0)
     content = file.read(MAX_VALUE_BYTES + 1)
     yield None, attempt(lambda: note_of(parse_object(content), origin.reading))
+    for withdrawal in replaced_in(content):
+        yield None, withdrawal
+
+
+def _replaced(file: IO[bytes], bundle: Bundle) -> Iterator[Entry]:
+    """What documents of the Bundle replace, behind all its entries: it may be one of them."""
+    elements = Elements(file, ENTRIES)
+    with SeenIds() as seen:
+        for number, element in enumerate(elements, start=1):
+            is_history = elements.kind == _NEWEST_FIRST
+            if isinstance(element, Refusal) or not (is_history or may_replace(element)):
+                continue
+            entry = _parsed(element)
+            resource = at(entry, "resource")
+            # Of a history only what the newest version says, be it that there is none.
+            if is_history and not seen.add(_name_in_history(entry)):
+                continue
+            for withdrawal in _replaced_by(resource, Around(bundle, text_at(entry, "fullUrl"))):
+                yield number, withdrawal
+
+
+def may_replace(content: bytes) -> bool:
+    """Whether a resource in these bytes may say that it takes the place of another."""
+    return _HINT in content
+
+
+def replaced_in(content: bytes) -> Iterator[Withdrawal]:
+    """The word for the vault on every document that the resource in these bytes replaces."""
+    if may_replace(content):
+        yield from _replaced_by(_parsed(content), ALONE)
+
+
+def _replaced_by(resource: Any, around: Around) -> Iterator[Withdrawal]:
+    """What is named by an identifier, or by a name that is of another Bundle, is not known by it.
+
+    A withdrawal says nothing of its edition: the server may touch afterwards what was replaced.
+    """
+    # What was made in error took nobody's place.
+    if at(resource, TYPE) != DOCUMENT or _NEVER_TRUE & _states(resource):
+        return
+    for related in list_at(resource, "relatesTo"):
+        target = text_at(related, "target", "reference")
+        if at(related, "code") == _REPLACES and target:
+            found = attempt(partial(_take_back_replaced, resource, target, around))
+            if isinstance(found, Withdrawal):
+                yield found
+
+
+def _take_back_replaced(resource: Mapping[str, object], target: str, around: Around) -> NoReturn:
+    kind, own = split_reference(target)
+    if target.startswith(URN):
+        kind, own = DOCUMENT, _identity(around.document(target) or {})
+    if kind.rpartition("/")[2] != DOCUMENT or own == at(resource, "id"):
+        raise Refusal(Reason.NO_NOTE)
+    take_back(f"{DOCUMENT}/{own}", _patient(resource, around))
+
+
+def _name_in_history(entry: Any) -> str:
+    resource = at(entry, "resource")
+    kind, own = split_reference(at(entry, "request", "url"))
+    named = (text_at(resource, TYPE), text_at(resource, "id"))
+    return "/".join(named if resource else (kind.rpartition("/")[2], own))
+
+
+def _parsed(content: bytes) -> dict[str, object]:
+    """The object; an empty one of what is none, which is told where notes are looked for."""
+    try:
+        return parse_object(content)
+    except Refusal:
+        return {}
 
 
 def _of_history(entry: SourceNote | Refusal) -> SourceNote | Refusal:
@@ -59,148 +149,176 @@ def _of_history(entry: SourceNote | Refusal) -> SourceNote | Refusal:
     return entry if isinstance(entry, Refusal) else replace(entry, is_message=False)
 
 
-def _of_entry(element: bytes | Refusal, reading: Reading) -> SourceNote | Refusal:
+def _of_entry(element: bytes | Refusal, reading: Reading, bundle: Bundle) -> SourceNote | Refusal:
     if isinstance(element, Refusal):
         return element
-    return attempt(lambda: note_of(_resource(parse_object(element)), reading))
+
+    def note() -> SourceNote:
+        entry = parse_object(element)
+        return note_of(_resource(entry), reading, Around(bundle, text_at(entry, "fullUrl")))
+
+    return attempt(note)
 
 
 def _resource(entry: Mapping[str, object]) -> Mapping[str, object]:
     resource = entry.get("resource")
     if isinstance(resource, dict):
         return resource
-    path, own = _split(_at(entry, "request", "url"))
+    path, own = split_reference(at(entry, "request", "url"))
     kind = path.rpartition("/")[2]
-    if _at(entry, "request", "method") == _DELETE and kind in _KINDS and own:
+    if at(entry, "request", "method") == _DELETE and kind in _KINDS and own:
         # It names no patient: in a history it stands before the versions that it took back.
         take_back(f"{kind}/{own}", None)
     # Another request, or an answer without a body.
     raise Refusal(Reason.NO_NOTE)
 
 
-def note_of(resource: Mapping[str, object], reading: Reading) -> SourceNote:
+def note_of(resource: Mapping[str, object], reading: Reading, around: Around = ALONE) -> SourceNote:
     """The note that a resource holds.
+
+    Args:
+        resource: In JSON.
+        reading: What the operator declared.
+        around: What other resources came with it.
 
     Raises:
         Refusal: Of another type, withdrawn, with its attachment elsewhere, or malformed.
     """
     kind = resource.get(TYPE)
-    if kind == "DocumentReference":
-        attachments = [_at(item, "attachment") for item in _list(resource, "content")]
-        code, date = resource.get("type"), _at(resource, "date")
-    elif kind == "DiagnosticReport":
-        attachments = _list(resource, "presentedForm")
+    if kind == DOCUMENT:
+        attachments = [at(item, "attachment") for item in list_at(resource, "content")]
+        code, date = resource.get("type"), at(resource, "date")
+    elif kind == _REPORT:
+        attachments = list_at(resource, "presentedForm")
         code = resource.get("code")
-        date = _at(resource, "effectiveDateTime") or _at(resource, "issued")
+        date = at(resource, "effectiveDateTime") or at(resource, "issued")
     else:
         raise Refusal(Reason.NO_NOTE)
-    if _WITHDRAWN & {str(_at(resource, "status")), str(_at(resource, "docStatus"))}:
-        take_back(f"{kind}/{_own_id(resource)}", _patient(resource))
-    text, encoding = _text(attachments, resource, reading)
+    edition = _edition(resource)
+    if _WITHDRAWN & _states(resource):
+        take_back(f"{kind}/{_own_id(resource)}", _patient(resource, around), edition)
+    text, encoding = _text(attachments, resource, reading, around)
     note = make_note(
         f"{kind}/{_identity(resource)}",
-        _patient(resource),
+        _patient(resource, around),
         _name(code),
         _day(date),
         text,
         encoding,
     )
-    return replace(note, is_message=True)
+    return replace(note, is_message=True, edition=edition)
 
 
 def _text(
-    attachments: list[Any], resource: Mapping[str, object], reading: Reading
+    attachments: list[Any], resource: Mapping[str, object], reading: Reading, around: Around
 ) -> tuple[str, str]:
-    inline = [item for item in attachments if _is_text(_at(item, "data"))]
-    if not inline:
-        conclusion = _at(resource, "conclusion")
-        if _is_text(conclusion):
-            return str(conclusion), "utf-8"
-        # A link would have to be fetched, and this program reaches for nothing.
-        raise Refusal(Reason.NOT_INLINE if attachments else Reason.MISSING_FIELD)
-    best = min(inline, key=_preference)
-    declared = _at(best, "contentType")
-    if not isinstance(declared, str):
-        raise Refusal(Reason.MISSING_FIELD)
-    return text_of(from_base64(_at(best, "data")), declared, reading)
+    # Of two of a kind the one that is at hand.
+    ranked = sorted(attachments, key=lambda one: (_preference(one), not is_text(at(one, "data"))))
+    for attachment in ranked:
+        data, declared = at(attachment, "data"), at(attachment, "contentType")
+        if not is_text(data):
+            binary = around.binary(text_at(attachment, "url"))
+            data, declared = at(binary, "data"), _declared(attachment, binary)
+        if is_text(data):
+            if not isinstance(declared, str):
+                raise Refusal(Reason.MISSING_FIELD)
+            return text_of(from_base64(data), declared, reading)
+    conclusion = at(resource, "conclusion")
+    if is_text(conclusion):
+        return str(conclusion), "utf-8"
+    # A link would have to be fetched, and this program reaches for nothing.
+    raise Refusal(Reason.NOT_INLINE if attachments else Reason.MISSING_FIELD)
+
+
+def _declared(attachment: Any, binary: Any) -> str | None:
+    """What a Binary says it is; what points to it counts where that says the same and more."""
+    outer, own = text_at(attachment, "contentType"), text_at(binary, "contentType")
+    if outer and media_type(outer) == media_type(own) and ";" in outer:
+        return outer
+    return own or outer or None
 
 
 def _preference(attachment: Any) -> int:
-    declared = _at(attachment, "contentType")
+    declared = at(attachment, "contentType")
     kind = media_type(declared) if isinstance(declared, str) else ""
     return BEST_FIRST.index(kind) if kind in BEST_FIRST else len(BEST_FIRST)
 
 
 def _identity(resource: Mapping[str, object]) -> str:
     for found in (
-        _at(resource, "id"),
-        _at(resource, "masterIdentifier", "value"),
-        _at(resource, "identifier", 0, "value"),
+        at(resource, "id"),
+        at(resource, "masterIdentifier", "value"),
+        at(resource, "identifier", 0, "value"),
     ):
-        if _is_text(found):
+        if is_text(found):
             return str(found)
     raise Refusal(Reason.MISSING_FIELD)
 
 
 def _own_id(resource: Mapping[str, object]) -> str:
     """The server's own id: an identifier of somebody else's withdraws nothing."""
-    found = _at(resource, "id")
-    if not _is_text(found):
+    found = at(resource, "id")
+    if not is_text(found):
         raise Refusal(Reason.MISSING_FIELD)
     return str(found)
 
 
-def _patient(resource: Mapping[str, object]) -> str | None:
+def _patient(resource: Mapping[str, object], around: Around) -> str | None:
     """The id in "Patient/ID", absolute or versioned; or the identifier's value.
+
+    Of a `urn:uuid:` or URL what the Patient says that has this name in the same Bundle.
 
     Raises:
         Refusal: It points inside the resource, where a name of the place is no patient's id.
     """
-    reference = _at(resource, "subject", "reference")
-    if _is_text(reference) and str(reference).startswith("#"):
+    reference = text_at(resource, "subject", "reference")
+    if reference.startswith("#"):
         raise Refusal(Reason.MALFORMED)
-    if _is_text(reference):
-        kind, identity = _split(reference)
-        if not kind or kind.rpartition("/")[2] == "Patient":
-            return identity.removeprefix("urn:uuid:") or None
-        return None
-    value = _at(resource, "subject", "identifier", "value")
-    return str(value) if _is_text(value) else None
-
-
-def _split(reference: object) -> tuple[str, str]:
-    """What stands before the id in "TYPE/ID", absolute or versioned, and the id."""
-    path, _, own = str(reference).partition("/_history/")[0].rpartition("/")
-    return path, own
+    if not reference:
+        return text_at(resource, "subject", "identifier", "value") or None
+    if ":" in reference and (known := around.patient(reference)):
+        return known
+    kind, identity = split_reference(reference)
+    if not kind or kind.rpartition("/")[2] == "Patient":
+        return identity.removeprefix(URN) or None
+    return None
 
 
 def _name(code: object) -> str:
-    coding = _at(code, "coding", 0)
-    for found in (_at(coding, "display"), _at(code, "text"), _at(coding, "code")):
-        if _is_text(found):
+    coding = at(code, "coding", 0)
+    for found in (at(coding, "display"), at(code, "text"), at(coding, "code")):
+        if is_text(found):
             return " ".join(str(found).split())[:100]
     return ""
+
+
+def _states(resource: Any) -> set[str]:
+    return {text_at(resource, "status"), text_at(resource, "docStatus")}
+
+
+def _edition(resource: Mapping[str, object]) -> Edition:
+    """When its server changed it last, and which version it is there (R4, resource.html#Meta)."""
+    version, updated = (
+        text_at(resource, "meta", "versionId"),
+        text_at(resource, "meta", "lastUpdated"),
+    )
+    is_number = version.isascii() and version.isdigit() and len(version) <= _MAX_DIGITS
+    return Edition(_instant(updated), int(version) if is_number else None)
+
+
+def _instant(written: str) -> str:
+    """In UTC; "" of what is no instant, as one without a time zone is none."""
+    try:
+        when = datetime.fromisoformat(written)
+        return (
+            when.astimezone(UTC).isoformat(timespec="microseconds")[: -len("+00:00")]
+            if when.tzinfo
+            else ""
+        )
+    except (ValueError, OverflowError):
+        return ""
 
 
 def _day(date: object) -> str:
     """Of an instant or a day the day; a year or a month alone is none (R4, dateTime)."""
     return date[:10] if isinstance(date, str) and len(date) >= len("YYYY-MM-DD") else ""
-
-
-def _list(resource: Mapping[str, object], key: str) -> list[Any]:
-    value = resource.get(key)
-    return value if isinstance(value, list) else []
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and bool(value)
-
-
-def _at(value: Any, *path: str | int) -> Any:
-    """What stands at the path, or None where the way ends."""
-    for step in path:
-        if isinstance(step, int):
-            value = value[step] if isinstance(value, list) and step < len(value) else None
-        else:
-            value = value.get(step) if isinstance(value, dict) else None
-    return value

@@ -58,13 +58,14 @@ class Elements:
     Attributes:
         has_array: Whether the array was met.
         kind: The outermost object's own "type", where that stands before the array.
+        start: Where in the file the element that was given last begins, in bytes.
     """
 
     def __init__(self, file: IO[bytes], key: str) -> None:
         self._file = file
         self._key = key.encode()
         self._buffer = bytearray()
-        self._at = 0
+        self._at = self._dropped = 0
         # Where the element at hand, or the string at hand, begins in the buffer.
         self._start: int | None = None
         self._string: int | None = None
@@ -73,6 +74,7 @@ class Elements:
         self._is_open = self._is_in_array = False
         self.has_array = False
         self.kind = ""
+        self.start = 0
 
     def __iter__(self) -> Iterator[bytes | Refusal]:
         """The bytes of each element; a refusal for one that is too large or for a broken rest."""
@@ -92,6 +94,7 @@ class Elements:
                 return
             if self._is_element_done():
                 assert self._start is not None
+                self.start = self._dropped + self._start
                 yield bytes(self._buffer[self._start : self._at])
                 self._start = None
 
@@ -163,6 +166,7 @@ class Elements:
         elif self._string is not None and self._at - self._string <= _LONGEST_KEY:
             kept = min(kept, self._string)
         del self._buffer[:kept]
+        self._dropped += kept
         self._at -= kept
         if self._start is not None:
             self._start -= kept

@@ -66,7 +66,7 @@ def attempt(make: Callable[[], SourceNote]) -> SourceNote | Refusal:
         return Withdrawal(withdrawal.note)
     except Refusal as refusal:
         # A new one: this one's traceback and context hold frames that hold text.
-        return Refusal(refusal.reason)
+        return Refusal(refusal.reason, refusal.field)
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         return Refusal(Reason.MALFORMED)
     except MemoryError:

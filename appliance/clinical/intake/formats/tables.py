@@ -1,5 +1,6 @@
 """Rows of JSONL, CSV and Parquet, one at a time, each with its line and its note or refusal."""
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from functools import partial
@@ -7,13 +8,15 @@ from typing import IO, Any, Final
 
 from appliance.clinical.intake.fields import note_from_fields
 from appliance.clinical.intake.formats.csv_rows import rows_of_csv
-from appliance.clinical.intake.formats.fhir import TYPE, note_of
+from appliance.clinical.intake.formats.fhir import may_replace, note_of, replaced_in
 from appliance.clinical.intake.formats.json_stream import MAX_VALUE_BYTES, parse_object
 from appliance.clinical.intake.formats.reading import Entry, Origin, Reading, attempt
+from appliance.clinical.intake.formats.resources import TYPE
 from appliance.clinical.intake.rejections import Reason, Refusal
 from appliance.records.notes import SourceNote
 
 _ROWS_AT_ONCE: Final = 64
+_WITH_DOTS: Final = re.compile(r"([0-9]{2})\.([0-9]{2})\.([0-9]{4})")
 # Unpacked; what claims more is a bomb, or is to be written in more row groups.
 _MAX_ROW_GROUP_BYTES: Final = 1_000_000_000
 # A cell that many rows share is written once, and unpacked for each: one of a few megabytes, of a
@@ -25,7 +28,26 @@ _FREE_BYTES: Final = 1_000_000_000
 
 
 def read_jsonl(file: IO[bytes], origin: Origin) -> Iterator[Entry]:
-    """Every line that is not blank, by its number; a FHIR resource or a note's fields."""
+    """Every line that is not blank, by its number; a FHIR resource or a note's fields.
+
+    Behind them what documents of the file replace: that may be one of them.
+    """
+    is_asked = False
+    for number, line in _lines(file):
+        if isinstance(line, Refusal):
+            yield number, line
+        else:
+            yield number, attempt(partial(_of_line, line, origin.reading))
+            is_asked = is_asked or may_replace(line)
+    if is_asked:
+        file.seek(0)
+        for number, line in _lines(file):
+            if isinstance(line, bytes):
+                for withdrawal in replaced_in(line):
+                    yield number, withdrawal
+
+
+def _lines(file: IO[bytes]) -> Iterator[tuple[int, bytes | Refusal]]:
     number = 0
     while line := file.readline(MAX_VALUE_BYTES):
         number += 1
@@ -33,7 +55,7 @@ def read_jsonl(file: IO[bytes], origin: Origin) -> Iterator[Entry]:
             _skip_line(file)
             yield number, Refusal(Reason.TOO_LARGE)
         elif line.strip():
-            yield number, attempt(partial(_of_line, line, origin.reading))
+            yield number, line
 
 
 def _skip_line(file: IO[bytes]) -> None:
@@ -51,8 +73,7 @@ def _of_line(line: bytes, reading: Reading) -> SourceNote:
 def read_csv(file: IO[bytes], origin: Origin, delimiter: str = ",") -> Iterator[Entry]:
     """Every row below the header, by the number of the line on which it ends."""
     reading = origin.reading
-    columns = None if reading.columns is None else frozenset(reading.columns.values())
-    for number, row, encoding in rows_of_csv(file, columns, reading.encoding, delimiter):
+    for number, row, encoding in rows_of_csv(file, reading.columns, reading.encoding, delimiter):
         if isinstance(row, Refusal):
             yield number, row
         else:
@@ -105,10 +126,10 @@ def _limits(metadata: Any) -> tuple[int, int]:
 def _wanted(names: list[str], reading: Reading) -> list[str]:
     if reading.columns is None:
         return names
-    wanted = list(dict.fromkeys(reading.columns.values()))
-    if not set(wanted) <= set(names):
-        raise Refusal(Reason.MISSING_FIELD)
-    return wanted
+    for field, column in reading.columns.items():
+        if column not in names:
+            raise Refusal(Reason.MISSING_FIELD, field)
+    return list(dict.fromkeys(reading.columns.values()))
 
 
 def _plain(value: object) -> object:
@@ -126,15 +147,19 @@ def note_of_row(row: Mapping[str, object], reading: Reading, encoding: str = "ut
     if reading.columns is not None:
         fields = {field: row[column] for field, column in reading.columns.items() if column in row}
     written = fields.get("date")
-    if reading.date_format and isinstance(written, str) and written:
+    if isinstance(written, str) and written:
         fields["date"] = _day(written, reading.date_format)
     return note_from_fields(fields, encoding)
 
 
 def _day(written: str, date_format: str) -> str:
+    if not date_format:
+        # With dots between, the day stands first everywhere; with strokes it depends on where.
+        day = _WITH_DOTS.fullmatch(written.strip())
+        return f"{day[3]}-{day[2]}-{day[1]}" if day else written
     try:
         # Only the day is kept, so the time zone does not matter.
         return datetime.strptime(written.strip(), date_format).date().isoformat()  # noqa: DTZ007
     except ValueError:
         pass
-    raise Refusal(Reason.BAD_DATE)
+    raise Refusal(Reason.BAD_DATE, "date")
