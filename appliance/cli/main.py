@@ -1,27 +1,17 @@
 """The command tree, loaded lazily, and the one place where errors become exit codes."""
 
-import errno
 import os
 import sys
 import time
-import traceback
 from contextlib import suppress
 from importlib import import_module  # noqa: TID251 - names below are fixed, and --help must be fast
-from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from appliance.cli import render
-from appliance.errors import EXIT_INTERRUPTED, EXIT_OK, ApplianceError, NoSpace, OperatorError
+from appliance.cli import endings
+from appliance.errors import EXIT_OK
 from appliance.settings import logs
-
-_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
-# What an operator can mend: owners and modes, mounts, names, limits.
-_NO_BUG: Final = (
-    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR),
-    *(errno.ELOOP, errno.EMFILE, errno.ENFILE, errno.EIO, errno.ESTALE),
-)
 
 # Command, module and attribute, first line of help: read without importing the module.
 COMMANDS: Final = {
@@ -108,7 +98,8 @@ def cli() -> None:
 
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line and return the exit code."""
-    words = _words(sys.argv[1:] if arguments is None else arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    words = _words(arguments)
     logs.install(frozenset({words}))
     began = time.monotonic()
     logs.tell(logs.STARTED, command=words)
@@ -124,46 +115,14 @@ def _words(arguments: list[str]) -> str:
     return arguments[0] if arguments and arguments[0] in COMMANDS else ""
 
 
-def _run(arguments: list[str] | None) -> tuple[int, Exception | None]:
+def _run(arguments: list[str]) -> tuple[int, Exception | None]:
+    as_json = endings.wants_json(arguments)
     try:
         outcome = cli.main(args=arguments, prog_name="appliance", standalone_mode=False)
     except click.exceptions.Exit as end:
         return end.exit_code, None
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code, error
-    except (click.Abort, KeyboardInterrupt):
-        render.complain("Interrupted. What was finished is kept; run the same command to go on.")
-        return EXIT_INTERRUPTED, None
-    except ApplianceError as error:
-        render.complain(str(error))
-        return error.exit_code, error
+    except (click.Abort, KeyboardInterrupt) as error:
+        return endings.tell(error, as_json=as_json), None
     except Exception as error:  # noqa: BLE001 - the last door: a message of a library may hold text
-        return _end_unforeseen(error), error
+        return endings.tell(error, as_json=as_json), error
     return (outcome if isinstance(outcome, int) else EXIT_OK), None
-
-
-def _end_unforeseen(error: Exception) -> int:
-    """What no room translated: a bug, unless the system refused what an operator can mend.
-
-    The name of the file is left out: it may be a patient's.
-    """
-    number = error.errno if isinstance(error, OSError) else None
-    if number in _FULL:
-        render.complain("No space left. Free some and run the same command again.")
-        return NoSpace.exit_code
-    if number in _NO_BUG:
-        render.complain(
-            f"The operating system refused: {os.strerror(number)}. Check the names given, and the "
-            "owner and modes of the site's directory."
-        )
-        return OperatorError.exit_code
-    render.complain(_locate(error))
-    return ApplianceError.exit_code
-
-
-def _locate(error: Exception) -> str:
-    """Type and place of an unforeseen error; never its message, which may hold a note's text."""
-    frames = traceback.extract_tb(error.__traceback__)
-    places = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames[:-7:-1])
-    return f"A bug: {type(error).__name__} at {places}. Report this line; it holds no text."

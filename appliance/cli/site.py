@@ -58,8 +58,7 @@ def revert(site: Path, as_json: bool, dry_run: bool, yes: bool) -> int:
     found = migration.check_revertible(site)
     if not dry_run:
         if not yes and not render.confirm(f"Put the site back to layout {found.schema}?"):
-            render.complain("Nothing was changed.")
-            return BadInput.exit_code
+            raise BadInput("Nothing was changed.", "Answer yes, or give --yes, to put it back.")
         migration.revert(site)
     document = {"schema": found.schema, "is_dry_run": dry_run}
     if as_json:

@@ -35,7 +35,7 @@ def status(prometheus: Path | None, site: Path, as_json: bool) -> None:
     verdict = f", {found.audit_verdict}" if found.audit_verdict else ""
     rows = [
         ("site", f"{found.site} ({found.profile}, version {found.product})"),
-        ("notes", found.notes),
+        ("notes", "not known: the vault can't be opened" if found.notes is None else found.notes),
         ("products", render.in_words(found.products)),
         ("ledger", f"{found.ledger_entries} entries, the last {_ago(found.ledger_moved)}"),
         ("audit", f"{_ago(found.audited)}{verdict}"),

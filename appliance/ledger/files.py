@@ -53,21 +53,31 @@ def locked(directory: Path, *, exclusive: bool) -> Iterator[None]:
     The lock is on a file description of its own each time, so that it holds between threads and
     across fork as well as between processes.
     """
-    # A reader asks for no more than reading: a copy on a read-only disk can be verified too.
-    access = os.O_RDWR if exclusive else os.O_RDONLY
     if not directory.is_dir():
         raise LedgerBroken(
             f"The ledger's directory {directory} is gone.",
             "Mount or restore it, and find out who removed it; nothing is done without it.",
         )
     with disk_errors():
-        handle = os.open(directory / LOCK, access | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
+        handle = _open_lock(directory / LOCK, exclusive=exclusive)
     try:
         with disk_errors():
             fcntl.flock(handle, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
         yield
     finally:
         os.close(handle)
+
+
+def _open_lock(path: Path, *, exclusive: bool) -> int:
+    # A reader asks for no more than reading: a copy on a read-only disk can be verified too.
+    access = os.O_RDWR if exclusive else os.O_RDONLY
+    try:
+        return os.open(path, access | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
+    except OSError as error:
+        if error.errno != errno.EROFS:
+            raise
+        # Who would write can still look. NFS alone wants to write what it locks alone (flock(2)).
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
 
 def open_private(path: Path) -> int:

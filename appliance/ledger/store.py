@@ -13,6 +13,7 @@ one machine can't notice by itself is a rollback of the whole directory to an ol
 included: for that somebody elsewhere must keep a head.
 """
 
+import errno
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -243,10 +244,15 @@ class Ledger:
             )
         if last:
             tail.at = entries.decode(last)[1].at
-        self._mend(path, tail, length)
         self._tail = tail
-        if tail.frontier.size > newest.size:
-            self._write_head(tail.frontier)
+        try:
+            self._mend(path, tail, length)
+            if tail.frontier.size > newest.size:
+                self._write_head(tail.frontier)
+        except OSError as error:
+            # What was read is proven; on a disk that is read-only nothing is appended to it.
+            if error.errno != errno.EROFS:
+                raise
 
     def _take(self, tail: Tail, line: bytes) -> bytes:
         # A tag that fits is proof enough that we wrote the line: nothing is parsed here, so that

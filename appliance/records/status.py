@@ -25,7 +25,7 @@ class SiteStatus:
         product: Version of the program.
         profile: Its profile.
         seen_at: ISO 8601: when this was seen.
-        notes: Notes in the vault.
+        notes: Notes in the vault; None where it can't be opened now: a full or read-only disk.
         products: Finished corpora, adapters, findings and exports, by kind.
         ledger_entries: Entries of the ledger.
         ledger_moved: When the last of them came.
@@ -43,7 +43,7 @@ class SiteStatus:
     product: str
     profile: str
     seen_at: str
-    notes: int
+    notes: int | None
     products: dict[str, int]
     ledger_entries: int
     ledger_moved: Moment | None

@@ -4,6 +4,7 @@ A key provider hands out raw key bytes by purpose. They come from a file, from t
 (`settings.credentials`), or wrapped from a file and through a program (`settings.wrapping`).
 """
 
+import errno
 import hmac
 import os
 import secrets
@@ -160,7 +161,9 @@ def _read_file(path: Path, purpose: str, longest: int, *others: int) -> bytes:
     except OSError as error:
         raise SiteError(
             f"The {purpose} key can't be read: {error.strerror}.",
-            "Restore the site's keys directory from its backup.",
+            f"Run `chmod 600 {path}`, and `chown` it to the site's user, or work as that user."
+            if error.errno == errno.EACCES
+            else "Restore the site's keys directory from its backup.",
         ) from None
     if open_mode:
         raise KeyMismatch(

@@ -50,7 +50,8 @@ from appliance.workflows.audit_attacks import AuditOrder, Subject, look_at_ledge
 from appliance.workflows.audit_live import ask_gateway
 from appliance.workflows.audit_reports import HTML, JSON, PDF, SIGNATURE
 from appliance.workflows.audit_traffic import count_denials, count_departures, salvage_events
-from appliance.workflows.doctor import check_up
+from appliance.workflows.checks.outcome import Status
+from appliance.workflows.doctor import CheckResult, check_up
 from appliance.workflows.report.audit_page import render_audit, to_pdf
 from appliance.workflows.scan import open_site_gate
 from appliance.workflows.site import Site, open_site
@@ -173,7 +174,7 @@ def _make_subject(root: Path, paths: SitePaths, order: AuditOrder, clock: Clock)
     # First of all: what is done from here on is on record.
     look, events = look_at_ledger(paths, kept), salvage_events(paths.ledger)
     checks = [
-        Check(one.check_id, one.title, one.status.value, one.evidence, one.fix)
+        Check(one.check_id, one.title, _status_of(one), one.evidence, one.fix)
         for one in check_up(root, clock).results
     ]
     try:
@@ -182,6 +183,11 @@ def _make_subject(root: Path, paths: SitePaths, order: AuditOrder, clock: Clock)
         site = None
     ask = _ask(site) if site else _UNASKED
     return Subject(paths, site, events, look, len(kept), checks, _smallest(paths), ask)
+
+
+def _status_of(result: CheckResult) -> str:
+    # Where there is nothing to check nothing is wrong; what could not be checked may be.
+    return Status.ERROR.value if result.follows else result.status.value
 
 
 def _ask(site: Site) -> Asker | str:

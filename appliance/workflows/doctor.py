@@ -16,13 +16,20 @@ from appliance.settings.site import find_site
 from appliance.workflows.checks.backups import BACKUP_CHECKS
 from appliance.workflows.checks.cluster import CLUSTER_CHECKS
 from appliance.workflows.checks.contents import CONTENT_CHECKS
+from appliance.workflows.checks.following import name_causes
 from appliance.workflows.checks.gate import SPILL_CHECKS, gate_check
 from appliance.workflows.checks.gateway import GATEWAY_CHECKS
 from appliance.workflows.checks.host import HOST_CHECKS, this_host
 from appliance.workflows.checks.network import NETWORK_CHECKS
 from appliance.workflows.checks.outcome import Check, Outcome, Status, skipped
 from appliance.workflows.checks.packages import PACKAGE_CHECKS, product_lock
-from appliance.workflows.checks.site import ANY_LAYOUT, SITE_CHECKS, SiteView, view
+from appliance.workflows.checks.site import (
+    ANY_LAYOUT,
+    SITE_CHECKS,
+    SiteView,
+    lost_directories,
+    view,
+)
 from appliance.workflows.checks.storage import STORAGE_CHECKS
 
 _WORST_FIRST: Final = (
@@ -34,13 +41,14 @@ _WORST_FIRST: Final = (
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One check and what it came to."""
+    """One check and what it came to; `follows` is the check that tells why it was not made."""
 
     check_id: str
     title: str
     status: Status
     evidence: str
     fix: str
+    follows: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +95,11 @@ def _run(root: Path | None, clock: Clock, *, with_gate: bool) -> Iterator[CheckR
     if paths:
         site = view(paths, clock)
         checks = (*SITE_CHECKS, *CONTENT_CHECKS, *BACKUP_CHECKS, *GATEWAY_CHECKS, *CLUSTER_CHECKS)
-        for site_check in (*checks, *SPILL_CHECKS, gate_check(is_asked=with_gate)):
-            outcome = _look(site_check, site)
-            yield _result(site_check.check_id, site_check.title, outcome)
+        looks = (*checks, *SPILL_CHECKS, gate_check(is_asked=with_gate))
+        titles = {check.check_id: check.title for check in looks}
+        outcomes = [(check.check_id, _look(check, site)) for check in looks]
+        for check_id, outcome in name_causes(outcomes, lost_directories(site)):
+            yield _result(check_id, titles[check_id], outcome)
 
 
 def _here() -> Path:
@@ -114,4 +124,6 @@ def _has_our_layout(site: SiteView) -> bool:
 
 
 def _result(check_id: str, title: str, outcome: Outcome) -> CheckResult:
-    return CheckResult(check_id, title, outcome.status, outcome.evidence, outcome.fix)
+    return CheckResult(
+        check_id, title, outcome.status, outcome.evidence, outcome.fix, outcome.follows
+    )

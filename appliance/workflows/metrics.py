@@ -25,7 +25,8 @@ def expose(found: SiteStatus) -> bytes:
             gauge(f"{name}_timestamp_seconds", what, _unix(when.at))
 
     gauge("seen_timestamp_seconds", "When this was written.", _unix(found.seen_at))
-    gauge("notes", "Notes in the vault.", found.notes)
+    if found.notes is not None:
+        gauge("notes", "Notes in the vault.", found.notes)
     gauge("ledger_entries", "Entries of the ledger.", found.ledger_entries)
     moment("ledger_moved", "When the ledger's last entry came.", found.ledger_moved)
     moment("audited", "When the last audit was completed.", found.audited)

@@ -11,6 +11,8 @@ from appliance.artifacts.locks import is_locked
 from appliance.artifacts.manifest import list_finished
 from appliance.artifacts.writing import write_atomically
 from appliance.clinical.vault.database import FILE as VAULT_FILE
+from appliance.clinical.vault.snapshot import count_at_rest
+from appliance.errors import BadInput, NoSpace
 from appliance.gate.overlap.fingerprints import FILE as PRINTS_FILE
 from appliance.gateway.counting import LOCK as GATEWAY_LOCK
 from appliance.gateway.counting import Latch
@@ -19,6 +21,7 @@ from appliance.records.audits import COMPLETED
 from appliance.records.backups import CREATED, REHEARSED
 from appliance.records.clock import Clock
 from appliance.records.status import WORK, Moment, SiteStatus
+from appliance.settings.keys import Purpose
 from appliance.workflows.access import allow
 from appliance.workflows.ingest import check_vault, opened_vault
 from appliance.workflows.metrics import expose
@@ -35,7 +38,7 @@ _HELD: Final = (
 
 
 def status(root: Path, clock: Clock | None = None) -> SiteStatus:
-    """How the site stands now.
+    """How the site stands now; told on a disk that takes nothing, too.
 
     Raises:
         Forbidden: Whoever runs this may not count notes.
@@ -75,12 +78,19 @@ def write_metrics(found: SiteStatus, out: Path) -> None:
     write_atomically(out, expose(found), mode=0o644)
 
 
-def _count_notes(site: Site) -> int:
+def _count_notes(site: Site) -> int | None:
     check_vault(site)
     if not (site.paths.vault / VAULT_FILE).is_file():
         return 0
-    with opened_vault(site) as vault:
-        return sum(vault.count().values())
+    # A disk that is full or read-only takes none of the files that SQLite makes beside a vault.
+    counted = count_at_rest(site.paths.vault, site.keys.key(Purpose.VAULT))
+    if counted is None:
+        try:
+            with opened_vault(site) as vault:
+                counted = vault.count()
+        except (NoSpace, BadInput):
+            return None
+    return sum(counted.values())
 
 
 def _when(entry: dict[str, Any] | None, now: datetime) -> Moment | None:

@@ -18,6 +18,7 @@ import time
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -26,7 +27,7 @@ from appliance import __version__, errors
 from appliance.artifacts.writing import check_absent, check_writable, write_atomically
 from appliance.audits.evasion import Inspector
 from appliance.audits.needles import Needles
-from appliance.errors import ApplianceError, Denied
+from appliance.errors import ApplianceError, Denied, NoSpace
 from appliance.ledger.proofs import read_bodies
 from appliance.records.access import Verb
 from appliance.records.clock import Clock
@@ -112,6 +113,7 @@ def bundle(
         DetectorFailed: A detector does not load: then there is no bundle.
         Forbidden: Whoever runs this may not.
         BadInput: `out` is there already, or can't be written.
+        NoSpace: The disk under `out`, or the site's, is full; there is no bundle.
     """
     check_absent(out)
     check_writable(out)
@@ -126,7 +128,8 @@ def bundle(
     if not dry_run:
         # Written ahead: what leaves is on record before it does.
         site.ledger.record(_EVENT, {"sha256": digest, "size": len(content)})
-        write_atomically(out, content)
+        with _room_elsewhere():
+            write_atomically(out, content)
     return Bundle(out, len(content), digest, _count(document), len(texts), dry_run)
 
 
@@ -179,6 +182,14 @@ def check_clean(texts: list[tuple[str, str]], gate: Inspector) -> None:
             "Nothing was written.",
             "Rename what is named so in the site, or tell your helper by telephone what you see.",
         )
+
+
+@contextmanager
+def _room_elsewhere() -> Iterator[None]:
+    try:
+        yield
+    except NoSpace as error:
+        raise NoSpace(error.what, "Name a file on another disk with --out.") from None
 
 
 def _check_no_key(site: Site, content: bytes) -> None:

@@ -80,7 +80,8 @@ def migrate(folder: Path, site: Path) -> None:
     Raises:
         Refused: The release could not see to it.
     """
-    _told(_call(folder, ["site", "migrate", "--site", str(site), "--json"], site), "migrate")
+    # Not with `--json`: what it complains of is shown to a person.
+    _told(_call(folder, ["site", "migrate", "--site", str(site)], site), "migrate")
 
 
 def revert(folder: Path, site: Path) -> None:
@@ -89,7 +90,7 @@ def revert(folder: Path, site: Path) -> None:
     Raises:
         Refused: The release could not see to it.
     """
-    _told(_call(folder, ["site", "revert", "--site", str(site), "--yes", "--json"], site), "revert")
+    _told(_call(folder, ["site", "revert", "--site", str(site), "--yes"], site), "revert")
 
 
 def _read_schema(site: Path) -> tuple[int, int]:

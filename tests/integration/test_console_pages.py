@@ -213,6 +213,25 @@ def test_a_page_shows_what_is_there(browser, listening, site, shots, path):
         _check_accessible(browser)
 
 
+@pytest.mark.parametrize("path", ["/", "/ledger"])
+def test_on_a_narrow_window_a_table_scrolls_in_its_own_box(browser, listening, site, path):
+    """At 420 px nothing hangs over the page's edge, and no column of words is a letter wide."""
+    metrics = {"width": 420, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    try:
+        browser.get(_address(listening, site, path))
+        hangs_over = browser.execute_script(
+            "const root = document.documentElement; return root.scrollWidth - root.clientWidth"
+        )
+        widths = [one.size["width"] for one in _all(browser, "td.long")]
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+    assert hangs_over == 0
+    assert all(width >= 256 for width in widths)
+    assert widths or path != "/ledger"
+
+
 @pytest.mark.parametrize("path", SHOWN)
 def test_no_page_holds_a_patients_words(browser, listening, site, path):
     """No name of a patient, and no eight words in a row of any note."""

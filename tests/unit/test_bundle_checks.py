@@ -6,6 +6,7 @@ import os
 import shutil
 import struct
 import subprocess
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -22,7 +23,7 @@ from offline.bundle import (
     parse_manifest,
 )
 from offline.environment import furnish
-from offline.refusal import Refused
+from offline.refusal import NOT_AS_WRITTEN, Refused
 from offline.signing import NAMESPACE, PRINCIPAL, sign, signer_line
 from tests.lib.bundles import make_bundle, make_supplier
 from tests.lib.house import REPOSITORY
@@ -293,6 +294,50 @@ def test_another_key_is_not_taken(bundle, supplier, tmp_path):
     words = ["ssh-keygen", "-q", "-Y", "sign", "-f", supplier.key, "-n", "file"]
     subprocess.run([*words, bundle / MANIFEST], check=True, capture_output=True)
     assert "signer" in refused(bundle, supplier).what
+
+
+def _with_times(supplier, tmp_path, *times):
+    """The supplier, of whose key the hospital knows from when or until when it counts."""
+    signers = tmp_path / "signers"
+    name, options, *key = supplier.signers.read_text().split()
+    signers.write_text(" ".join((name, ",".join((options, *times)), *key)) + "\n")
+    return replace(supplier, signers=signers)
+
+
+@pytest.mark.parametrize(
+    ("times", "told"),
+    [
+        (['valid-before="20200101"'], "has expired"),
+        (['valid-after="20190101"', 'VALID-BEFORE="20200101Z"'], "has expired"),
+        (['valid-after="29990101"'], "does not count yet"),
+    ],
+)
+def test_a_key_whose_time_is_over_is_not_called_a_changed_bundle(
+    bundle, supplier, tmp_path, times, told
+):
+    """It is refused all the same; whoever was told of tampering would look for an intruder."""
+    refusal = refused(bundle, _with_times(supplier, tmp_path, *times))
+
+    assert told in refusal.what
+    assert refusal.exit_code == NOT_AS_WRITTEN
+    assert "was changed" not in refusal.next_step
+
+
+def test_a_changed_manifest_is_one_whatever_time_its_key_has(bundle, supplier, tmp_path):
+    manifest = bundle / MANIFEST
+    manifest.write_bytes(manifest.read_bytes().replace(b'"counter": 1', b'"counter": 2'))
+
+    for times in (['valid-before="20200101"'], ['valid-after="29990101"'], []):
+        refusal = refused(bundle, _with_times(supplier, tmp_path, *times))
+
+        assert "no good signature" in refusal.what
+        assert "was changed" in refusal.next_step
+
+
+def test_a_key_whose_time_is_not_over_is_taken(bundle, supplier, tmp_path):
+    known = _with_times(supplier, tmp_path, 'valid-after="20190101"', 'valid-before="29990101"')
+
+    check_bundle(bundle, known.signers, NOW)
 
 
 def test_a_bundle_has_its_time(bundle, supplier):

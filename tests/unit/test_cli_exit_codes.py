@@ -15,6 +15,7 @@ import pytest
 
 from appliance.cli import main, render
 from appliance.cli.main import run
+from appliance.cli.options import json_option
 from appliance.errors import BackendUnavailable, Denied, LedgerBroken
 
 
@@ -166,6 +167,123 @@ def test_an_error_is_told_in_one_line_without_a_traceback(monkeypatch, capsys):
 
     err = capsys.readouterr().err
     assert err == "appliance: The gate found a name. Change the label sheet.\n"
+
+
+def _told_as_json(capsys):
+    """The one object on stderr; stdout has nothing."""
+    out, err = capsys.readouterr()
+    assert out == ""
+    # click ends the line that a terminal shows ^C on.
+    (line,) = err.strip().splitlines()
+    document = json.loads(line)
+    assert set(document) == {"error"}
+    return document["error"]
+
+
+def _raising_with_json(monkeypatch, error):
+    @click.command()
+    @json_option
+    def fails(as_json):  # noqa: ARG001 - click passes it
+        raise error
+
+    _raising(monkeypatch, None)
+    monkeypatch.setattr(sys.modules["appliance.cli.fails"], "fails", fails)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "message", "next_step", "code"),
+    [
+        (
+            Denied("The gate found a name.", "Change the label sheet."),
+            "Denied",
+            "The gate found a name.",
+            "Change the label sheet.",
+            5,
+        ),
+        (LedgerBroken("Entry 3 was altered."), "LedgerBroken", "Entry 3 was altered.", "", 8),
+        (
+            OSError(errno.ENOSPC, "full", "/export/Zebedee.txt"),
+            "NoSpace",
+            "No space left.",
+            "Free some and run the same command again.",
+            10,
+        ),
+        (
+            KeyboardInterrupt(),
+            "Interrupted",
+            "Interrupted.",
+            "What was finished is kept; run the same command to go on.",
+            130,
+        ),
+        (
+            click.UsageError("Both at once.\nOne of them."),
+            "BadInput",
+            "Both at once.\nOne of them.",
+            "Try 'appliance fails --help' for help.",
+            2,
+        ),
+    ],
+)
+def test_a_program_that_asks_for_json_is_told_of_an_error_in_json(
+    monkeypatch, capsys, error, kind, message, next_step, code
+):
+    """One object on one line of stderr, with the words that a person would read."""
+    _raising_with_json(monkeypatch, error)
+
+    assert run(["fails", "--json"]) == code
+
+    assert _told_as_json(capsys) == {
+        "kind": kind,
+        "message": message,
+        "next_step": next_step,
+        "exit_code": code,
+    }
+    assert run(["fails"]) == code
+    said = capsys.readouterr().err
+    assert message in said
+    assert next_step in said
+
+
+def test_a_bug_is_told_in_json_without_its_message(monkeypatch, capsys):
+    """The message of a library may hold a note's text; its type and place hold none."""
+    _raising_with_json(monkeypatch, ValueError("Zebedee Quill"))
+
+    assert run(["fails", "--json"]) == 1
+
+    told = _told_as_json(capsys)
+    assert told["kind"] == "ApplianceError"
+    assert "ValueError" in told["message"]
+    assert "Zebedee" not in str(told)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["frobnicate"], "No such command"),
+        (["ledger", "head", "--frobnicate"], "No such option"),
+        (["ledger", "frobnicate"], "No such command"),
+        (["ledger", "head"], "--site"),
+        (["notes", "count", "--site", ""], "empty path"),
+    ],
+)
+def test_words_that_can_not_be_read_are_told_in_json_too(monkeypatch, capsys, words, told):
+    """Also where the command, whose option `--json` is, was never reached."""
+    monkeypatch.delenv("APPLIANCE_SITE", raising=False)
+
+    assert run([*words, "--json"]) == 2
+
+    error = _told_as_json(capsys)
+    assert told in error["message"]
+    assert error["next_step"].startswith("Try 'appliance ")
+    assert (error["kind"], error["exit_code"]) == ("BadInput", 2)
+
+
+def test_what_stands_behind_two_dashes_asks_for_no_json(monkeypatch, capsys):
+    monkeypatch.delenv("APPLIANCE_SITE", raising=False)
+
+    assert run(["notes", "search", "--", "--json"]) == 2
+
+    assert capsys.readouterr().err.startswith("Usage: ")
 
 
 def test_a_number_that_a_command_returns_is_the_exit_code(monkeypatch):

@@ -287,3 +287,67 @@ def test_the_head_is_signed_for_anybody_who_has_the_public_key(tmp_path):
     ledger = filled(tmp_path, 3)
 
     assert open_checkpoint(ledger.signed_head(), ledger.verifier) == ledger.head()
+
+
+def _make_read_only(patch):
+    """Whatever would write a file is refused, as by a disk that is mounted so."""
+    real_open = os.open
+
+    def refuse(path, flags, *rest, **named):
+        if flags & (os.O_WRONLY | os.O_RDWR):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        return real_open(path, flags, *rest, **named)
+
+    patch.setattr(os, "open", refuse)
+
+
+@pytest.mark.parametrize("left", ["nothing", "a torn line", "a head behind"])
+def test_a_ledger_on_a_read_only_disk_is_read_and_takes_no_event(tmp_path, monkeypatch, left):
+    """Also one that a crash left as the next writer would mend it; after that, it is mended."""
+    filled(tmp_path, 2)
+    head = (tmp_path / files.HEAD).read_bytes()
+    open_ledger(tmp_path).record("thing.done", {})
+    if left == "a torn line":
+        with (tmp_path / files.ENTRIES).open("ab") as file:
+            file.write(b"half an en")
+    if left == "a head behind":
+        (tmp_path / files.HEAD).write_bytes(head)
+    before = (tmp_path / files.ENTRIES).read_bytes(), (tmp_path / files.HEAD).read_bytes()
+
+    with monkeypatch.context() as patch:
+        _make_read_only(patch)
+        ledger = open_ledger(tmp_path, create=False)
+        assert ledger.head().size == 3
+        with pytest.raises(SiteError, match="Read-only"):
+            ledger.record("thing.done", {})
+
+    assert before == ((tmp_path / files.ENTRIES).read_bytes(), (tmp_path / files.HEAD).read_bytes())
+    assert ledger.record("thing.done", {}) == 3
+    assert open_ledger(tmp_path).head().size == 4
+
+
+def test_a_ledger_that_this_user_may_not_write_is_not_open_for_appending(tmp_path, monkeypatch):
+    """Only a disk that nobody can write makes a reader of who would write."""
+    filled(tmp_path, 1)
+
+    def refuse(*_, **__):
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", refuse)
+        with pytest.raises(SiteError, match="Permission denied"):
+            open_ledger(tmp_path, create=False)
+
+
+def test_a_disk_that_fails_while_a_torn_line_is_cut_off_is_told(tmp_path, monkeypatch):
+    filled(tmp_path, 1)
+    with (tmp_path / files.ENTRIES).open("ab") as file:
+        file.write(b"half an en")
+
+    def refuse(*_):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "ftruncate", refuse)
+        with pytest.raises(SiteError):
+            open_ledger(tmp_path, create=False)

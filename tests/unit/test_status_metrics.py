@@ -8,7 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from appliance.cli.main import run
-from appliance.errors import Forbidden
+from appliance.errors import Forbidden, NoSpace
 from appliance.gateway.counting import Counts, Latch
 from appliance.gateway.metering import Meters
 from appliance.ledger.proofs import read_bodies
@@ -178,3 +178,21 @@ def test_the_alerts_that_are_advised_are_on_metrics_that_exist(tmp_path):
 
     assert named
     assert named - _exposed(tmp_path) == set()
+
+
+def test_notes_that_can_not_be_counted_now_are_not_said_to_be_none(tmp_path, monkeypatch, capsys):
+    """As on a full disk, with a log beside the vault that a killed import left."""
+    site = make_backed_up(tmp_path).site
+    (site.paths.vault / "vault.db-wal").write_bytes(b"left")
+
+    def refuse(_site):
+        raise NoSpace("The disk under the vault is full or fails.")
+
+    monkeypatch.setattr("appliance.workflows.status.opened_vault", refuse)
+
+    assert run(["status", "--site", str(site.paths.root)]) == 0
+
+    assert re.search(r"notes\s+not known", capsys.readouterr().out)
+    found = status(site.paths.root)
+    assert found.notes is None
+    assert "appliance_site_notes" not in _families(found)

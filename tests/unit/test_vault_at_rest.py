@@ -5,13 +5,15 @@ import signal
 import subprocess
 import sys
 import textwrap
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from sqlcipher3 import dbapi2
 
-from appliance.clinical.vault import database
+from appliance.clinical.vault import database, snapshot
 from appliance.clinical.vault.database import FILE, _configure, _ensure_schema, _translated
+from appliance.clinical.vault.snapshot import count_at_rest
 from appliance.clinical.vault.store import Vault
 from appliance.clinical.vault.taking import NOTES_PER_TRANSACTION
 from appliance.errors import ApplianceError, BadInput, IntegrityError, KeyMismatch, NoSpace
@@ -271,3 +273,42 @@ def test_a_vault_of_an_older_layout_is_brought_up_to_date(tmp_path):
     assert vault.read_rejected_identified("check") == []
     assert len(vault.note_ids()) == 1
     vault.close()
+
+
+def _shape(directory):
+    return {path.name: path.read_bytes() for path in directory.iterdir()}
+
+
+def test_notes_are_counted_without_a_byte_written(tmp_path):
+    """A disk that is full or read-only takes no log beside the vault."""
+    with closing(open_vault(tmp_path)) as vault:
+        vault.seal(notes(3))
+        assert count_at_rest(tmp_path, KEY) is None
+    before = _shape(tmp_path)
+
+    assert count_at_rest(tmp_path, KEY) == {"progress-note": 3}
+
+    assert _shape(tmp_path) == before
+    with pytest.raises(KeyMismatch):
+        count_at_rest(tmp_path, b"x" * 32)
+
+
+@pytest.mark.parametrize("is_damaged", [False, True])
+def test_a_vault_that_changes_while_it_is_counted_is_not_counted(tmp_path, monkeypatch, is_damaged):
+    """Pages of two moments may count anything, or look like damage; real damage is told."""
+    with closing(open_vault(tmp_path)) as vault:
+        vault.seal(notes(3))
+    real = snapshot.open_copy
+
+    def meddle(path, key):
+        os.utime(path, ns=(1, 1))
+        if is_damaged:
+            raise IntegrityError("The vault's file is damaged.")
+        return real(path, key)
+
+    monkeypatch.setattr(snapshot, "open_copy", meddle)
+
+    assert count_at_rest(tmp_path, KEY) is None
+    if is_damaged:
+        with pytest.raises(IntegrityError):
+            count_at_rest(tmp_path, KEY)

@@ -1,4 +1,4 @@
-"""The vault's file copied, encrypted as it is, and put back: what guards a change of its layout."""
+"""The vault's file copied, encrypted as it is, put back, and read without a byte written."""
 
 from contextlib import closing
 from functools import partial
@@ -8,6 +8,7 @@ from typing import Final
 from appliance.clinical.vault.database import FILE, database_errors, open_as_it_is, open_copy
 from appliance.clinical.vault.keyring import read_keyring
 from appliance.clinical.vault.rotation import open_by_either, open_rotating
+from appliance.errors import IntegrityError
 
 VAULT: Final = FILE
 _BY_KIND: Final = "SELECT kind, count(*) FROM notes WHERE version > 0 GROUP BY kind"
@@ -47,6 +48,46 @@ def put_back_vault(directory: Path, copy: Path, key: bytes) -> None:
     with closing(target), closing(open_copy(copy, database)) as source, database_errors():
         source.backup(target)
         target.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+
+def count_at_rest(directory: Path, key: bytes) -> dict[str, int] | None:
+    """Notes by kind, and nothing was written, beside the vault neither.
+
+    Args:
+        directory: `SITE/vault`, with a vault in it.
+        key: The site's vault key.
+
+    Returns:
+        None where somebody has it open, or was killed with it open: the file alone does not tell.
+
+    Raises:
+        KeyMismatch: The vault does not open with the key.
+    """
+    before = _at_rest(directory)
+    if before is None:
+        return None
+    try:
+        _, connection = open_by_either(
+            read_keyring(directory, key), partial(open_copy, directory / FILE)
+        )
+        with closing(connection), database_errors():
+            rows = connection.execute(_BY_KIND).fetchall()
+    except IntegrityError:
+        # Pages of two moments look like damage.
+        if _at_rest(directory) == before:
+            raise
+        return None
+    if _at_rest(directory) != before:
+        return None
+    return {str(kind): int(count) for kind, count in rows}
+
+
+def _at_rest(directory: Path) -> tuple[int, int, int] | None:
+    """What changes when the file does; None where there is a log beside it with something in it."""
+    log, file = directory / f"{FILE}-wal", (directory / FILE).stat()
+    if log.exists() and log.stat().st_size:
+        return None
+    return file.st_ino, file.st_size, file.st_mtime_ns
 
 
 def update_layout(directory: Path, key: bytes) -> None:

@@ -29,11 +29,15 @@ class Outcome:
         status: How it ended.
         evidence: What was seen, in counts, names and versions.
         fix: What to do about it; "" where there is nothing to do.
+        causes: The errors for which it could not be made.
+        follows: Id of the check that tells why this one could not be made, or "".
     """
 
     status: Status
     evidence: str
     fix: str = ""
+    causes: tuple[str, ...] = ()
+    follows: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,7 @@ class Check(Generic[Subject]):
         try:
             return self.look(subject)
         except ApplianceError as error:
-            return Outcome(Status.FAIL, error.what, error.next_step or _MEND)
+            return refused(error)
         except Exception as error:  # noqa: BLE001 - a doctor that stops halfway helps nobody
             # The type only: what the error holds may not be fit to print.
             return Outcome(Status.ERROR, f"The check itself failed: {type(error).__name__}.")
@@ -69,6 +73,13 @@ def passed(evidence: str) -> Outcome:
 def skipped(evidence: str) -> Outcome:
     """There is nothing to check."""
     return Outcome(Status.SKIP, evidence)
+
+
+def refused(*errors: ApplianceError) -> Outcome:
+    """It can't be looked at for these errors, or they are what it looks for."""
+    causes = tuple(dict.fromkeys(error.what for error in errors))
+    fixes = dict.fromkeys(error.next_step or _MEND for error in errors)
+    return Outcome(Status.FAIL, " ".join(causes), " ".join(fixes), causes)
 
 
 def judge(evidence: str, fix: str, *, fails: bool = False, warns: bool = False) -> Outcome:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from appliance.errors import LedgerBroken
+from appliance.errors import ApplianceError, BadInput, LedgerBroken
 from appliance.ledger.examination import MAX_FAULTS, Examination, examine
 from appliance.records.clock import Clock
 from appliance.settings.keys import FileKeys, KeyProvider, Purpose
@@ -20,10 +20,19 @@ from appliance.settings.site import SitePaths
 from appliance.settings.site_file import SiteSettings, load_site_file
 from appliance.settings.tasks import list_tasks, load_task
 from appliance.settings.wrapping import FILE as WRAPPING
-from appliance.workflows.checks.outcome import Check, Outcome, judge, passed, skipped
+from appliance.workflows.checks.outcome import (
+    Check,
+    Outcome,
+    judge,
+    passed,
+    refused,
+    skipped,
+)
 
 FIRST_EVENT: Final = "site.initialised"
 _OTHERS: Final = 0o077
+# What nobody may begin anew in a site that has had one.
+_KEPT: Final = frozenset({"vault", "ledger", "keys", "policies"})
 # A UNIX socket's path has at most 107 bytes (unix(7)); Ray adds 66 to SITE/run/ray.
 _LONGEST: Final = 107 - 66 - len("/run/ray")
 _SNAPSHOT_KEPT: Final = timedelta(days=30)
@@ -81,14 +90,38 @@ def _settings(site: SiteView) -> Outcome:
 def _directories(site: SiteView) -> Outcome:
     wanted = (site.paths.root, *site.paths.directories())
     missing = [path.name for path in wanted if not path.is_dir()]
+    shut = [path.name for path in wanted if path.name not in missing and not _can_enter(path)]
     open_ = [path.name for path in wanted if path.is_dir() and _mode(path) & _OTHERS]
     return judge(
         f"{len(wanted)} directories"
         f"{f', missing: {_list(missing)}' if missing else ''}"
+        f"{f', shut to this user: {_list(shut)}' if shut else ''}"
         f"{f', open to others: {_list(open_)}' if open_ else ''}.",
-        f"Run `chmod 700` on them, under {site.paths.root}, and find out who could have read them.",
-        fails=bool(missing or open_),
+        " ".join(_remedies(site.paths, missing, shut, open_)),
+        fails=bool(missing or shut or open_),
     )
+
+
+def _remedies(
+    paths: SitePaths, missing: list[str], shut: list[str], open_: list[str]
+) -> Iterator[str]:
+    kept = [name for name in missing if name in _KEPT]
+    if kept:
+        yield f"Mount or restore {_list(kept)}, and find out who removed it: nothing is made anew."
+    if paths.policies.name in missing:
+        yield (
+            f"Where no backup has policies, copy {shipped_policies()} to {paths.policies} and set "
+            "again what this site had changed."
+        )
+    if len(missing) > len(kept):
+        yield f"Run `mkdir -m 700` under {paths.root} for what was empty, and restore the rest."
+    if shut:
+        yield f"Run `chmod 700` on {_list(shut)}, under {paths.root}, or work as the site's user."
+    if open_:
+        yield (
+            f"Run `chmod 700` on {_list(open_)}, under {paths.root}, and find out who could have "
+            "read what is in it."
+        )
 
 
 def _files(site: SiteView) -> Outcome:
@@ -108,7 +141,14 @@ def _keys(site: SiteView) -> Outcome:
     from appliance.backups.keys import fingerprint
     from appliance.workflows.backup_parts import read_keys
 
-    keys = {site.keys.key(purpose) for purpose in Purpose}
+    keys, errors = set(), []
+    for purpose in Purpose:
+        try:
+            keys.add(site.keys.key(purpose))
+        except ApplianceError as error:
+            errors.append(error)
+    if errors:
+        return refused(*errors)
     return judge(
         f"{len(keys)} different keys for {len(Purpose)} purposes; fingerprint of all, as "
         f"`backup verify` prints a backup's: {fingerprint(read_keys(site.paths.keys))}.",
@@ -146,6 +186,8 @@ def _policies(site: SiteView) -> Outcome:
 
 
 def _policy_digest(site: SiteView) -> Outcome:
+    if not _can_enter(site.paths.policies):
+        raise BadInput(f"{site.paths.policies} can't be read.", "Mount or restore it.")
     now = digest_policies(site.paths.policies)
     last = site.examination().last
     if last is None:
@@ -214,7 +256,7 @@ def _layout(site: SiteView) -> Outcome:
 
 SITE_CHECKS: Final = (
     Check("SITE001", "The settings are complete and known", _settings),
-    Check("SITE002", "The site's directories are private", _directories),
+    Check("SITE002", "The site's directories are there, and private", _directories),
     Check("SITE003", "What the site keeps is private", _files),
     Check("SITE004", "There is a sound key for each purpose", _keys),
     Check("SITE034", "No key that is to be wrapped lies in clear", _wrapping),
@@ -228,6 +270,15 @@ SITE_CHECKS: Final = (
 # The others would find what a migration is about to put right, or open what an older program is
 # still at work with.
 ANY_LAYOUT: Final = frozenset({"SITE001", "SITE003", "SITE007", "SITE008", "SITE009", "SITE030"})
+
+
+def lost_directories(site: SiteView) -> frozenset[str]:
+    """Names of the site's directories that are missing, or that this user can't enter."""
+    return frozenset(path.name for path in site.paths.directories() if not _can_enter(path))
+
+
+def _can_enter(path: Path) -> bool:
+    return os.access(path, os.R_OK | os.X_OK)
 
 
 def _mode(path: Path) -> int:
