@@ -64,7 +64,7 @@ class _Learning(_Strict):
     lora_alpha: int = Field(default=64, ge=1)
     learning_rate: float = Field(default=2e-3, gt=0)
     epochs: int = Field(default=5, ge=1)
-    batch_tokens: int = Field(default=2048, ge=128)
+    batch_tokens: int = Field(default=512, ge=128)
     max_tokens: int = Field(default=128, ge=16)
     seed: int = 0
     loss: Literal["cross-entropy", "gce"] = "cross-entropy"
@@ -202,7 +202,7 @@ class ConsoleSettings:
 class LearningSettings:
     """How adapters are trained; what each choice means stands at `tuning.recipe.Recipe`.
 
-    `batch_tokens` counts padded tokens of one batch.
+    `batch_tokens` counts padded tokens of one batch of training.
     """
 
     base: str
@@ -227,6 +227,11 @@ class LearningSettings:
     gradient_checkpointing: bool = False
     patience: int = 0
     private_batch: int = 64
+
+    @property
+    def reading_tokens(self) -> int:
+        """Tokens of a batch that is read: without gradients more fit."""
+        return 4 * self.batch_tokens
 
 
 @dataclass(frozen=True, slots=True)

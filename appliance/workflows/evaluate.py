@@ -268,7 +268,7 @@ def _load(site: Site, directory: Path, card: AdapterCard) -> AdapterLabeller:
         device=learning.device,
         max_tokens=card.max_tokens,
         stride_tokens=min(site.settings.extraction.stride_tokens, card.max_tokens // 4),
-        batch_tokens=learning.batch_tokens,
+        batch_tokens=learning.reading_tokens,
         dtype=learning.dtype,
     )
 

@@ -129,7 +129,7 @@ def label_pairs(
         directory,
         ModelStore(site.paths.models).resolve(card.base).path,
         device=learning.device,
-        batch_tokens=learning.batch_tokens,
+        batch_tokens=learning.reading_tokens,
         dtype=learning.dtype,
     )
     progress.begin("evaluate", len(documents))

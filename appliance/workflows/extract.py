@@ -378,7 +378,7 @@ def _describe_limits(settings: SiteSettings, sources: Sources, max_tokens: int) 
     learning = settings.learning
     stride = settings.extraction.stride_tokens
     dtype = _dtype(settings, sources)
-    return f"{max_tokens}-{stride}-{learning.batch_tokens}-{dtype}-{learning.device}"
+    return f"{max_tokens}-{stride}-{learning.reading_tokens}-{dtype}-{learning.device}"
 
 
 def _gpus_per_actor(settings: SiteSettings) -> float:

@@ -133,7 +133,7 @@ def open_reader(reader: Reader, settings: SiteSettings, dtype: str) -> AdapterLa
         device=settings.learning.device,
         max_tokens=reader.max_tokens,
         stride_tokens=settings.extraction.stride_tokens,
-        batch_tokens=settings.learning.batch_tokens,
+        batch_tokens=settings.learning.reading_tokens,
         dtype=dtype,
     )
 
@@ -147,7 +147,7 @@ def open_pairs(sources: Sources, settings: SiteSettings) -> PairFinder | None:
         sources.judge.adapter,
         sources.judge.base,
         device=learning.device,
-        batch_tokens=learning.batch_tokens,
+        batch_tokens=learning.reading_tokens,
         dtype=learning.dtype,
     )
     card, _ = read_adapter(sources.judge.adapter)

@@ -39,7 +39,7 @@ TYPES = ("Disease",)
 LABELS = bio_labels(TYPES)
 SEEDS = tuple(range(int(os.environ.get("APPLIANCE_BENCH_SEEDS", "3"))))
 TEXTS = int(os.environ.get("APPLIANCE_BENCH_TEXTS", "600"))
-PLAIN = Recipe(epochs=6, batch_tokens=512, threads=1)
+PLAIN = Recipe(epochs=6, threads=1)
 ARMS = {
     "plain cross-entropy": PLAIN,
     "GCE": replace(PLAIN, loss="gce"),

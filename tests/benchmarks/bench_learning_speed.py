@@ -50,9 +50,7 @@ EPOCHS = int(os.environ.get("APPLIANCE_BENCH_EPOCHS", "3"))
 SENTENCES = int(os.environ.get("APPLIANCE_BENCH_SENTENCES", "0")) or None
 NOTES = int(os.environ.get("APPLIANCE_BENCH_NOTES", "0")) or None
 ROUNDS = 3
-# About the updates that Trainer's eight rows make: with 2,048 tokens a few hundred sentences give
-# too few to learn anything.
-RECIPE = Recipe(epochs=EPOCHS, batch_tokens=512, threads=1)
+RECIPE = Recipe(epochs=EPOCHS, threads=1)
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,8 @@ class Recipe:
         lora_alpha: Scale; the update is B A alpha / r.
         learning_rate: Peak; warmed up linearly, then decayed linearly to 0.
         epochs: Passes over the corpus.
-        batch_tokens: Rows of a batch times its longest row.
+        batch_tokens: Rows of a batch times its longest row. Few, because corpora are small: of some
+            hundred sentences 2,048 make ten updates an epoch, and nothing is learned.
         max_tokens: Longest window, special tokens included.
         seed: Of initialisation, order and dropout.
         device: "cpu" or "cuda".
@@ -53,7 +54,7 @@ class Recipe:
     lora_alpha: int = 64
     learning_rate: float = 2e-3
     epochs: int = 5
-    batch_tokens: int = 2048
+    batch_tokens: int = 512
     max_tokens: int = 128
     seed: int = 0
     device: str = "cpu"
