@@ -18,6 +18,7 @@ LOOPBACK: Final = "127.0.0.1"
 NODE: Final = "/var/lib/appliance/node"
 """Where a host keeps its place in a cluster: on a disk of its own, never on the shared one."""
 
+_READING_TOKENS: Final = 2048
 _GPUS: Final = r"([0-9]+|GPU-[0-9a-f-]+|MIG-[0-9a-f-]+)"
 _NO_CHOICE: Any = Field(default="", pattern=rf"^({_GPUS}(,{_GPUS})*)?$")
 
@@ -230,8 +231,8 @@ class LearningSettings:
 
     @property
     def reading_tokens(self) -> int:
-        """Tokens of a batch that is read: without gradients more fit."""
-        return 4 * self.batch_tokens
+        """Tokens of a batch that is read: without gradients as many fit as are quick."""
+        return max(_READING_TOKENS, self.batch_tokens)
 
 
 @dataclass(frozen=True, slots=True)
