@@ -8,11 +8,14 @@ import sys
 
 import pytest
 
+from appliance.artifacts.manifest import write_manifest
+from appliance.artifacts.writing import folder_atomically
+from appliance.errors import BadInput, LedgerBroken, ManifestMismatch
 from appliance.records.notes import SourceNote
 from appliance.records.progress import Silent
 from appliance.workflows.audit import _status_of
 from appliance.workflows.checks.following import name_causes
-from appliance.workflows.checks.outcome import Outcome, Status, passed
+from appliance.workflows.checks.outcome import Outcome, Status, passed, refused
 from appliance.workflows.doctor import check_up
 from appliance.workflows.ingest import import_stream
 from appliance.workflows.site import init
@@ -135,6 +138,40 @@ def test_a_check_that_was_made_keeps_what_it_found():
 
     assert named["SITE010"] == found
     assert named["SITE017"].status is Status.SKIP
+
+
+SHUT = Outcome(Status.FAIL, "13 directories, one is missing.")
+
+
+@pytest.mark.parametrize(
+    ("lost", "check_id", "error"),
+    [
+        ("findings", "SITE012", ManifestMismatch("/s/adapters/findings/a.bin differs.")),
+        ("keys", "SITE007", LedgerBroken("1 fault(s); the first: entry 3 was changed.")),
+        ("journal", "SITE014", BadInput("/s/policies/retention.toml is no TOML.")),
+    ],
+)
+def test_what_was_found_elsewhere_is_not_hidden_by_a_lost_directory(lost, check_id, error):
+    """Else whoever moves a directory away hides what they changed in another one."""
+    found = refused(error)
+
+    named = dict(name_causes(_outcomes(SITE002=SHUT, **{check_id: found}), frozenset({lost})))
+
+    assert named[check_id] == found
+
+
+def test_an_altered_adapter_is_told_though_findings_are_gone(paths):
+    adapter = paths.adapters / "a"
+    with folder_atomically(adapter) as draft:
+        (draft / "weights").write_bytes(b"as made")
+        write_manifest(draft, "adapter")
+    (adapter / "weights").write_bytes(b"altered")
+    paths.findings.rmdir()
+
+    failed, following = _failed_and_following(check_up(paths.root).results)
+
+    assert failed == {"SITE002", "SITE012"}
+    assert following == {}
 
 
 def test_nothing_follows_from_a_check_that_did_not_fail():

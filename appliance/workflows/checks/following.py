@@ -1,9 +1,11 @@
 """Checks that could not be made for what another check tells: one cause, told once.
 
 A check that was made keeps its outcome. One that ended with an error follows from another where it
-reads a directory that is missing or shut, or ended with an error that the other tells too.
+reads a directory that is missing or shut and its errors are of that one, or ended with an error
+that the other tells too. Damage that was found is no error of a directory that is not there.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Final
@@ -38,6 +40,10 @@ _READERS: Final = {
 }
 """Which checks read a directory of the site."""
 
+_KEY: Final = re.compile(r"The [a-z-]+ key ")
+# That one of these is gone with all that was in it is told as its damage.
+_GONE_IS_DAMAGE: Final = frozenset({"ledger", "vault"})
+
 
 def name_causes(
     outcomes: Iterable[tuple[str, Outcome]], lost: frozenset[str]
@@ -51,10 +57,9 @@ def name_causes(
     found = dict(outcomes)
     if found[DIRECTORIES].status is not Status.FAIL:
         lost = frozenset()
-    readers = frozenset().union(*(_READERS.get(name, frozenset()) for name in lost))
     told = {cause: teller for teller in reversed(_TELLERS) for cause in found[teller].causes}
     for check_id, outcome in found.items():
-        teller = _find_teller(check_id, outcome, readers, told)
+        teller = _find_teller(check_id, outcome, lost, told)
         is_news = teller in {"", check_id}
         yield check_id, outcome if is_news else _follow(teller)
 
@@ -64,11 +69,26 @@ def _follow(teller: str) -> Outcome:
 
 
 def _find_teller(
-    check_id: str, outcome: Outcome, readers: frozenset[str], told: dict[str, str]
+    check_id: str, outcome: Outcome, lost: frozenset[str], told: dict[str, str]
 ) -> str:
     if outcome.status is not Status.ERROR and not outcome.causes:
         return ""
-    if check_id in readers:
+    if _is_of_lost(check_id, outcome, lost):
         return DIRECTORIES
     tellers = [told.get(cause, "") for cause in outcome.causes]
     return tellers[0] if tellers and all(tellers) else ""
+
+
+def _is_of_lost(check_id: str, outcome: Outcome, lost: frozenset[str]) -> bool:
+    names = {name for name in lost if check_id in _READERS.get(name, frozenset())}
+    if outcome.is_damage:
+        names &= _GONE_IS_DAMAGE
+    return bool(names) and all(
+        any(_is_of(name, cause) for name in names) for cause in outcome.causes
+    )
+
+
+def _is_of(name: str, cause: str) -> bool:
+    if name == "keys" and _KEY.match(cause):
+        return True
+    return re.search(rf"/{name}\b|\b{name}/", cause) is not None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Generic, TypeVar
 
-from appliance.errors import ApplianceError
+from appliance.errors import ApplianceError, IntegrityError, KeyMismatch
 
 Subject = TypeVar("Subject")
 _MEND: Final = "Mend what is named, or restore it from the backup."
@@ -31,6 +31,7 @@ class Outcome:
         fix: What to do about it; "" where there is nothing to do.
         causes: The errors for which it could not be made.
         follows: Id of the check that tells why this one could not be made, or "".
+        is_damage: Whether one of the errors is that bytes are not those that were written.
     """
 
     status: Status
@@ -38,6 +39,7 @@ class Outcome:
     fix: str = ""
     causes: tuple[str, ...] = ()
     follows: str = ""
+    is_damage: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,11 @@ def refused(*errors: ApplianceError) -> Outcome:
     """It can't be looked at for these errors, or they are what it looks for."""
     causes = tuple(dict.fromkeys(error.what for error in errors))
     fixes = dict.fromkeys(error.next_step or _MEND for error in errors)
-    return Outcome(Status.FAIL, " ".join(causes), " ".join(fixes), causes)
+    # A key that does not fit says nothing about what it was tried on.
+    is_damage = any(
+        isinstance(error, IntegrityError) and not isinstance(error, KeyMismatch) for error in errors
+    )
+    return Outcome(Status.FAIL, " ".join(causes), " ".join(fixes), causes, is_damage=is_damage)
 
 
 def judge(evidence: str, fix: str, *, fails: bool = False, warns: bool = False) -> Outcome:
