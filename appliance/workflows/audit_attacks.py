@@ -177,7 +177,11 @@ def make_attacks(
         events,
         outputs.journals,
         open_stamp_key(FileKeys(paths.keys)),
-        any(check.check_id == "SITE021" and check.status == "fail" for check in subject.checks),
+        # What could not be looked at may be shut.
+        any(
+            check.check_id == "SITE021" and check.status in {"fail", "error"}
+            for check in subject.checks
+        ),
         order.provider_requests,
         order.provider_since,
         outputs.damaged,

@@ -33,8 +33,10 @@ from appliance.records.identifiers import Digest, NoteId, PatientId
 from appliance.records.notes import Note, PatientIdentifier, RegisteredPatient
 from appliance.records.progress import Silent
 from appliance.records.verdicts import Decision, Verdict
+from appliance.workflows.audit_attacks import AuditOrder, Subject, make_attacks
 from appliance.workflows.audit_evidence import draw_numbers, swap_names
 from appliance.workflows.canaries import derive_canaries
+from appliance.workflows.site import init
 
 WORDS = [f"w{number}" for number in range(400)]
 
@@ -582,3 +584,16 @@ def test_canaries_are_the_same_every_time_and_of_one_site():
     values = [value for canary in (*ours, *theirs) for value in canary.needles()]
     assert len(set(values)) == len(values) == 1200
     assert not any(canary.mrn in repr(canary) for canary in ours)
+
+
+@pytest.mark.parametrize(
+    ("status", "is_latched"), [("fail", True), ("error", True), ("pass", False), ("skip", False)]
+)
+def test_a_latch_that_can_not_be_looked_at_does_not_count_as_open(tmp_path, status, is_latched):
+    paths = init(tmp_path / "site", "air-gapped").paths
+    latch = Check("SITE021", "The gateway's door is not latched", status, "Seen.", "")
+
+    attacks = make_attacks(Subject(paths, None, (), list, 0, [latch], 5, ""), AuditOrder())
+
+    (replay,) = [one for one in attacks if one.name == "replay"]
+    assert replay._with.is_latched is is_latched
