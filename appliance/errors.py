@@ -3,7 +3,8 @@
     ApplianceError                      1   a bug or an unforeseen state
     ├── OperatorError                   2   the operator can mend it
     │   ├── BadInput                    2   a file, an argument or a setting is not usable
-    │   │   └── NoteGone                2   a note is not, or no longer, in the vault
+    │   │   ├── NoteGone                2   a note is not, or no longer, in the vault
+    │   │   └── NotWritable             2   a place takes nothing: read-only, or another user's
     │   ├── SiteError                   2   the site is missing, or already there
     │   ├── Exhausted                   9   fewer results than asked for, and no way to make more
     │   └── NoSpace                    10   the disk is full
@@ -66,6 +67,10 @@ class BadInput(OperatorError):
 
 class NoteGone(BadInput):
     """A note is not in the vault, or no longer: it may have been taken back meanwhile."""
+
+
+class NotWritable(BadInput):
+    """A place takes nothing: its disk is read-only, or it is another user's."""
 
 
 class SiteError(OperatorError):

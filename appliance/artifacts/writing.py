@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from appliance.errors import BadInput, NoSpace
+from appliance.errors import BadInput, NoSpace, NotWritable
 
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
@@ -19,7 +19,7 @@ def disk_errors(path: Path) -> Iterator[None]:
 
     Raises:
         NoSpace: The disk or the quota is full.
-        BadInput: Any other refusal of the operating system.
+        NotWritable: Any other refusal of the operating system.
     """
     try:
         yield
@@ -29,7 +29,7 @@ def disk_errors(path: Path) -> Iterator[None]:
                 f"No space left for {path}.",
                 "Free some space and run the same command again; what was finished is kept.",
             ) from None
-        raise BadInput(
+        raise NotWritable(
             f"{path} can't be written: {error.strerror or 'I/O error'}.",
             "Name a place in a directory that exists and that this user may write to.",
         ) from None

@@ -12,7 +12,7 @@ from appliance.artifacts.manifest import list_finished
 from appliance.artifacts.writing import write_atomically
 from appliance.clinical.vault.database import FILE as VAULT_FILE
 from appliance.clinical.vault.snapshot import count_at_rest
-from appliance.errors import BadInput, NoSpace
+from appliance.errors import NoSpace, NotWritable
 from appliance.gate.overlap.fingerprints import FILE as PRINTS_FILE
 from appliance.gateway.counting import LOCK as GATEWAY_LOCK
 from appliance.gateway.counting import Latch
@@ -83,13 +83,14 @@ def _count_notes(site: Site) -> int | None:
     if not (site.paths.vault / VAULT_FILE).is_file():
         return 0
     # A disk that is full or read-only takes none of the files that SQLite makes beside a vault.
-    counted = count_at_rest(site.paths.vault, site.keys.key(Purpose.VAULT))
-    if counted is None:
-        try:
+    vault_key, pseudonym_key = site.keys.key(Purpose.VAULT), site.keys.key(Purpose.PSEUDONYM)
+    try:
+        counted = count_at_rest(site.paths.vault, vault_key, pseudonym_key)
+        if counted is None:
             with opened_vault(site) as vault:
                 counted = vault.count()
-        except (NoSpace, BadInput):
-            return None
+    except (NoSpace, NotWritable):
+        return None
     return sum(counted.values())
 
 

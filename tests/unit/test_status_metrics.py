@@ -8,7 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from appliance.cli.main import run
-from appliance.errors import Forbidden, NoSpace
+from appliance.errors import BadInput, Forbidden, KeyMismatch, NoSpace, NotWritable
 from appliance.gateway.counting import Counts, Latch
 from appliance.gateway.metering import Meters
 from appliance.ledger.proofs import read_bodies
@@ -196,3 +196,29 @@ def test_notes_that_can_not_be_counted_now_are_not_said_to_be_none(tmp_path, mon
     found = status(site.paths.root)
     assert found.notes is None
     assert "appliance_site_notes" not in _families(found)
+
+
+def test_only_of_a_disk_that_takes_nothing_the_notes_are_not_known(tmp_path, monkeypatch):
+    """A vault that is busy, or a later program's, is an error as it is everywhere else."""
+    root = make_backed_up(tmp_path).root
+
+    def refuse(error):
+        def raise_it(*_):
+            raise error
+
+        monkeypatch.setattr("appliance.workflows.status.count_at_rest", raise_it)
+
+    for error in (NoSpace("Full."), NotWritable("Read-only.")):
+        refuse(error)
+        assert status(root).notes is None
+    refuse(BadInput("Another process keeps the vault busy."))
+    with pytest.raises(BadInput, match="busy"):
+        status(root)
+
+
+def test_a_wrong_pseudonym_key_is_told(tmp_path):
+    site = make_backed_up(tmp_path).site
+    (site.paths.keys / "pseudonym.key").write_bytes(b"x" * 32)
+
+    with pytest.raises(KeyMismatch, match="pseudonym"):
+        status(site.paths.root)

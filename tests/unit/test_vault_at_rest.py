@@ -16,7 +16,14 @@ from appliance.clinical.vault.database import FILE, _configure, _ensure_schema, 
 from appliance.clinical.vault.snapshot import count_at_rest
 from appliance.clinical.vault.store import Vault
 from appliance.clinical.vault.taking import NOTES_PER_TRANSACTION
-from appliance.errors import ApplianceError, BadInput, IntegrityError, KeyMismatch, NoSpace
+from appliance.errors import (
+    ApplianceError,
+    BadInput,
+    IntegrityError,
+    KeyMismatch,
+    NoSpace,
+    NotWritable,
+)
 from appliance.records.notes import PatientIdentifier, SourceNote, SourcePatient
 from tests.lib.memory_vault import EventList
 
@@ -221,8 +228,8 @@ def test_a_vault_of_a_later_program_is_left_alone(tmp_path):
         ("SQLITE_NOTADB", KeyMismatch),
         ("SQLITE_CORRUPT", IntegrityError),
         ("SQLITE_BUSY", BadInput),
-        ("SQLITE_READONLY_DBMOVED", BadInput),
-        ("SQLITE_CANTOPEN", BadInput),
+        ("SQLITE_READONLY_DBMOVED", NotWritable),
+        ("SQLITE_CANTOPEN", NotWritable),
         ("SQLITE_MISUSE", ApplianceError),
     ],
 )
@@ -283,14 +290,64 @@ def test_notes_are_counted_without_a_byte_written(tmp_path):
     """A disk that is full or read-only takes no log beside the vault."""
     with closing(open_vault(tmp_path)) as vault:
         vault.seal(notes(3))
-        assert count_at_rest(tmp_path, KEY) is None
+        assert count_at_rest(tmp_path, KEY, PSEUDONYM_KEY) is None
     before = _shape(tmp_path)
 
-    assert count_at_rest(tmp_path, KEY) == {"progress-note": 3}
+    assert count_at_rest(tmp_path, KEY, PSEUDONYM_KEY) == {"progress-note": 3}
 
     assert _shape(tmp_path) == before
     with pytest.raises(KeyMismatch):
-        count_at_rest(tmp_path, b"x" * 32)
+        count_at_rest(tmp_path, b"x" * 32, PSEUDONYM_KEY)
+
+
+def test_a_vault_of_another_pseudonym_key_is_not_counted(tmp_path):
+    open_vault(tmp_path).close()
+
+    with pytest.raises(KeyMismatch, match="pseudonym"):
+        count_at_rest(tmp_path, KEY, b"x" * 32)
+
+
+def test_a_vault_of_a_later_program_is_not_counted(tmp_path):
+    vault = open_vault(tmp_path)
+    vault._connection.execute("PRAGMA user_version = 99")
+    vault.close()
+
+    with pytest.raises(BadInput, match="layout 99"):
+        count_at_rest(tmp_path, KEY, PSEUDONYM_KEY)
+
+
+def test_a_vault_without_tables_does_not_tell(tmp_path):
+    """Its import was killed before it made them; whoever opens the vault makes them."""
+    key = snapshot.read_keyring(tmp_path, KEY).keys.database
+    connection = database.open_as_it_is(tmp_path / FILE, key)
+    connection.execute("CREATE TABLE one (two)")
+    connection.execute("DROP TABLE one")
+    connection.close()
+
+    assert count_at_rest(tmp_path, KEY, PSEUDONYM_KEY) is None
+
+    open_vault(tmp_path).close()
+    assert count_at_rest(tmp_path, KEY, PSEUDONYM_KEY) == {}
+
+
+def test_an_empty_file_does_not_tell(tmp_path):
+    (tmp_path / FILE).touch()
+
+    assert count_at_rest(tmp_path, KEY, PSEUDONYM_KEY) is None
+
+
+def test_a_log_that_goes_while_it_is_looked_at_is_no_error(tmp_path, monkeypatch):
+    """Whoever closes the vault last removes it."""
+    with closing(open_vault(tmp_path)) as vault:
+        vault.seal(notes(3))
+    log = tmp_path / f"{FILE}-wal"
+    real = Path.exists
+    monkeypatch.setattr(Path, "exists", lambda path: path == log or real(path))
+
+    assert count_at_rest(tmp_path, KEY, PSEUDONYM_KEY) == {"progress-note": 3}
+
+    (tmp_path / FILE).unlink()
+    assert count_at_rest(tmp_path, KEY, PSEUDONYM_KEY) is None
 
 
 @pytest.mark.parametrize("is_damaged", [False, True])
@@ -308,7 +365,7 @@ def test_a_vault_that_changes_while_it_is_counted_is_not_counted(tmp_path, monke
 
     monkeypatch.setattr(snapshot, "open_copy", meddle)
 
-    assert count_at_rest(tmp_path, KEY) is None
+    assert count_at_rest(tmp_path, KEY, PSEUDONYM_KEY) is None
     if is_damaged:
         with pytest.raises(IntegrityError):
-            count_at_rest(tmp_path, KEY)
+            count_at_rest(tmp_path, KEY, PSEUDONYM_KEY)

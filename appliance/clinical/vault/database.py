@@ -9,7 +9,14 @@ from sqlcipher3 import dbapi2
 
 from appliance.artifacts.wal import create_private
 from appliance.artifacts.writing import disk_errors
-from appliance.errors import ApplianceError, BadInput, IntegrityError, KeyMismatch, NoSpace
+from appliance.errors import (
+    ApplianceError,
+    BadInput,
+    IntegrityError,
+    KeyMismatch,
+    NoSpace,
+    NotWritable,
+)
 
 FILE: Final = "vault.db"
 _BUSY_S: Final = 60.0
@@ -109,6 +116,21 @@ def open_copy(path: Path, key: bytes) -> Any:
     return _connect(name, key, _unlock, is_uri=True)
 
 
+def read_layout(connection: Any) -> int:
+    """The vault's layout; 0 where it has no table yet.
+
+    Raises:
+        BadInput: A later program wrote it.
+    """
+    layout = _version(connection)
+    if layout > SCHEMA_VERSION:
+        raise BadInput(
+            f"The vault has layout {layout}; this program knows {SCHEMA_VERSION}.",
+            "Use the program's version that wrote it.",
+        )
+    return layout
+
+
 @contextmanager
 def database_errors() -> Iterator[None]:
     """SQLite's errors come out as the product's own, without the statement or its values.
@@ -182,11 +204,7 @@ def _ensure_schema(connection: Any) -> None:
                 for statement in layout.split(";"):
                     connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-    if _version(connection) != SCHEMA_VERSION:
-        raise BadInput(
-            f"The vault has layout {_version(connection)}; this program knows {SCHEMA_VERSION}.",
-            "Use the program's version that wrote it.",
-        )
+    read_layout(connection)
 
 
 def _version(connection: Any) -> int:
@@ -206,5 +224,5 @@ def _translated(name: str) -> ApplianceError:
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return BadInput("Another process keeps the vault busy.", "Try again when it is done.")
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
-        return BadInput("The vault can't be written.", "Give this user the site's directory.")
+        return NotWritable("The vault can't be written.", "Give this user the site's directory.")
     return ApplianceError(f"The vault's database failed: {name}.")

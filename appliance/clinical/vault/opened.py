@@ -1,18 +1,21 @@
 """An open vault: its connection, its ids, and the word that every read has to give."""
 
+import hmac
 import json
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from appliance.clinical.vault.sealing import VaultKeys
-from appliance.errors import BadInput
+from appliance.errors import BadInput, KeyMismatch
 from appliance.records.events import Recorder
 from appliance.records.identifiers import NoteId, PatientId
 from appliance.settings.keys import pseudonym
 
 _IDS_PER_QUERY: Final = 500
 _REASON: Final = re.compile(r"[a-z](?:-?[a-z]){1,39}")
+
+PSEUDONYM_CHECK: Final = "SELECT value FROM facts WHERE name = 'pseudonym-check'"
 
 
 class OpenVault:
@@ -49,6 +52,24 @@ class OpenVault:
     def _record_read(self, kind: str, count: int, reason: str) -> None:
         check_reason(reason)
         self._recorder.record(kind, {"count": count, "reason": reason})
+
+
+def pseudonym_check(key: bytes) -> bytes:
+    """The fact that says with which key for ids a vault was made."""
+    return pseudonym(key, "check", "vault").encode()
+
+
+def check_pseudonym_key(key: bytes, fact: bytes) -> None:
+    """The vault's ids are made with this key.
+
+    Raises:
+        KeyMismatch: With another one.
+    """
+    if not hmac.compare_digest(fact, pseudonym_check(key)):
+        raise KeyMismatch(
+            "The vault's ids were made with another pseudonym key.",
+            "Restore the vault and the keys from one and the same backup.",
+        )
 
 
 def check_reason(reason: str) -> None:

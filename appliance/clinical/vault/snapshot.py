@@ -1,14 +1,21 @@
 """The vault's file copied, encrypted as it is, put back, and read without a byte written."""
 
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-from appliance.clinical.vault.database import FILE, database_errors, open_as_it_is, open_copy
+from appliance.clinical.vault.database import (
+    FILE,
+    database_errors,
+    open_as_it_is,
+    open_copy,
+    read_layout,
+)
 from appliance.clinical.vault.keyring import read_keyring
+from appliance.clinical.vault.opened import PSEUDONYM_CHECK, check_pseudonym_key
 from appliance.clinical.vault.rotation import open_by_either, open_rotating
-from appliance.errors import IntegrityError
+from appliance.errors import ApplianceError
 
 VAULT: Final = FILE
 _BY_KIND: Final = "SELECT kind, count(*) FROM notes WHERE version > 0 GROUP BY kind"
@@ -50,18 +57,21 @@ def put_back_vault(directory: Path, copy: Path, key: bytes) -> None:
         target.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
-def count_at_rest(directory: Path, key: bytes) -> dict[str, int] | None:
+def count_at_rest(directory: Path, key: bytes, pseudonym_key: bytes) -> dict[str, int] | None:
     """Notes by kind, and nothing was written, beside the vault neither.
 
     Args:
         directory: `SITE/vault`, with a vault in it.
         key: The site's vault key.
+        pseudonym_key: The site's key for ids.
 
     Returns:
-        None where somebody has it open, or was killed with it open: the file alone does not tell.
+        None where somebody has it open, or was killed with it open or before it had a table: the
+        file alone does not tell.
 
     Raises:
-        KeyMismatch: The vault does not open with the key.
+        KeyMismatch: It was made with another key, of either kind.
+        BadInput: A later program wrote it.
     """
     before = _at_rest(directory)
     if before is None:
@@ -71,9 +81,14 @@ def count_at_rest(directory: Path, key: bytes) -> dict[str, int] | None:
             read_keyring(directory, key), partial(open_copy, directory / FILE)
         )
         with closing(connection), database_errors():
+            if not read_layout(connection):
+                return None
+            fact = connection.execute(PSEUDONYM_CHECK).fetchone()
+            if fact is not None:
+                check_pseudonym_key(pseudonym_key, bytes(fact[0]))
             rows = connection.execute(_BY_KIND).fetchall()
-    except IntegrityError:
-        # Pages of two moments look like damage.
+    except ApplianceError:
+        # Pages of two moments look like damage, or like a disk that fails.
         if _at_rest(directory) == before:
             raise
         return None
@@ -83,10 +98,15 @@ def count_at_rest(directory: Path, key: bytes) -> dict[str, int] | None:
 
 
 def _at_rest(directory: Path) -> tuple[int, int, int] | None:
-    """What changes when the file does; None where there is a log beside it with something in it."""
-    log, file = directory / f"{FILE}-wal", (directory / FILE).stat()
-    if log.exists() and log.stat().st_size:
+    """What changes when the file does; None where its log holds something, or it is gone."""
+    try:
+        file = (directory / FILE).stat()
+    except FileNotFoundError:
         return None
+    # Whoever closes the vault last removes its log, at any moment.
+    with suppress(FileNotFoundError):
+        if (directory / f"{FILE}-wal").stat().st_size:
+            return None
     return file.st_ino, file.st_size, file.st_mtime_ns
 
 

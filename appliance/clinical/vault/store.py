@@ -1,7 +1,6 @@
 """The vault: notes and patients go in by the stream and come out one by one, for a reason."""
 
 import hashlib
-import hmac
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -11,6 +10,11 @@ from typing import Any, Final
 
 from appliance.clinical.vault.database import database_errors
 from appliance.clinical.vault.keyring import read_keyring
+from appliance.clinical.vault.opened import (
+    PSEUDONYM_CHECK,
+    check_pseudonym_key,
+    pseudonym_check,
+)
 from appliance.clinical.vault.outliving import Outliving
 from appliance.clinical.vault.people import People
 from appliance.clinical.vault.rotation import open_rotating
@@ -24,11 +28,11 @@ from appliance.clinical.vault.words import (
     index_batch,
     left_to_index,
 )
-from appliance.errors import KeyMismatch, NoteGone
+from appliance.errors import NoteGone
 from appliance.records.events import Recorder
 from appliance.records.identifiers import Digest, NoteId, PatientId
 from appliance.records.notes import Note
-from appliance.settings.keys import KEY_BYTES, pseudonym
+from appliance.settings.keys import KEY_BYTES
 
 STAMP_BYTES: Final = 8
 # A withdrawn note's version is below zero: nobody is to read it, and an erasure is to find it.
@@ -217,21 +221,16 @@ class Vault(People, Outliving, Taking):
         return Note(NoteId(note_id), owner, kind, written_on, text, encoding)
 
     def _check_pseudonym_key(self) -> None:
-        expected = pseudonym(self._pseudonym_key, "check", "vault").encode()
-        query = "SELECT value FROM facts WHERE name = 'pseudonym-check'"
         with database_errors():
-            row = self._connection.execute(query).fetchone()
+            row = self._connection.execute(PSEUDONYM_CHECK).fetchone()
             # Only where there is none: who opens a vault to read takes no lock of a writer.
             if row is None:
                 self._connection.execute(
-                    "INSERT OR IGNORE INTO facts VALUES ('pseudonym-check', ?)", (expected,)
+                    "INSERT OR IGNORE INTO facts VALUES ('pseudonym-check', ?)",
+                    (pseudonym_check(self._pseudonym_key),),
                 )
-                row = self._connection.execute(query).fetchone()
-        if not hmac.compare_digest(bytes(row[0]), expected):
-            raise KeyMismatch(
-                "The vault's ids were made with another pseudonym key.",
-                "Restore the vault and the keys from one and the same backup.",
-            )
+                row = self._connection.execute(PSEUDONYM_CHECK).fetchone()
+        check_pseudonym_key(self._pseudonym_key, bytes(row[0]))
 
 
 def split_stamps(stamps: bytes) -> frozenset[bytes]:
