@@ -266,3 +266,19 @@ def test_of_two_editions_one_is_older_at_most(one, other):
     assert not (one.is_older_than(other) and other.is_older_than(one))
     assert not one.is_older_than(one)
     assert not one.is_older_than(NO_EDITION)
+
+
+@pytest.mark.parametrize(("status", "found"), [("superseded", []), ("current", ["Draft."])])
+def test_only_its_own_status_says_that_a_document_is_out_of_date(site, take, status, found):
+    """Superseded it is not read any more; what another document says of it withdraws nothing."""
+    replacing = {
+        "relatesTo": [{"code": "replaces", "target": {"reference": "DocumentReference/17"}}]
+    }
+    take(version("Draft.", DRAFT))
+
+    take(
+        version("Draft.", SIGNED, status=status),
+        version("", None, Exported("18", text="Amended."), **replacing),
+    )
+
+    assert sorted(stored(site)) == sorted([*found, "Amended."])

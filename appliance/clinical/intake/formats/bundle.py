@@ -29,12 +29,8 @@ URN: Final = "urn:uuid:"
 
 _PATIENT: Final = "Patient"
 _BINARY: Final = "Binary"
-DOCUMENT: Final = "DocumentReference"
-"""The type of resource that points to a document."""
-
-_POINTED_AT: Final = (_PATIENT, _BINARY, DOCUMENT)
 # An entry without these bytes is none that is pointed at, and need not be parsed to know it.
-_HINTS: Final = tuple(f'"{kind}"'.encode() for kind in _POINTED_AT)
+_HINTS: Final = tuple(f'"{kind}"'.encode() for kind in (_PATIENT, _BINARY))
 _WEB: Final = ("http://", "https://")
 # Many can point at one entry: by reference so many times what the file has may be read.
 _MAX_TIMES: Final = 10
@@ -101,15 +97,6 @@ class Bundle:
                 return found
         return None
 
-    def document(self, reference: str) -> Mapping[str, object] | None:
-        """The DocumentReference of that name.
-
-        Raises:
-            Refusal: As for `patient`.
-        """
-        found = self._read(reference)
-        return found if found is not None and found.get(TYPE) == DOCUMENT else None
-
     def _read(self, name: str) -> dict[str, object] | None:
         """The resource of the entry of that name, if it is of a kind that is pointed at."""
         place = self._known().find(name)
@@ -157,7 +144,7 @@ def _names(file: IO[bytes]) -> Iterator[tuple[str, int, int, bool]]:
             # It is told of where the entries are read one by one.
             continue
         kind, own = at(entry, "resource", TYPE), at(entry, "resource", "id")
-        if kind not in _POINTED_AT:
+        if kind not in {_PATIENT, _BINARY}:
             continue
         # A Bundle may have several versions of one resource, and no two resources of one name.
         if full_url := without_version(text_at(entry, "fullUrl")):
@@ -204,10 +191,6 @@ class Around:
         if self.bundle is None or not reference:
             return None
         return self.bundle.binary(without_version(reference), self.full_url)
-
-    def document(self, reference: str) -> Mapping[str, object] | None:
-        """The document of that name; None where no entry has it."""
-        return None if self.bundle is None else self.bundle.document(reference)
 
 
 ALONE: Final = Around()
