@@ -83,7 +83,7 @@ def import_(
     rows = [("new", report.new), ("changed", report.changed)]
     rows += [("of these another patient's now", report.moved)] if report.moved else []
     rows += [("known", report.known)]
-    rows += [("of these older than what is here", report.older)] if report.older else []
+    rows += [("older than what is here", report.older)] if report.older else []
     rows += [("without a patient", report.without_patient)] if report.without_patient else []
     rows += [("not read any more", report.withdrawn)] if report.withdrawn else []
     rows += [(f"in {name}", count) for name, count in report.encodings.items()]
