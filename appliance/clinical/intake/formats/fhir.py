@@ -40,6 +40,8 @@ _DELETE: Final = "DELETE"
 # Bundle.type. R4 wants its newest version first (http.html#history): there the first one counts.
 _NEWEST_FIRST: Final = "history"
 _MAX_DIGITS: Final = 18
+# Of a Binary that does not say what it is (RFC 2046, 4.5.1).
+_ANY_BYTES: Final = "application/octet-stream"
 
 
 def read_fhir(file: IO[bytes], origin: Origin) -> Iterator[Entry]:
@@ -151,7 +153,8 @@ def _text(
 def _declared(attachment: Any, binary: Any) -> str | None:
     """What a Binary says it is; what points to it counts where that says the same and more."""
     outer, own = text_at(attachment, "contentType"), text_at(binary, "contentType")
-    if outer and media_type(outer) == media_type(own) and ";" in outer:
+    says_more = media_type(outer) == media_type(own) and ";" in outer
+    if outer and (says_more or media_type(own) == _ANY_BYTES):
         return outer
     return own or outer or None
 
