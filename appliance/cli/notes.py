@@ -54,7 +54,7 @@ def import_(
     .csv, .tsv, .parquet). What is no note is counted by reason and stops nothing. The same note
     twice is one note; of FHIR and HL7 messages with one id the last is its newest version, unless
     FHIR's lastUpdated or versionId says otherwise. What an export takes back (withdrawn, entered in
-    error, replaced) is none, and what was imported of it before is not read any more.
+    error) is none, and what was imported of it before is not read any more.
     Rejected items are told by number: the path as named here, the file below it in name order,
     the line or entry. Their names are kept in the vault: see `appliance notes rejected`.
 
@@ -83,7 +83,7 @@ def import_(
     rows = [("new", report.new), ("changed", report.changed)]
     rows += [("of these another patient's now", report.moved)] if report.moved else []
     rows += [("known", report.known)]
-    rows += [("of these older than what is here", report.older)] if report.older else []
+    rows += [("older than what is here", report.older)] if report.older else []
     rows += [("without a patient", report.without_patient)] if report.without_patient else []
     rows += [("not read any more", report.withdrawn)] if report.withdrawn else []
     rows += [(f"in {name}", count) for name, count in report.encodings.items()]

@@ -87,7 +87,8 @@ class ImportReport:
             Two systems that number their notes alike look so too.
         without_patient: Notes of which the export does not say whose they are: `notes erase` finds
             each by its own id only.
-        older: Of the known ones, which say that they are older than what the vault has: it stays.
+        older: Those that say that they are older than what the vault has: it stays. Of the known
+            ones, and of messages that take a note back.
         next_steps: What to do about fields of tables that are at fault.
     """
 

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+from contextlib import suppress
 
 import pytest
 
@@ -56,7 +57,16 @@ def binary(text, full_url="", kind="text/plain", **fields):
     [
         (URN, {"id": "p-1", "identifier": [MRN]}, "p-1"),
         (URN, {"identifier": [SSN, MRN]}, "5007"),
-        (URN, {"identifier": [{**MRN, "use": "old", "value": "4"}, SSN]}, "999-11-2222"),
+        (
+            URN,
+            {"identifier": [{**MRN, "use": "old", "value": "4"}, SSN]},
+            URN.removeprefix("urn:uuid:"),
+        ),
+        (
+            URN,
+            {"id": URN.removeprefix("urn:uuid:"), "identifier": [SSN]},
+            URN.removeprefix("urn:uuid:"),
+        ),
         (URN, {"id": URN.removeprefix("urn:uuid:"), "identifier": [MRN]}, "5007"),
         (URN, {}, URN.removeprefix("urn:uuid:")),
         (URL, {"id": "p-1", "identifier": [MRN]}, "p-1"),
@@ -113,7 +123,8 @@ def test_a_name_that_is_no_patients_names_none():
 )
 def test_words_in_a_binary_of_the_same_bundle_are_read(url, other):
     """Nothing is fetched for them."""
-    own = "https://ehr.example/fhir/DocumentReference/17"
+    on_server = str(other.get("fullUrl", "")).startswith("https:")
+    own = "https://ehr.example/fhir/DocumentReference/17" if on_server else ""
 
     [note, _] = read(document(full_url=own, **pointing(url)), other)
 
@@ -126,7 +137,8 @@ def test_words_in_a_binary_of_the_same_bundle_are_read(url, other):
         [],
         [binary("Fever.", id="8")],
         [patient("https://ehr.example/Binary/7", id="7")],
-        [binary("Fever.", "https://a.example/Binary/7", id="7"), binary("Gout.", id="7")],
+        [binary("Fever.", "https://a.example/Binary/7", id="7")],
+        [binary("Fever.", id="7"), binary("Gout.", id="7")],
         [binary("Fever.", URN, id="7", data=None)],
     ],
 )
@@ -141,6 +153,29 @@ def test_of_two_servers_a_relative_name_is_on_that_of_its_own_entry():
     note = document(full_url="https://b.example/DocumentReference/17", **pointing("Binary/7"))
 
     assert read(note, *others)[0].text == "b"
+    assert read(note, binary("c", id="7"))[0] == Reason.NOT_INLINE
+
+
+def test_a_name_of_two_patients_is_neithers():
+    """Then the reference says what it says without them."""
+    people = [patient(URL, id="p-2"), patient(URL, id="p-3")]
+
+    assert read(document(**subject(URL)), *people)[0].patient_source_id == "p-1"
+
+
+@pytest.mark.parametrize(
+    ("reference", "identity"),
+    [(f"https://ehr.example/{'x' * 2_000}/Patient/p-1", "p-1"), (URN, "9" * 501)],
+)
+def test_what_is_too_long_for_a_name_is_not_kept(reference, identity):
+    """A file of many such would fill the memory."""
+    entries = [patient(reference, id=identity)]
+    content = json.dumps({"resourceType": "Bundle", "entry": entries}).encode()
+
+    with bundles.Bundle(io.BytesIO(content)) as bundle:
+        with suppress(Refusal):
+            bundle.patient(reference)
+        assert bundle._patients == {}
 
 
 @pytest.mark.parametrize(
@@ -149,6 +184,7 @@ def test_of_two_servers_a_relative_name_is_on_that_of_its_own_entry():
         ("text/plain; charset=iso-8859-1", "text/plain", "iso8859-1"),
         ("application/pdf", "text/plain; charset=iso-8859-1", "iso8859-1"),
         (None, "text/plain; charset=utf-8", "utf-8"),
+        ("text/plain; charset=iso-8859-1", "application/octet-stream", "iso8859-1"),
     ],
 )
 def test_a_binary_is_what_it_says_it_is(outer, own, encoding):
@@ -192,8 +228,10 @@ def test_a_name_that_is_no_text_spoils_no_other():
 
 def test_where_names_cannot_be_kept_the_others_are_read_all_the_same(monkeypatch):
     """It costs those that point; the file is read on from where it was."""
+    tries = []
 
     def full(*_, **__):
+        tries.append(1)
         raise NoSpace("No space left.", "Free some.")
 
     monkeypatch.setattr(Places, "put", full)
@@ -201,6 +239,7 @@ def test_where_names_cannot_be_kept_the_others_are_read_all_the_same(monkeypatch
 
     found = read(patient(URN, id="p-1"), *pointing_ones, document(id="18"))
 
+    assert len(tries) == 1
     assert found[1:-1] == [Reason.FAILED] * 3
     assert found[-1].source_id == "DocumentReference/18"
 

@@ -144,14 +144,27 @@ def test_a_newer_version_with_the_words_of_an_earlier_one_counts(site, take):
     assert stored(site) == ["a"]
 
 
-def test_an_older_version_does_not_move_a_note_to_another_patient(site, take):
-    """Where it was before is not where it belongs."""
-    wrong, right = (Exported(patient=f"pat-{one}") for one in ("wrong", "right"))
+def test_what_is_said_of_versions_of_another_patients_note_keeps_none_out(site, take):
+    """Two systems may number theirs alike: the note becomes the other's, and that is told."""
+    one, other = (Exported(patient=f"pat-{number}") for number in (1, 2))
+    take(version("", AMENDED, one))
 
-    take(version("", AMENDED, right), version("", DRAFT, wrong))
+    report = take(version("", DRAFT, other))
 
+    assert (report.moved, report.older) == (1, 0)
     with opened_vault(site) as vault:
-        assert (vault.count_of_patient("pat-wrong"), vault.count_of_patient("pat-right")) == (0, 1)
+        assert (vault.count_of_patient("pat-1"), vault.count_of_patient("pat-2")) == (0, 1)
+    assert take(version("", SIGNED, Exported(patient="pat-2", text="Signed."))).changed == 1
+
+
+def test_an_older_withdrawal_is_counted(site, take):
+    """It takes nothing back, and is not lost."""
+    take(version("Amended.", AMENDED))
+
+    report = take(version("", DRAFT, status="entered-in-error"), version("", None, Exported("18")))
+
+    assert (report.older, report.withdrawn) == (1, 0)
+    assert "Amended." in stored(site)
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
@@ -266,3 +279,19 @@ def test_of_two_editions_one_is_older_at_most(one, other):
     assert not (one.is_older_than(other) and other.is_older_than(one))
     assert not one.is_older_than(one)
     assert not one.is_older_than(NO_EDITION)
+
+
+@pytest.mark.parametrize(("status", "found"), [("superseded", []), ("current", ["Draft."])])
+def test_only_its_own_status_says_that_a_document_is_out_of_date(site, take, status, found):
+    """Superseded it is not read any more; what another document says of it withdraws nothing."""
+    replacing = {
+        "relatesTo": [{"code": "replaces", "target": {"reference": "DocumentReference/17"}}]
+    }
+    take(version("Draft.", DRAFT))
+
+    take(
+        version("Draft.", SIGNED, status=status),
+        version("", None, Exported("18", text="Amended."), **replacing),
+    )
+
+    assert sorted(stored(site)) == sorted([*found, "Amended."])

@@ -29,7 +29,13 @@ class Editions:
         self._connection = connection
 
     def age_of(
-        self, edition: Edition, note_id: NoteId, owner: str | None, *, is_here: bool
+        self,
+        edition: Edition,
+        note_id: NoteId,
+        owner: str | None,
+        *,
+        is_here: bool,
+        is_anothers: bool = False,
     ) -> "Age":
         """Whether a message is older or newer than what the vault took last.
 
@@ -39,17 +45,24 @@ class Editions:
             owner: Whose it says that this is.
             is_here: Whether the vault has the note, be it withdrawn; else it may have been taken
                 back, as this owner's, before it came.
+            is_anothers: Whether the note that is here is another patient's: two systems may number
+                theirs alike, and say nothing of each other's editions.
         """
         # Most exports say nothing: they are to cost no look.
-        if edition == NO_EDITION:
+        if edition == NO_EDITION or is_anothers:
             return Age.UNKNOWN
         before = self._read(f"{_OF_NOTE}{note_id}" if is_here else _withdrawn(note_id, owner))
         if edition.is_older_than(before):
             return Age.OLDER
         return Age.NEWER if before.is_older_than(edition) else Age.UNKNOWN
 
-    def keep(self, note_id: NoteId, edition: Edition) -> None:
-        """It is that of the note from now on; what it does not say stays as it was."""
+    def keep(self, note_id: NoteId, edition: Edition, *, is_anothers: bool = False) -> None:
+        """It is that of the note from now on; what it does not say stays as it was.
+
+        Nothing stays of a note that was another patient's.
+        """
+        if is_anothers:
+            forget_editions(self._connection, [note_id])
         self._keep(f"{_OF_NOTE}{note_id}", edition)
 
     def keep_withdrawn(self, note_id: NoteId, owner: str | None, edition: Edition) -> None:

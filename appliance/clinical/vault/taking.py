@@ -83,9 +83,12 @@ class Taking(OpenVault):
             if note.is_withdrawn and not version:
                 editions.keep_withdrawn(note_id, owned_by, note.edition)
                 continue
-            age = editions.age_of(note.edition, note_id, owned_by, is_here=bool(version))
+            is_anothers = None not in (owner, owned_by) and owner != owned_by
+            age = editions.age_of(
+                note.edition, note_id, owned_by, is_here=bool(version), is_anothers=is_anothers
+            )
             if age is Age.OLDER or is_strange(note, owned_by, owner, waiting):
-                older += not note.is_withdrawn
+                older += age is Age.OLDER
                 continue
             if waiting is not None and version and (note.is_message or age is Age.NEWER):
                 # A newer one says itself what else only the rest of the import could tell.
@@ -100,7 +103,7 @@ class Taking(OpenVault):
                     waiting.put(note.source_id, number, owned_by)
                     continue
                 waiting.drop(note.source_id)
-            editions.keep(note_id, note.edition)
+            editions.keep(note_id, note.edition, is_anothers=is_anothers)
             if is_same:
                 continue
             if note.is_withdrawn:

@@ -25,7 +25,8 @@ class SealReport:
         withdrawn: In the vault, and not read any more: a message took them back.
         moved: Of those changed, which are another patient's now, or nobody's; of the texts before,
             which an erasure of that one would not find, none is kept.
-        older: Of those known, which say that they are older than what the vault has.
+        older: Those that say that they are older than what the vault has: of those known, and of
+            messages that take a note back.
     """
 
     new: int = 0

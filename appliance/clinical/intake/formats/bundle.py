@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import IO, Any, Final, Self
 
+from appliance.clinical.intake.fields import MAX_ID_CHARACTERS
 from appliance.clinical.intake.formats.json_stream import Elements, parse_object
 from appliance.clinical.intake.formats.resources import (
     TYPE,
@@ -29,17 +30,14 @@ URN: Final = "urn:uuid:"
 
 _PATIENT: Final = "Patient"
 _BINARY: Final = "Binary"
-DOCUMENT: Final = "DocumentReference"
-"""The type of resource that points to a document."""
-
-_POINTED_AT: Final = (_PATIENT, _BINARY, DOCUMENT)
 # An entry without these bytes is none that is pointed at, and need not be parsed to know it.
-_HINTS: Final = tuple(f'"{kind}"'.encode() for kind in _POINTED_AT)
+_HINTS: Final = tuple(f'"{kind}"'.encode() for kind in (_PATIENT, _BINARY))
 _WEB: Final = ("http://", "https://")
 # Many can point at one entry: by reference so many times what the file has may be read.
 _MAX_TIMES: Final = 10
 _FREE_BYTES: Final = 1_000_000_000
 _KEPT: Final = 64
+_MAX_URL: Final = 2_000
 
 
 class Bundle:
@@ -53,6 +51,7 @@ class Bundle:
         self._file = file
         self._open = ExitStack()
         self._places: Places | None = None
+        self._failed: Exception | None = None
         self._left = 0
         self._patients: dict[str, str | None] = {}
 
@@ -63,22 +62,28 @@ class Bundle:
         self._open.close()
 
     def patient(self, reference: str) -> str | None:
-        """By which id the hospital knows the patient: a server's, else a number of its own.
+        """By which id the hospital knows the patient: a server's, else its number of type MR.
 
         Args:
             reference: A `urn:uuid:` or URL.
 
         Returns:
-            None where no entry has that name, or it is no patient.
+            None where no entry has that name alone, or it is no patient.
 
         Raises:
-            Refusal: The entry can't be read, or entries are pointed at too often.
+            Refusal: The entry can't be read, entries are pointed at too often, or the id is longer
+                than one can be.
         """
+        if len(reference) > (_MAX_URL if reference.startswith(_WEB) else MAX_ID_CHARACTERS):
+            return None
         if reference not in self._patients:
             found = self._read(reference)
+            identity = _identity(found, reference) if found else None
+            if identity and len(identity) > MAX_ID_CHARACTERS:
+                raise Refusal(Reason.MALFORMED)
             while len(self._patients) >= _KEPT:
                 del self._patients[next(iter(self._patients))]
-            self._patients[reference] = _identity(found, reference) if found else None
+            self._patients[reference] = identity
         return self._patients[reference]
 
     def binary(self, reference: str, full_url: str) -> Mapping[str, object] | None:
@@ -91,24 +96,11 @@ class Bundle:
         Raises:
             Refusal: As for `patient`.
         """
-        server, kind, _ = full_url.rpartition("/")[0].rpartition("/")
-        names = [reference]
-        if full_url.startswith(_WEB) and kind and not reference.startswith((*_WEB, URN)):
-            names = [f"{server}/{reference}", reference]
-        for name in names:
-            found = self._read(name)
-            if found is not None and found.get(TYPE) == _BINARY:
-                return found
-        return None
-
-    def document(self, reference: str) -> Mapping[str, object] | None:
-        """The DocumentReference of that name.
-
-        Raises:
-            Refusal: As for `patient`.
-        """
+        if full_url.startswith(_WEB) and not reference.startswith((*_WEB, URN)):
+            server = full_url.rpartition("/")[0].rpartition("/")[0]
+            reference = f"{server}/{reference}"
         found = self._read(reference)
-        return found if found is not None and found.get(TYPE) == DOCUMENT else None
+        return found if found is not None and found.get(TYPE) == _BINARY else None
 
     def _read(self, name: str) -> dict[str, object] | None:
         """The resource of the entry of that name, if it is of a kind that is pointed at."""
@@ -125,14 +117,25 @@ class Bundle:
         return resource if isinstance(resource, dict) else None
 
     def _known(self) -> Places:
+        # A second look would fail as the first one did, and cost as much.
+        if self._failed is not None:
+            raise self._failed.with_traceback(None)
         if self._places is None:
-            places = self._open.enter_context(Places())
-            with self._elsewhere(0):
-                for name, start, size, is_only in _names(self._file):
-                    places.put(name, start, size, is_only=is_only)
-                self._left = max(_FREE_BYTES, _MAX_TIMES * self._file.tell())
-            self._places = places
+            try:
+                self._places = self._looked_up()
+            except Exception as error:
+                self._open.close()
+                self._failed = error
+                raise
         return self._places
+
+    def _looked_up(self) -> Places:
+        places = self._open.enter_context(Places())
+        with self._elsewhere(0):
+            for name, start, size in _names(self._file):
+                places.put(name, start, size, is_only=True)
+            self._left = max(_FREE_BYTES, _MAX_TIMES * self._file.tell())
+        return places
 
     @contextmanager
     def _elsewhere(self, start: int) -> Iterator[None]:
@@ -145,8 +148,8 @@ class Bundle:
             self._file.seek(before)
 
 
-def _names(file: IO[bytes]) -> Iterator[tuple[str, int, int, bool]]:
-    """Every name of an entry that can be pointed at, its place, and whether it must be the only."""
+def _names(file: IO[bytes]) -> Iterator[tuple[str, int, int]]:
+    """Every name of an entry that can be pointed at, and its place."""
     elements = Elements(file, ENTRIES)
     for element in elements:
         if isinstance(element, Refusal) or not any(hint in element for hint in _HINTS):
@@ -157,14 +160,14 @@ def _names(file: IO[bytes]) -> Iterator[tuple[str, int, int, bool]]:
             # It is told of where the entries are read one by one.
             continue
         kind, own = at(entry, "resource", TYPE), at(entry, "resource", "id")
-        if kind not in _POINTED_AT:
+        if kind not in {_PATIENT, _BINARY}:
             continue
-        # A Bundle may have several versions of one resource, and no two resources of one name.
         if full_url := without_version(text_at(entry, "fullUrl")):
-            yield full_url, elements.start, len(element), False
-        if kind == _BINARY and is_text(own) and full_url != f"{kind}/{own}":
-            # Two servers number theirs alike: then it is neither's.
-            yield f"{kind}/{own}", elements.start, len(element), True
+            yield full_url, elements.start, len(element)
+        # What is on a server is known by its name there: two servers may number theirs alike.
+        is_on_server = full_url.startswith(_WEB)
+        if kind == _BINARY and is_text(own) and full_url != f"{kind}/{own}" and not is_on_server:
+            yield f"{kind}/{own}", elements.start, len(element)
 
 
 def _identity(resource: Mapping[str, object], reference: str) -> str | None:
@@ -172,10 +175,15 @@ def _identity(resource: Mapping[str, object], reference: str) -> str | None:
         return None
     own = text_at(resource, "id")
     temporary = reference.removeprefix(URN) if reference.startswith(URN) else ""
-    known = [one for one in list_at(resource, "identifier") if at(one, "use") != "old"]
-    of_hospital = [one for one in known if _is_hospitals(one)]
-    named = [text_at(one, "value") for one in (*of_hospital, *known)]
-    return next(filter(None, [own if own != temporary else "", *named, own]), None)
+    if own and own != temporary:
+        return own
+    # Of no other type: two people may share the number of a policy.
+    numbers = [
+        text_at(one, "value")
+        for one in list_at(resource, "identifier")
+        if _is_hospitals(one) and at(one, "use") != "old"
+    ]
+    return next(filter(None, [*numbers, own]), None)
 
 
 def _is_hospitals(identifier: Any) -> bool:
@@ -204,10 +212,6 @@ class Around:
         if self.bundle is None or not reference:
             return None
         return self.bundle.binary(without_version(reference), self.full_url)
-
-    def document(self, reference: str) -> Mapping[str, object] | None:
-        """The document of that name; None where no entry has it."""
-        return None if self.bundle is None else self.bundle.document(reference)
 
 
 ALONE: Final = Around()

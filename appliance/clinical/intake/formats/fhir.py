@@ -8,8 +8,7 @@ text; R4 says that all of them say the same.
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
-from typing import IO, Any, Final, NoReturn
+from typing import IO, Any, Final
 
 from appliance.clinical.intake.fields import make_note, take_back
 from appliance.clinical.intake.formats.attachments import (
@@ -18,7 +17,7 @@ from appliance.clinical.intake.formats.attachments import (
     media_type,
     text_of,
 )
-from appliance.clinical.intake.formats.bundle import ALONE, DOCUMENT, ENTRIES, URN, Around, Bundle
+from appliance.clinical.intake.formats.bundle import ALONE, ENTRIES, URN, Around, Bundle
 from appliance.clinical.intake.formats.json_stream import MAX_VALUE_BYTES, Elements, parse_object
 from appliance.clinical.intake.formats.reading import Entry, Origin, Reading, attempt
 from appliance.clinical.intake.formats.resources import (
@@ -30,30 +29,25 @@ from appliance.clinical.intake.formats.resources import (
     text_at,
 )
 from appliance.clinical.intake.rejections import Reason, Refusal, Withdrawal
-from appliance.clinical.intake.seen import SeenIds
 from appliance.records.notes import Edition, SourceNote
 
 # DocumentReference.status, document-reference-status; docStatus, composition-status;
 # DiagnosticReport.status, diagnostic-report-status (hl7.org/fhir/R4/valueset-...).
-_NEVER_TRUE: Final = frozenset({"entered-in-error", "cancelled"})
-_WITHDRAWN: Final = _NEVER_TRUE | {"superseded"}
-_REPORT: Final = "DiagnosticReport"
-_KINDS: Final = frozenset({DOCUMENT, _REPORT})
-# DocumentReference.relatesTo.code, document-relationship-type.
-_REPLACES: Final = "replaces"
-_HINT: Final = f'"{_REPLACES}"'.encode()
+_WITHDRAWN: Final = frozenset({"entered-in-error", "cancelled", "superseded"})
+_KINDS: Final = frozenset({"DocumentReference", "DiagnosticReport"})
 # Bundle.entry.request.method, http-verb.
 _DELETE: Final = "DELETE"
 # Bundle.type. R4 wants its newest version first (http.html#history): there the first one counts.
 _NEWEST_FIRST: Final = "history"
 _MAX_DIGITS: Final = 18
+# Of a Binary that does not say what it is (RFC 2046, 4.5.1).
+_ANY_BYTES: Final = "application/octet-stream"
 
 
 def read_fhir(file: IO[bytes], origin: Origin) -> Iterator[Entry]:
     """Every resource of a Bundle, entry by entry; or the one resource that the file is."""
     elements = Elements(file, ENTRIES)
     with Bundle(file) as bundle:
-        is_asked = False
         for number, element in enumerate(elements, start=1):
             entry = _of_entry(element, origin.reading, bundle)
             if elements.kind == _NEWEST_FIRST:
@@ -61,85 +55,11 @@ def read_fhir(file: IO[bytes], origin: Origin) -> Iterator[Entry]:
             yield number if elements.has_array else None, entry
             if not elements.has_array:
                 return
-            is_asked = is_asked or (isinstance(element, bytes) and may_replace(element))
-        if is_asked:
-            file.seek(0)
-            yield from _replaced(file, bundle)
     if elements.has_array:
         return
     file.seek(0)
     content = file.read(MAX_VALUE_BYTES + 1)
     yield None, attempt(lambda: note_of(parse_object(content), origin.reading))
-    for withdrawal in replaced_in(content):
-        yield None, withdrawal
-
-
-def _replaced(file: IO[bytes], bundle: Bundle) -> Iterator[Entry]:
-    """What documents of the Bundle replace, behind all its entries: it may be one of them."""
-    elements = Elements(file, ENTRIES)
-    with SeenIds() as seen:
-        for number, element in enumerate(elements, start=1):
-            is_history = elements.kind == _NEWEST_FIRST
-            if isinstance(element, Refusal) or not (is_history or may_replace(element)):
-                continue
-            entry = _parsed(element)
-            resource = at(entry, "resource")
-            # Of a history only what the newest version says, be it that there is none.
-            if is_history and not seen.add(_name_in_history(entry)):
-                continue
-            for withdrawal in _replaced_by(resource, Around(bundle, text_at(entry, "fullUrl"))):
-                yield number, withdrawal
-
-
-def may_replace(content: bytes) -> bool:
-    """Whether a resource in these bytes may say that it takes the place of another."""
-    return _HINT in content
-
-
-def replaced_in(content: bytes) -> Iterator[Withdrawal]:
-    """The word for the vault on every document that the resource in these bytes replaces."""
-    if may_replace(content):
-        yield from _replaced_by(_parsed(content), ALONE)
-
-
-def _replaced_by(resource: Any, around: Around) -> Iterator[Withdrawal]:
-    """What is named by an identifier, or by a name that is of another Bundle, is not known by it.
-
-    A withdrawal says nothing of its edition: the server may touch afterwards what was replaced.
-    """
-    # What was made in error took nobody's place.
-    if at(resource, TYPE) != DOCUMENT or _NEVER_TRUE & _states(resource):
-        return
-    for related in list_at(resource, "relatesTo"):
-        target = text_at(related, "target", "reference")
-        if at(related, "code") == _REPLACES and target:
-            found = attempt(partial(_take_back_replaced, resource, target, around))
-            if isinstance(found, Withdrawal):
-                yield found
-
-
-def _take_back_replaced(resource: Mapping[str, object], target: str, around: Around) -> NoReturn:
-    kind, own = split_reference(target)
-    if target.startswith(URN):
-        kind, own = DOCUMENT, _identity(around.document(target) or {})
-    if kind.rpartition("/")[2] != DOCUMENT or own == at(resource, "id"):
-        raise Refusal(Reason.NO_NOTE)
-    take_back(f"{DOCUMENT}/{own}", _patient(resource, around))
-
-
-def _name_in_history(entry: Any) -> str:
-    resource = at(entry, "resource")
-    kind, own = split_reference(at(entry, "request", "url"))
-    named = (text_at(resource, TYPE), text_at(resource, "id"))
-    return "/".join(named if resource else (kind.rpartition("/")[2], own))
-
-
-def _parsed(content: bytes) -> dict[str, object]:
-    """The object; an empty one of what is none, which is told where notes are looked for."""
-    try:
-        return parse_object(content)
-    except Refusal:
-        return {}
 
 
 def _of_history(entry: SourceNote | Refusal) -> SourceNote | Refusal:
@@ -185,17 +105,17 @@ def note_of(resource: Mapping[str, object], reading: Reading, around: Around = A
         Refusal: Of another type, withdrawn, with its attachment elsewhere, or malformed.
     """
     kind = resource.get(TYPE)
-    if kind == DOCUMENT:
+    if kind == "DocumentReference":
         attachments = [at(item, "attachment") for item in list_at(resource, "content")]
         code, date = resource.get("type"), at(resource, "date")
-    elif kind == _REPORT:
+    elif kind == "DiagnosticReport":
         attachments = list_at(resource, "presentedForm")
         code = resource.get("code")
         date = at(resource, "effectiveDateTime") or at(resource, "issued")
     else:
         raise Refusal(Reason.NO_NOTE)
     edition = _edition(resource)
-    if _WITHDRAWN & _states(resource):
+    if _WITHDRAWN & {str(at(resource, "status")), str(at(resource, "docStatus"))}:
         take_back(f"{kind}/{_own_id(resource)}", _patient(resource, around), edition)
     text, encoding = _text(attachments, resource, reading, around)
     note = make_note(
@@ -233,7 +153,8 @@ def _text(
 def _declared(attachment: Any, binary: Any) -> str | None:
     """What a Binary says it is; what points to it counts where that says the same and more."""
     outer, own = text_at(attachment, "contentType"), text_at(binary, "contentType")
-    if outer and media_type(outer) == media_type(own) and ";" in outer:
+    says_more = media_type(outer) == media_type(own) and ";" in outer
+    if outer and (says_more or media_type(own) == _ANY_BYTES):
         return outer
     return own or outer or None
 
@@ -290,10 +211,6 @@ def _name(code: object) -> str:
         if is_text(found):
             return " ".join(str(found).split())[:100]
     return ""
-
-
-def _states(resource: Any) -> set[str]:
-    return {text_at(resource, "status"), text_at(resource, "docStatus")}
 
 
 def _edition(resource: Mapping[str, object]) -> Edition:

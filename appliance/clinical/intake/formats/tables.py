@@ -8,7 +8,7 @@ from typing import IO, Any, Final
 
 from appliance.clinical.intake.fields import note_from_fields
 from appliance.clinical.intake.formats.csv_rows import rows_of_csv
-from appliance.clinical.intake.formats.fhir import may_replace, note_of, replaced_in
+from appliance.clinical.intake.formats.fhir import note_of
 from appliance.clinical.intake.formats.json_stream import MAX_VALUE_BYTES, parse_object
 from appliance.clinical.intake.formats.reading import Entry, Origin, Reading, attempt
 from appliance.clinical.intake.formats.resources import TYPE
@@ -28,26 +28,7 @@ _FREE_BYTES: Final = 1_000_000_000
 
 
 def read_jsonl(file: IO[bytes], origin: Origin) -> Iterator[Entry]:
-    """Every line that is not blank, by its number; a FHIR resource or a note's fields.
-
-    Behind them what documents of the file replace: that may be one of them.
-    """
-    is_asked = False
-    for number, line in _lines(file):
-        if isinstance(line, Refusal):
-            yield number, line
-        else:
-            yield number, attempt(partial(_of_line, line, origin.reading))
-            is_asked = is_asked or may_replace(line)
-    if is_asked:
-        file.seek(0)
-        for number, line in _lines(file):
-            if isinstance(line, bytes):
-                for withdrawal in replaced_in(line):
-                    yield number, withdrawal
-
-
-def _lines(file: IO[bytes]) -> Iterator[tuple[int, bytes | Refusal]]:
+    """Every line that is not blank, by its number; a FHIR resource or a note's fields."""
     number = 0
     while line := file.readline(MAX_VALUE_BYTES):
         number += 1
@@ -55,7 +36,7 @@ def _lines(file: IO[bytes]) -> Iterator[tuple[int, bytes | Refusal]]:
             _skip_line(file)
             yield number, Refusal(Reason.TOO_LARGE)
         elif line.strip():
-            yield number, line
+            yield number, attempt(partial(_of_line, line, origin.reading))
 
 
 def _skip_line(file: IO[bytes]) -> None:
