@@ -16,7 +16,7 @@ import hashlib
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, stdev
@@ -32,6 +32,7 @@ from appliance.learning.inference.labeller import AdapterLabeller
 from appliance.learning.tuning.fit import fit
 from appliance.learning.tuning.own import Lesson, Own, teach
 from appliance.learning.tuning.worker import InProcessWorker
+from appliance.records.breakdown import Score
 from appliance.records.cards import CorpusCard
 from appliance.records.examples import Example, Origin, Split
 from appliance.records.identifiers import Digest
@@ -93,11 +94,18 @@ class Bench:
         corpus: The whole corpus.
         work: Where corpora, adapters and findings are kept.
         types: Entity types.
+        recipe: What differs from the usual one.
     """
 
-    def __init__(self, corpus: Path, work: Path, types: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        corpus: Path,
+        work: Path,
+        types: tuple[str, ...],
+        recipe: Mapping[str, object] | None = None,
+    ) -> None:
         self.card, self.examples = read_corpus(corpus)
-        self._work, self._types = work, types
+        self._work, self._types, self._recipe = work, types, recipe or {}
         self._base = ModelStore(work / "models").resolve("embedded-encoder")
 
     def find(
@@ -153,6 +161,7 @@ class Bench:
             "types": list(self._types),
             "made_at": self.card.made_at,
             "seed": seed,
+            **self._recipe,
         }
 
 
@@ -177,9 +186,9 @@ def main(arguments: Sequence[str]) -> int:
     gold = read_gold(options.gold, types)
     say("\narm | precision | recall | F1 | 95 % over seeds")
     for arm, paths in found.items():
-        say(_line(arm, [score(gold, _spans(path)) for path in paths]))
+        say(line_of(arm, [score(gold, spans_of(path)) for path in paths]))
     looked_up = DictionaryLabeller(vocabulary).label(texts)
-    say(_line("dictionary", [score(gold, [[one.span for one in each] for each in looked_up])]))
+    say(line_of("dictionary", [score(gold, [[one.span for one in each] for each in looked_up])]))
     return 0
 
 
@@ -201,7 +210,8 @@ def _self_training(
     return found
 
 
-def _line(arm: str, results: Sequence[object]) -> str:
+def line_of(arm: str, results: Sequence[Score]) -> str:
+    """A row of the table: means over seeds, and the interval of F1."""
     columns = [
         [100 * getattr(result, field) for result in results]
         for field in ("precision", "recall", "f1")
@@ -214,7 +224,8 @@ def _line(arm: str, results: Sequence[object]) -> str:
     return f"{arm} | {means} | {fmean(scores) - half:.1f} to {fmean(scores) + half:.1f}"
 
 
-def _spans(path: Path) -> list[list[Span]]:
+def spans_of(path: Path) -> list[list[Span]]:
+    """What `Bench.find` wrote."""
     return [[Span(*span) for span in document] for document in json.loads(path.read_text())]
 
 
