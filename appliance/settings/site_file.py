@@ -63,7 +63,7 @@ class _Learning(_Strict):
     dtype: Literal["float32", "bfloat16"] = "float32"
     lora_rank: int = Field(default=32, ge=1)
     lora_alpha: int = Field(default=64, ge=1)
-    learning_rate: float = Field(default=2e-3, gt=0)
+    learning_rate: float = Field(default=1e-3, gt=0)
     epochs: int = Field(default=5, ge=1)
     batch_tokens: int = Field(default=512, ge=128)
     max_tokens: int = Field(default=128, ge=16)

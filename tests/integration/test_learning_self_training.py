@@ -36,7 +36,7 @@ def site(tmp_path_factory):
     path = root / "site.toml"
     text = path.read_text()
     for old, new in (
-        ("learning_rate = 0.002", "learning_rate = 0.003"),
+        ("learning_rate = 0.001", "learning_rate = 0.003"),
         ("epochs = 5", "epochs = 2"),
     ):
         assert old in text

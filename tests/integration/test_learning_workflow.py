@@ -43,7 +43,7 @@ def site(tmp_path_factory):
     init(root, "air-gapped")
     text = (root / "site.toml").read_text()
     for old, new in (
-        ("learning_rate = 0.002", "learning_rate = 0.003"),
+        ("learning_rate = 0.001", "learning_rate = 0.003"),
         ("epochs = 5", "epochs = 3"),
     ):
         assert old in text

@@ -266,7 +266,7 @@ def test_a_number_that_somebody_chose_is_told_by_its_size(tmp_path, number, told
     """
     site = init(tmp_path / "site", "air-gapped")
     text = site.paths.settings.read_text()
-    for old, new in (("seed = 0", f"seed = {number}"), ("rate = 0.002", "rate = 0.05")):
+    for old, new in (("seed = 0", f"seed = {number}"), ("rate = 0.001", "rate = 0.05")):
         assert f"{old}\n" in text
         text = text.replace(f"{old}\n", f"{new}\n")
     site.paths.settings.write_text(text)
