@@ -79,21 +79,19 @@ class Places(_Marks):
 
     _table = _PLACES
 
-    def put(self, name: str, start: int, size: int, *, is_only: bool) -> None:
-        """The name is that of these bytes, unless it was given before.
+    def put(self, name: str, start: int, size: int) -> None:
+        """The name is that of these bytes; one that was given before is nobody's from now on.
 
         Args:
             name: How the file calls it.
             start: Where it begins, in bytes.
             size: Its length in bytes.
-            is_only: Whether a name that was given to other bytes before is nobody's from now on.
 
         Raises:
             NoSpace: There is no room for temporary files.
         """
-        again = "UPDATE SET size = 0" if is_only else "NOTHING"
         self._count(
-            f"INSERT INTO places VALUES (?, ?, ?) ON CONFLICT DO {again}",  # noqa: S608 - fixed
+            "INSERT INTO places VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET size = 0",
             *(self._mark(name), start, size),
         )
 

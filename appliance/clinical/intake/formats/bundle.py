@@ -133,7 +133,7 @@ class Bundle:
         places = self._open.enter_context(Places())
         with self._elsewhere(0):
             for name, start, size in _names(self._file):
-                places.put(name, start, size, is_only=True)
+                places.put(name, start, size)
             self._left = max(_FREE_BYTES, _MAX_TIMES * self._file.tell())
         return places
 
