@@ -13,8 +13,8 @@ from tests.lib.invented_hospital import invent
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
 
-# A third of what the command makes by itself: minutes less, and nothing below depends on it.
-COUNT = 200
+# A sixth of what the command makes by itself: minutes less, and nothing below depends on it.
+COUNT = 100
 
 
 @pytest.fixture(scope="module")
