@@ -42,10 +42,11 @@ bundle: install
 	  $(if $(RELEASE),--release "$(RELEASE)") $(if $(COUNTER),--counter $(COUNTER)) $(foreach model,$(MODELS),--model $(model)) \
 	  $(if $(TORCH_INDEX),--pip=--extra-index-url --pip=$(TORCH_INDEX)) $(if $(TAR),--tar)
 
-# On two cores, each with a loopback of its own; then those that start Ray, vLLM or a training.
+# On two cores, each with a loopback of its own; then those that start Ray, vLLM or a training, the
+# longest, the demo's, first.
 test: install
 	OMP_NUM_THREADS=1 tests/loopback_only.sh $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not gpu"
-	OMP_NUM_THREADS=1 tests/loopback_only.sh $(BIN)/python -m pytest -n 2 --dist loadfile --durations=25 -m "slow and not gpu"
+	OMP_NUM_THREADS=1 tests/loopback_only.sh $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=25 -m "slow and not gpu"
 
 # Both at once, line by line.
 check: install

@@ -81,6 +81,15 @@ def train(
     raise to_error(failure, "training")
 
 
+def choose_threads(cores: int, workers: int) -> int:
+    """Threads of one worker's products; at least 1.
+
+    One core stays free: each of the many small products of an update waits for its slowest thread,
+    and with one of two cores busy two threads are half as fast as one.
+    """
+    return max(1, (cores - 1) // workers)
+
+
 def _trainer(
     cluster: Cluster,
     loop: Loop,

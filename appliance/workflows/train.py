@@ -12,6 +12,7 @@ from typing import Final
 
 from appliance.artifacts.manifest import is_finished, list_finished, read_manifest
 from appliance.cluster.connect import Cluster, connected
+from appliance.cluster.training import choose_threads
 from appliance.cluster.training import train as train_on_cluster
 from appliance.errors import BadInput
 from appliance.learning.adapters import read_adapter
@@ -332,7 +333,7 @@ def _config(
         "epsilon": job.epsilon,
         "left_out": list(job.coins.left_out),
         **job.coins.switches(),
-        "threads": max(1, cluster.cpus // workers),
+        "threads": choose_threads(cluster.cpus, workers),
     }
 
 
