@@ -1,18 +1,19 @@
 """How a stream of notes gets into the vault: each once, sealed, in its newest version."""
 
-import hmac
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from itertools import islice
 from typing import Final
 
 from appliance.clinical.vault.database import database_errors, transaction
-from appliance.clinical.vault.editions import Age, Editions
+from appliance.clinical.vault.deciding import NOTHING, Deciding, Fate, Held, Message
 from appliance.clinical.vault.keyring import Keyring
 from appliance.clinical.vault.opened import OpenVault
 from appliance.clinical.vault.rotation import GENERATION
 from appliance.clinical.vault.sealing import Sealed, mark, seal, unseal
-from appliance.clinical.vault.versions import SealReport, Waiting, had_text, is_strange
+from appliance.clinical.vault.versions import SealReport, Waiting
 from appliance.clinical.vault.words import forget
 from appliance.errors import IntegrityError
 from appliance.records.identifiers import NoteId
@@ -63,87 +64,62 @@ class Taking(OpenVault):
     ) -> tuple[SealReport, list[NoteId]]:
         """Counts, and which notes are withdrawn now."""
         ids = [self.note_id_of(note.source_id) for note in chunk]
-        known = {
-            row[0]: (int(row[5]), bytes(row[6]), row[2])
+        held = {
+            row[0]: Held(int(row[5]), bytes(row[6]), row[2])
             for row in self._rows("note_id", "notes", ids)
         }
-        new = changed = moved = older = 0
-        editions = Editions(self._connection)
-        gone: list[NoteId] = []
         self._keep_up()
+        deciding = Deciding(self._connection, waiting, self._unseal)
+        fates: Counter[Fate] = Counter()
+        gone: list[NoteId] = []
         for number, (note_id, note) in enumerate(zip(ids, chunk, strict=True), start=first):
-            version, before, owner = known.get(note_id, (0, b"", None))
-            now = self._mark(note)
-            stands = version > 0
-            is_same = stands and hmac.compare_digest(before, now)
-            if note.is_withdrawn:
-                is_same = not stands
             patient = note.patient_source_id
-            owned_by = None if patient is None else self.patient_id_of(patient)
-            if note.is_withdrawn and not version:
-                editions.keep_withdrawn(note_id, owned_by, note.edition)
-                continue
-            is_anothers = None not in (owner, owned_by) and owner != owned_by
-            age = editions.age_of(
-                note.edition, note_id, owned_by, is_here=bool(version), is_anothers=is_anothers
-            )
-            if age is Age.OLDER or is_strange(note, owned_by, owner, waiting):
-                older += age is Age.OLDER
-                continue
-            if waiting is not None and version and (note.is_message or age is Age.NEWER):
-                # A newer one says itself what else only the rest of the import could tell.
-                is_plain = is_same or age is Age.NEWER
-                if not is_plain and (
-                    not stands
-                    or note.is_withdrawn
-                    or owner != owned_by
-                    or waiting.holds(note.source_id)
-                    or had_text(self._connection, note_id, note.text, self._unseal)
-                ):
-                    waiting.put(note.source_id, number, owned_by)
-                    continue
-                waiting.drop(note.source_id)
-            editions.keep(note_id, note.edition, is_anothers=is_anothers)
-            if is_same:
-                continue
-            if note.is_withdrawn:
-                forget(self._connection, [note_id])
-                self._connection.execute(
-                    "UPDATE notes SET version = ? WHERE note_id = ?", (-version, note_id)
-                )
-                known[note_id] = (-version, before, owner)
-                gone.append(note_id)
-                continue
-            version = abs(version)
-            if owner is not None and owner != owned_by:
+            owner = None if patient is None else self.patient_id_of(patient)
+            message = Message(number, note, note_id, owner, self._mark(note))
+            before = held.get(note_id, NOTHING)
+            fate = deciding.decide(message, before)
+            fates[fate] += 1
+            if fate is Fate.MOVED:
                 # Said of another patient: an erasure of that one would not find it.
                 self._forget_versions(note_id)
-                moved += 1
-            self._write(note, note_id, owned_by, version + 1, now)
-            known[note_id] = (version + 1, now, owned_by)
-            new, changed = (new, changed + 1) if version else (new + 1, changed)
-        notes = sum(not note.is_withdrawn for note in chunk)
-        return SealReport(new, changed, notes - new - changed, len(gone), moved, older), gone
+            if fate.is_new_text:
+                held[note_id] = self._write(message, abs(before.version) + 1)
+            elif fate is Fate.WITHDRAWN:
+                held[note_id] = self._withdraw(note_id, before)
+                gone.append(note_id)
+        new, changed = fates[Fate.NEW], fates[Fate.CHANGED] + fates[Fate.MOVED]
+        known = sum(not note.is_withdrawn for note in chunk) - new - changed
+        report = SealReport(
+            new, changed, known, len(gone), moved=fates[Fate.MOVED], older=fates[Fate.OLDER]
+        )
+        return report, gone
 
     def _forget_versions(self, note_id: NoteId) -> None:
         """No text of the note is there, nor are its words found."""
         forget(self._connection, [note_id])
         self._connection.execute("DELETE FROM bodies WHERE note_id = ?", (note_id,))
 
-    def _write(
-        self, note: SourceNote, note_id: NoteId, owner: str | None, version: int, mark_: bytes
-    ) -> None:
+    def _withdraw(self, note_id: NoteId, held: Held) -> Held:
+        """Its text stays, sealed; nobody reads it."""
+        forget(self._connection, [note_id])
+        self._connection.execute(
+            "UPDATE notes SET version = ? WHERE note_id = ?", (-held.version, note_id)
+        )
+        return replace(held, version=-held.version)
+
+    def _write(self, message: Message, version: int) -> Held:
+        note, note_id = message.note, message.note_id
         sealed = seal(note.text, note_id, version, self._keys.wrapping)
         self._connection.execute(
             "INSERT OR REPLACE INTO notes VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 note_id,
                 note.source_id,
-                owner,
+                message.owner,
                 note.kind,
                 note.written_on,
                 version,
-                mark_,
+                message.mark,
                 note.encoding,
             ),
         )
@@ -151,6 +127,7 @@ class Taking(OpenVault):
             "INSERT INTO bodies VALUES (?, ?, ?, ?)",
             (note_id, version, sealed.wrapped_key, sealed.body),
         )
+        return Held(version, message.mark, message.owner)
 
     def _mark(self, note: SourceNote) -> bytes:
         owner = note.patient_source_id
