@@ -67,21 +67,35 @@ def make_note(
     Raises:
         Refusal: Empty, too large, with NUL bytes, not UTF-8, or with an id or date that is none.
     """
-    for value in (source_id, patient or "", kind, text):
-        if not _is_utf8(value):
-            raise Refusal(Reason.NOT_UTF8)
-    if any("\x00" in value for value in (text, source_id, patient or "", kind)):
-        raise Refusal(Reason.NUL_BYTE)
-    if len(text) > MAX_NOTE_BYTES or len(text.encode()) > MAX_NOTE_BYTES:
-        raise Refusal(Reason.TOO_LARGE)
-    if not text.strip():
-        raise Refusal(Reason.EMPTY)
+    for value in (source_id, patient or "", kind):
+        _check_characters(value)
+    check_text(text)
     if not source_id or max(len(source_id), len(patient or "")) > MAX_ID_CHARACTERS:
         raise Refusal(Reason.MALFORMED)
     if written_on and not _is_date(written_on):
         raise Refusal(Reason.BAD_DATE)
     normalised = text.replace("\r\n", "\n").replace("\r", "\n")
     return SourceNote(source_id, patient, kind.strip(), written_on[:10], normalised, encoding)
+
+
+def check_text(text: str) -> None:
+    """A note can have these words.
+
+    Raises:
+        Refusal: Empty, too large, with NUL bytes, or not UTF-8.
+    """
+    _check_characters(text)
+    if len(text) > MAX_NOTE_BYTES or len(text.encode()) > MAX_NOTE_BYTES:
+        raise Refusal(Reason.TOO_LARGE)
+    if not text.strip():
+        raise Refusal(Reason.EMPTY)
+
+
+def _check_characters(value: str) -> None:
+    if not _is_utf8(value):
+        raise Refusal(Reason.NOT_UTF8)
+    if "\x00" in value:
+        raise Refusal(Reason.NUL_BYTE)
 
 
 def take_back(source_id: str, patient: str | None, edition: Edition = NO_EDITION) -> NoReturn:
