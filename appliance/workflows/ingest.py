@@ -69,6 +69,14 @@ class RejectedItem:
     name: str | None = field(default=None, repr=False)
     field: str = ""
 
+    @property
+    def where(self) -> str:
+        """In words: by its file's name only where that was asked for, else by numbers."""
+        file = f", file {self.file}" if self.file else ""
+        line = f", line {self.line}" if self.line else ""
+        at_fault = f", {self.field}" if self.field else ""
+        return (self.name or f"path {self.path}{file}") + line + at_fault
+
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
@@ -344,7 +352,11 @@ def _no_note(sorted_out: _Sorted, *, dry_run: bool) -> BadInput:
         return BadInput("There is no note in what was named: it is empty.", _FORMATS)
     counts = ", ".join(f"{count} {reason}" for reason, count in rejected.most_common())
     first = next((item for item in sorted_out.items if item.place.field), None)
-    at_fault = "" if first is None else f" The first: {_told(first)}."
+    at_fault = ""
+    if first is not None:
+        # In numbers and names of ours: the file's own can be a patient's.
+        told = _shown(first, with_name=False)
+        at_fault = f" The first: {told.where}: {told.reason}."
     where = "" if dry_run else " `appliance notes rejected` says where each stands."
     if Reason.ERASED in rejected:
         where += " `appliance notes readmit` lets notes of an erased patient in again."
@@ -354,11 +366,3 @@ def _no_note(sorted_out: _Sorted, *, dry_run: bool) -> BadInput:
     return BadInput(
         f"None of {rejected.total()} items is a note: {counts}.{at_fault}", steps + where
     )
-
-
-def _told(item: Rejected) -> str:
-    """In numbers and names of ours: the file's own can be a patient's."""
-    place = item.place
-    file = f", file {place.file}" if place.file else ""
-    line = f", line {place.line}" if place.line else ""
-    return f"path {place.path}{file}{line}, {place.field}: {item.reason}"
