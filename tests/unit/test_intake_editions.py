@@ -7,13 +7,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from appliance.errors import BadInput
 from appliance.records.notes import NO_EDITION, Edition
-from appliance.records.progress import Silent
-from appliance.workflows.ingest import import_notes, opened_vault
+from appliance.workflows.ingest import opened_vault
 from appliance.workflows.notes import erase
 from appliance.workflows.site import init
 from tests.lib.exports import Exported, diagnostic_report, document_reference
+from tests.lib.importing import import_file
 
 NUMBERS = count(1)
 DRAFT = {"versionId": "1", "lastUpdated": "2026-03-14T09:15:00.5+02:00"}
@@ -40,16 +39,12 @@ def site(tmp_path):
 
 
 @pytest.fixture
-def take(site, tmp_path):
+def take(site):
     """Imports one file of these resources; None where it holds no note at all."""
 
     def taken(*resources):
-        lines = (json.dumps(resource) + "\n" for resource in resources)
-        (tmp_path / "a.ndjson").write_text("".join(lines))
-        try:
-            return import_notes(site.paths.root, [tmp_path / "a.ndjson"], Silent())
-        except BadInput:
-            return None
+        lines = (json.dumps(resource).encode() + b"\n" for resource in resources)
+        return import_file(site, "a.ndjson", b"".join(lines))
 
     return taken
 
