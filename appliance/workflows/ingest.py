@@ -42,8 +42,10 @@ _STEPS: Final = {
     "one that is told, or say with --map what it is called there.",
     Reason.BAD_DATE: "Dates are YYYY-MM-DD or DD.MM.YYYY: for others give --map a .toml with "
     '`date-format`, such as "%m/%d/%Y".',
+    Reason.RICH_TEXT: "Rich text (RTF) is not read: its commands would stand among the words. "
+    "Export these notes as plain text, HTML or PDF.",
 }
-"""What to do about a field of a table that is at fault."""
+"""What to do about a field that is at fault."""
 _MENDING: Final = "mending-an-export"
 
 
@@ -58,7 +60,7 @@ class RejectedItem:
         line: Of a table, from 1; None where the whole file is the item.
         reason: From a fixed list.
         name: The file's path, where it was asked for: it can hold a patient's name.
-        field: Of a table, the field at fault by our own name, or "column N" of what is none of
+        field: The field at fault by our own name, or of a table "column N" of what is none of
             ours; "" where it is not one field.
     """
 
@@ -97,7 +99,7 @@ class ImportReport:
             each by its own id only.
         older: Those that say that they are older than what the vault has: it stays. Of the known
             ones, and of messages that take a note back.
-        next_steps: What to do about fields of tables that are at fault.
+        next_steps: What to do about fields that are at fault.
     """
 
     new: int

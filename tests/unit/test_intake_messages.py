@@ -117,6 +117,7 @@ def test_of_several_formats_the_one_that_loses_least_is_read():
         ("text/html", b"<p> </p>"),
         ("text/xml", b"<rtf/>"),
         ("application/rtf", b"{\\rtf1 Fever.}"),
+        ("text/plain", b"{\\rtf1 Fever.}"),
         (None, b"Fever."),
     ],
 )
@@ -152,7 +153,7 @@ def test_where_no_format_can_be_read_the_best_says_why():
     report = {**diagnostic_report(NOTE), "presentedForm": forms, "conclusion": "Normal."}
 
     assert read(".ndjson", resource(content=[*rtf, *broken])) == [Reason.MALFORMED]
-    assert read(".ndjson", resource(content=[*rtf, *elsewhere])) == [Reason.UNKNOWN_FORMAT]
+    assert read(".ndjson", resource(content=[*rtf, *elsewhere])) == [Reason.RICH_TEXT]
     assert read(".ndjson", report) == [Reason.MALFORMED]
 
 
@@ -332,7 +333,37 @@ def test_a_document_in_a_message_is_decoded():
     [other] = read(".hl7", f"{start}OBX|1|ED|||^application^RTF^Base64^{data}\r".encode())
 
     assert (note.text, note.encoding) == (NOTE.text, "pdf")
-    assert other == Reason.UNKNOWN_FORMAT
+    assert other == Reason.RICH_TEXT
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "ED|||^TEXT^RTF^Base64^{data}",
+        "ED|||^TEXT^^Base64^{data}",
+        "ED|||^TEXT^RTF^A^{escaped}",
+        "TX|||{escaped}",
+        "FT|||{bare}",
+        "TX|||Seen.\rOBX|2|FT|||{escaped}",
+    ],
+)
+def test_rich_text_is_refused_whatever_its_message_calls_it(field):
+    """Its commands would be read as words, and its names be found by nobody."""
+    bare = r"{\rtf1\ansi\fs20 No fever in Andr\'e9.\par}"
+    data, escaped = base64.b64encode(bare.encode()).decode(), bare.replace("\\", "\\E\\")
+    start = mdm(NOTE).decode().partition("OBX|")[0]
+    obx = field.format(data=data, escaped=escaped, bare=bare)
+
+    assert read(".hl7", f"{start}OBX|1|{obx}\r".encode()) == [Reason.RICH_TEXT]
+
+
+def test_a_note_that_speaks_of_rich_text_is_one():
+    """Nor does a brace make it one."""
+    text = "Sent as {\\rtf1 ...} by mistake.\n{\\rt} {rtf1}"
+
+    [note] = read(".txt", text.encode())
+
+    assert note.text == text
 
 
 def test_a_clinical_document_is_read_section_by_section():

@@ -134,7 +134,7 @@ def _text(
 ) -> tuple[str, str]:
     # Of two of a kind the one that is at hand.
     ranked = sorted(attachments, key=lambda one: (_preference(one), not is_text(at(one, "data"))))
-    refused: Reason | None = None
+    refused: Refusal | None = None
     for attachment in ranked:
         try:
             found = _read(attachment, reading, around)
@@ -142,13 +142,14 @@ def _text(
             if refusal.reason is Reason.TOO_COSTLY:
                 # One document may cost as much once, not once for each of its attachments.
                 raise
-            refused = refused or refusal.reason
+            # A new one, as `attempt` makes: this one's frames hold text.
+            refused = refused or Refusal(refusal.reason, refusal.field)
         else:
             if found is not None:
                 return found
     if refused is not None:
         # Of the one that was hoped for most. The conclusion alone would hide that words are lost.
-        raise Refusal(refused)
+        raise refused
     conclusion = at(resource, "conclusion")
     if is_text(conclusion):
         return str(conclusion), "utf-8"
