@@ -10,7 +10,6 @@ from appliance.cli.options import PathType, dry_run_option, in_dashes, json_opti
 
 if TYPE_CHECKING:
     from appliance.workflows.expiry import Expiry
-    from appliance.workflows.ingest import RejectedItem
     from appliance.workflows.notes import Erasure
 
 
@@ -72,7 +71,7 @@ def import_(
         with_names=show_names,
     )
     for item in report.first_rejected:
-        render.say(f"rejected: {_place(item)}: {item.reason}")
+        render.say(f"rejected: {item.where}: {item.reason}")
     if more := sum(report.rejected.values()) - len(report.first_rejected):
         render.say(f"rejected: {more} more")
     for step in report.next_steps:
@@ -356,11 +355,3 @@ def search(
     ]
     title = f"{result.notes} notes of {result.patients} patients"
     render.emit_table(title, columns, [row[: len(columns)] for row in rows])
-
-
-def _place(item: "RejectedItem") -> str:
-    """Where an item stands; by its file's name only where that was asked for."""
-    file = f", file {item.file}" if item.file else ""
-    line = f", line {item.line}" if item.line else ""
-    field = f", {item.field}" if item.field else ""
-    return (item.name or f"path {item.path}{file}") + line + field

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from appliance.artifacts.space import is_full
 from appliance.errors import LedgerBroken, NoSpace, SiteError
 
 ENTRIES: Final = "entries.log"
@@ -20,7 +21,6 @@ HEAD: Final = "head"
 LOCK: Final = "lock"
 SLOT_BYTES: Final = 512
 _SLOTS: Final = 2
-_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 _PRIVATE: Final = 0o600
 
 
@@ -35,7 +35,7 @@ def disk_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
+        if is_full(error):
             raise NoSpace(
                 "No space left for the ledger: nothing may be done that it can't record.",
                 "Free some space and run the same command again.",

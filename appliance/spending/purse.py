@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
+from appliance.artifacts.space import is_full
 from appliance.artifacts.wal import open_wal
 from appliance.errors import BadInput, Exhausted, IntegrityError, NoSpace
 
@@ -151,17 +152,20 @@ def _check(cap: Cap, held: Amount, worst: Amount) -> None:
 def _translated(path: Path) -> Iterator[None]:
     try:
         yield
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
-            raise NoSpace(f"No space left for {path.name}.", "Free some space.") from None
-        raise BadInput(
-            f"{path.name} can't be opened or written.", "Check the owner and mode of its directory."
-        ) from None
-    except sqlite3.DatabaseError:
+    except (sqlite3.DatabaseError, OSError) as error:
+        if is_full(error):
+            raise NoSpace(
+                f"No space left for {path.name}, or its disk fails.", "Free some space."
+            ) from None
+        if isinstance(error, OSError):
+            raise BadInput(
+                f"{path.name} can't be opened: {error.strerror}.", "Check its directory."
+            ) from None
+        if isinstance(error, sqlite3.OperationalError):
+            raise BadInput(
+                f"{path.name} can't be opened or written.",
+                "Check the owner and mode of its directory.",
+            ) from None
         raise IntegrityError(
             f"{path.name} is damaged.", "Restore it from a backup: it says what was spent."
-        ) from None
-    except OSError as error:
-        raise BadInput(
-            f"{path.name} can't be opened: {error.strerror}.", "Check its directory."
         ) from None

@@ -42,8 +42,10 @@ _STEPS: Final = {
     "one that is told, or say with --map what it is called there.",
     Reason.BAD_DATE: "Dates are YYYY-MM-DD or DD.MM.YYYY: for others give --map a .toml with "
     '`date-format`, such as "%m/%d/%Y".',
+    Reason.RICH_TEXT: "Rich text (RTF) is not read: its commands would stand among the words. "
+    "Export these notes as plain text, HTML or PDF.",
 }
-"""What to do about a field of a table that is at fault."""
+"""What to do about a field that is at fault."""
 _MENDING: Final = "mending-an-export"
 
 
@@ -58,7 +60,7 @@ class RejectedItem:
         line: Of a table, from 1; None where the whole file is the item.
         reason: From a fixed list.
         name: The file's path, where it was asked for: it can hold a patient's name.
-        field: Of a table, the field at fault by our own name, or "column N" of what is none of
+        field: The field at fault by our own name, or of a table "column N" of what is none of
             ours; "" where it is not one field.
     """
 
@@ -68,6 +70,14 @@ class RejectedItem:
     reason: str
     name: str | None = field(default=None, repr=False)
     field: str = ""
+
+    @property
+    def where(self) -> str:
+        """In words: by its file's name only where that was asked for, else by numbers."""
+        file = f", file {self.file}" if self.file else ""
+        line = f", line {self.line}" if self.line else ""
+        at_fault = f", {self.field}" if self.field else ""
+        return (self.name or f"path {self.path}{file}") + line + at_fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +99,7 @@ class ImportReport:
             each by its own id only.
         older: Those that say that they are older than what the vault has: it stays. Of the known
             ones, and of messages that take a note back.
-        next_steps: What to do about fields of tables that are at fault.
+        next_steps: What to do about fields that are at fault.
     """
 
     new: int
@@ -344,7 +354,11 @@ def _no_note(sorted_out: _Sorted, *, dry_run: bool) -> BadInput:
         return BadInput("There is no note in what was named: it is empty.", _FORMATS)
     counts = ", ".join(f"{count} {reason}" for reason, count in rejected.most_common())
     first = next((item for item in sorted_out.items if item.place.field), None)
-    at_fault = "" if first is None else f" The first: {_told(first)}."
+    at_fault = ""
+    if first is not None:
+        # In numbers and names of ours: the file's own can be a patient's.
+        told = _shown(first, with_name=False)
+        at_fault = f" The first: {told.where}: {told.reason}."
     where = "" if dry_run else " `appliance notes rejected` says where each stands."
     if Reason.ERASED in rejected:
         where += " `appliance notes readmit` lets notes of an erased patient in again."
@@ -354,11 +368,3 @@ def _no_note(sorted_out: _Sorted, *, dry_run: bool) -> BadInput:
     return BadInput(
         f"None of {rejected.total()} items is a note: {counts}.{at_fault}", steps + where
     )
-
-
-def _told(item: Rejected) -> str:
-    """In numbers and names of ours: the file's own can be a patient's."""
-    place = item.place
-    file = f", file {place.file}" if place.file else ""
-    line = f", line {place.line}" if place.line else ""
-    return f"path {place.path}{file}{line}, {place.field}: {item.reason}"

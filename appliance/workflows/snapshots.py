@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from appliance.artifacts.manifest import is_finished, read_manifest, write_manifest
+from appliance.artifacts.space import is_full
 from appliance.artifacts.wal import copy_database, is_database
 from appliance.artifacts.writing import disk_errors, folder_atomically, write_atomically
 from appliance.clinical.vault.snapshot import VAULT, put_back_vault, save_vault
@@ -138,8 +139,10 @@ def _database_errors() -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
-            raise NoSpace("No space left for a snapshot.", "Free some and run it again.") from None
+        if is_full(error):
+            raise NoSpace(
+                "No space left for a snapshot, or the disk fails.", "Free some and run it again."
+            ) from None
         raise IntegrityError(
             f"A database of the site could not be copied: {type(error).__name__}.",
             "Run `appliance doctor`, and restore what it names from the backup.",

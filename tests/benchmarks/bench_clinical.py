@@ -24,21 +24,19 @@ from itertools import islice
 from pathlib import Path
 
 from appliance.clinical.assertion.context import ContextEngine
-from appliance.clinical.extraction.formats import OutputFormat
 from appliance.clinical.extraction.labelling import NoteLabelling
-from appliance.clinical.extraction.parts import Plan
-from appliance.clinical.extraction.run import RunBlocks, extract
+from appliance.clinical.extraction.run import RunBlocks
 from appliance.clinical.vault.store import Vault
 from appliance.cluster.batches import map_blocks
 from appliance.cluster.connect import connected
 from appliance.learning.evaluation.dictionary import DictionaryLabeller
-from appliance.records.identifiers import Digest
 from appliance.records.progress import Silent
 from appliance.settings.assertion import load_assertion
 from appliance.settings.tasks import load_task
 from appliance.workflows.ingest import import_notes, opened_vault
 from appliance.workflows.search import search
 from appliance.workflows.site import init, open_site
+from tests.lib.read_site import extract_by
 
 COUNTS = (1_000, 10_000, 100_000)
 STEPS = (
@@ -160,22 +158,7 @@ def _worker(root: Path, vault: Vault) -> NoteLabelling:
 
 def _extract(root: Path, name: str, run: RunBlocks) -> int:
     site = open_site(root)
-    with opened_vault(site) as vault:
-        ids, version = vault.note_ids(), vault.digest()
-    plan = Plan(
-        *("dictionary", Digest("0" * 64), "", version, len(ids), 16, 2048), OutputFormat.PARQUET
-    )
-    card = extract(
-        run,
-        ids,
-        site.paths.findings / name,
-        plan,
-        recorder=site.ledger,
-        policy_digest=site.policy_digest,
-        made_at="2026-01-01T00:00:00+00:00",
-        progress=Silent(),
-    )
-    return card.notes
+    return extract_by(run, site, name, notes_per_part=2048, notes_per_block=16).notes
 
 
 RUN: dict[str, Callable[[Path], int]] = {

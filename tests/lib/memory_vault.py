@@ -113,10 +113,6 @@ class MemoryVault:
         self._record_read("vault.rejected-read", len(self.rejected), reason)
         return list(self.rejected)
 
-    def count_of_patient(self, patient_source_id: str) -> int:
-        patient_id = self.patient_id_of(patient_source_id)
-        return sum(note.patient_id == patient_id for note in self.notes.values())
-
     def begin_erasure(self, patient_source_id: str) -> list[NoteId]:
         patient_id = self.patient_id_of(patient_source_id)
         self.erasing.add(patient_id)

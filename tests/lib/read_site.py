@@ -92,13 +92,15 @@ def extract_by(
     output: OutputFormat = OutputFormat.PARQUET,
     *,
     notes_per_part: int,
+    notes_per_block: int = 4,
     found_by: tuple[tuple[str, str], ...] = (),
 ) -> FindingsCard:
     """The same, by whatever runs the blocks of ids."""
     with opened_vault(site) as vault:
         note_ids, digest, stamps = vault.note_ids(), vault.digest(), vault.stamps()
     plan = Plan(
-        *("reader", Digest("d" * 64), "128", digest, len(note_ids), 4, notes_per_part, output),
+        *("reader", Digest("d" * 64), "128", digest, len(note_ids)),
+        *(notes_per_block, notes_per_part, output),
         found_by=found_by,
     )
     return extract(

@@ -197,6 +197,16 @@ def test_a_binary_is_what_it_says_it_is(outer, own, encoding):
     assert (note.text, note.encoding) == ("Ménière", encoding)
 
 
+def test_words_in_a_binary_are_read_beside_a_format_that_cannot_be():
+    """What points to them need not say what they are: the Binary does."""
+    rtf = {"attachment": {"contentType": "application/rtf", "data": "e1xydGYxfQ=="}}
+    content = {"content": [rtf, {"attachment": {"url": "Binary/7"}}]}
+
+    [note, _] = read(document(**content), binary("Fever.", id="7"))
+
+    assert note.text == "Fever."
+
+
 def test_words_at_hand_are_taken_before_a_scan_elsewhere_in_the_bundle():
     """Of several formats the one that loses least, wherever it stands."""
     [note, _] = read(document(), binary("%PDF-broken", id="9", kind="application/pdf"))

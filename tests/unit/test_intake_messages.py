@@ -108,6 +108,70 @@ def test_of_several_formats_the_one_that_loses_least_is_read():
     assert plain.text == "Plain."
 
 
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("text/plain; charset=utf-8", b"Andr\xe9"),
+        ("text/plain", b" \r\n"),
+        ("text/plain", b"F\x00e\x00v\x00e\x00r\x00"),
+        ("text/html", b"<p> </p>"),
+        ("text/xml", b"<rtf/>"),
+        ("application/rtf", b"{\\rtf1 Fever.}"),
+        ("text/plain", b"{\\rtf1 Fever.}"),
+        (None, b"Fever."),
+    ],
+)
+def test_a_format_that_cannot_be_read_hides_no_other(kind, content):
+    """As records send one document four times: the first that can be read is the note."""
+    page = attachment("text/html", b"<p>Fever.</p>")
+    scan = attachment("application/pdf", pdf(Exported(text="Fever.")))
+    bad = attachment(kind, content)
+
+    for content_ in ([*bad, *page], [*page, *bad], [*bad, *scan], [*bad, *bad, *scan, *bad]):
+        [note] = read(".ndjson", resource(content=content_))
+        assert note.text == "Fever."
+
+
+def test_broken_base64_beside_a_good_attachment_costs_nothing():
+    """Nor does it where the good one is the lesser; a report has its attachments elsewhere."""
+    broken = {"contentType": "text/plain", "data": "?"}
+    [good] = attachment("text/html", b"<p>Fever.</p>")
+    report = {**diagnostic_report(NOTE), "presentedForm": [broken, good["attachment"]]}
+
+    [note] = read(".ndjson", resource(content=[{"attachment": broken}, good]))
+    [reported] = read(".ndjson", report)
+
+    assert note.text == reported.text == "Fever."
+
+
+def test_where_no_format_can_be_read_the_best_says_why():
+    """And the conclusion of a report does not stand for what is in it and can't be read."""
+    rtf = attachment("application/rtf", b"{\\rtf1 Fever.}")
+    broken = attachment("application/pdf", b"%PDF-broken")
+    elsewhere = [{"attachment": {"contentType": "text/plain", "url": "Binary/1"}}]
+    forms = [one["attachment"] for one in (*rtf, *broken)]
+    report = {**diagnostic_report(NOTE), "presentedForm": forms, "conclusion": "Normal."}
+
+    assert read(".ndjson", resource(content=[*rtf, *broken])) == [Reason.MALFORMED]
+    assert read(".ndjson", resource(content=[*rtf, *elsewhere])) == [Reason.RICH_TEXT]
+    assert read(".ndjson", report) == [Reason.MALFORMED]
+
+
+def test_a_document_may_cost_too_much_once(monkeypatch):
+    """Not once for each of a thousand attachments."""
+    asked = []
+
+    def costly(content):
+        asked.append(content)
+        raise Refusal(Reason.TOO_COSTLY)
+
+    monkeypatch.setattr("appliance.clinical.intake.formats.attachments.text_of_pdf", costly)
+
+    found = read(".ndjson", resource(content=attachment("application/pdf", b"%PDF-") * 3))
+
+    assert (found, len(asked)) == ([Reason.TOO_COSTLY], 1)
+
+
 def test_attachments_of_every_kind_are_read():
     """A clinical document and a PDF inside a resource."""
     [inner] = read(".ndjson", resource(content=attachment("text/xml", ccda(NOTE))))
@@ -269,7 +333,37 @@ def test_a_document_in_a_message_is_decoded():
     [other] = read(".hl7", f"{start}OBX|1|ED|||^application^RTF^Base64^{data}\r".encode())
 
     assert (note.text, note.encoding) == (NOTE.text, "pdf")
-    assert other == Reason.UNKNOWN_FORMAT
+    assert other == Reason.RICH_TEXT
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "ED|||^TEXT^RTF^Base64^{data}",
+        "ED|||^TEXT^^Base64^{data}",
+        "ED|||^TEXT^RTF^A^{escaped}",
+        "TX|||{escaped}",
+        "FT|||{bare}",
+        "TX|||Seen.\rOBX|2|FT|||{escaped}",
+    ],
+)
+def test_rich_text_is_refused_whatever_its_message_calls_it(field):
+    """Its commands would be read as words, and its names be found by nobody."""
+    bare = r"{\rtf1\ansi\fs20 No fever in Andr\'e9.\par}"
+    data, escaped = base64.b64encode(bare.encode()).decode(), bare.replace("\\", "\\E\\")
+    start = mdm(NOTE).decode().partition("OBX|")[0]
+    obx = field.format(data=data, escaped=escaped, bare=bare)
+
+    assert read(".hl7", f"{start}OBX|1|{obx}\r".encode()) == [Reason.RICH_TEXT]
+
+
+def test_a_note_that_speaks_of_rich_text_is_one():
+    """Nor does a brace make it one."""
+    text = "Sent as {\\rtf1 ...} by mistake.\n{\\rt} {rtf1}"
+
+    [note] = read(".txt", text.encode())
+
+    assert note.text == text
 
 
 def test_a_clinical_document_is_read_section_by_section():

@@ -149,6 +149,7 @@ def test_a_field_of_a_row_is_told_if_it_is_one_of_ours(table, row, reason, field
         (f"id,text,{SECRET}\n7,{SECRET},x\n", "line 1, column 3: unknown-field", "--map id="),
         (f"id,patient\n7,{SECRET}\n", "line 1, text: missing-field", "say with --map"),
         (f"id,text,date\n7,{SECRET},1/2/24\n", "line 2, date: bad-date", "DD.MM.YYYY"),
+        (f'id,text\n7,"{{\\rtf1 {SECRET}}}"\n', "line 2, text: rich-text", "as plain text"),
     ],
 )
 @pytest.mark.parametrize("has_notes", [True, False])

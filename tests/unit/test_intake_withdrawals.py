@@ -12,11 +12,11 @@ from appliance.clinical.intake.formats.reading import Origin, Reading
 from appliance.clinical.intake.rejections import Reason, Withdrawal
 from appliance.clinical.vault.words import Where
 from appliance.errors import BadInput
-from appliance.records.progress import Silent
-from appliance.workflows.ingest import import_notes, opened_vault
+from appliance.workflows.ingest import opened_vault
 from appliance.workflows.notes import erase
 from appliance.workflows.site import init
 from tests.lib.exports import Exported, document_reference, mdm, oru
+from tests.lib.importing import import_file
 
 NUMBERS = count(1)
 PATIENTS = st.sampled_from(["pat-1", "pat-2"])
@@ -41,15 +41,11 @@ def site(tmp_path):
 
 
 @pytest.fixture
-def take(site, tmp_path):
+def take(site):
     """Imports one file of these messages; None where it holds no note at all."""
 
     def taken(*messages):
-        (tmp_path / "a.hl7").write_bytes(b"".join(messages))
-        try:
-            return import_notes(site.paths.root, [tmp_path / "a.hl7"], Silent())
-        except BadInput:
-            return None
+        return import_file(site, "a.hl7", b"".join(messages))
 
     return taken
 
@@ -190,17 +186,16 @@ def test_an_import_ends_as_its_messages_one_by_one(site, take, messages):
     assert stored(site) == before
 
 
-def test_what_a_history_deletes_does_not_come_in_by_its_older_versions(site, tmp_path):
+def test_what_a_history_deletes_does_not_come_in_by_its_older_versions(site):
     """The deletion has no body and names no patient, and stands before what it took back."""
-    path = tmp_path / "history.json"
     versions = [
         {"request": {"method": "DELETE", "url": f"DocumentReference/{Exported().id}"}},
         {"resource": document_reference(Exported(text="Syphilis."))},
         {"resource": document_reference(Exported(id="18", text="Gout."))},
     ]
-    path.write_text(json.dumps({"resourceType": "Bundle", "type": "history", "entry": versions}))
+    bundle = {"resourceType": "Bundle", "type": "history", "entry": versions}
 
-    report = import_notes(site.paths.root, [path], Silent())
+    report = import_file(site, "history.json", json.dumps(bundle).encode())
 
     assert report.rejected == {"duplicate-id": 1, "withdrawn": 1}
     with opened_vault(site) as vault:

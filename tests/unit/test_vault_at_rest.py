@@ -235,7 +235,10 @@ def test_a_vault_of_a_later_program_is_left_alone(tmp_path):
 )
 def test_every_fault_of_the_database_has_its_exit_code(name, kind):
     """And a next step, unless it is a bug."""
-    error = _translated(name)
+    raised = dbapi2.OperationalError()
+    raised.sqlite_errorname = name
+
+    error = _translated(raised)
 
     assert type(error) is kind
     assert bool(error.next_step) == (kind is not ApplianceError)

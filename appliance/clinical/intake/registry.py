@@ -12,13 +12,13 @@ import io
 import json
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from datetime import date
 from itertools import chain
 from pathlib import Path
 from typing import Final
 
 from appliance.clinical.intake.birthdates import is_possible_birth_date
+from appliance.clinical.intake.formats.csv_rows import delimiter_of
 from appliance.clinical.intake.rejections import Place, Reason, Rejected
 from appliance.errors import BadInput
 from appliance.records.notes import PatientIdentifier, SourcePatient
@@ -26,7 +26,6 @@ from appliance.records.notes import PatientIdentifier, SourcePatient
 _ID: Final = "patient"
 _KIND: Final = re.compile(r"[a-z][a-z0-9-]{0,39}")
 _SEPARATOR: Final = "|"
-_DELIMITERS: Final = (",", ";", "\t")
 BIRTH_DATE: Final = "birth-date"
 """The kind under which a date of birth is kept."""
 # What else a registry's columns are called; the gate looks for a kind in the forms of that kind.
@@ -104,9 +103,8 @@ def _fault(patient: SourcePatient, today: date) -> Reason | None:
 def _csv_rows(file: io.TextIOWrapper) -> Iterator[tuple[int, Mapping[str, object] | None]]:
     head = file.readline()
     try:
-        reader = csv.reader(
-            chain([head] if head else [], file), strict=True, delimiter=_delimiter(head)
-        )
+        used = delimiter_of([head], lambda header: (_ID in header,))
+        reader = csv.reader(chain([head] if head else [], file), strict=True, delimiter=used)
         header = next(reader, None)
         if header is None or _ID not in header or len(set(header)) != len(header):
             raise BadInput(
@@ -118,15 +116,6 @@ def _csv_rows(file: io.TextIOWrapper) -> Iterator[tuple[int, Mapping[str, object
                 yield reader.line_num, _split(header, row) if fits else None
     except csv.Error:
         yield reader.line_num, None
-
-
-def _delimiter(head: str) -> str:
-    """The one by which the header has the patient's id; a comma where none has."""
-    for delimiter in _DELIMITERS:
-        with suppress(csv.Error):
-            if _ID in next(csv.reader([head], delimiter=delimiter), []):
-                return delimiter
-    return _DELIMITERS[0]
 
 
 def _split(header: list[str], row: list[str]) -> Mapping[str, object]:

@@ -30,6 +30,7 @@ class Reason(StrEnum):
     TOO_COSTLY = "too-costly"
     ENTITIES = "document-type-declared"
     LOCKED = "locked"
+    RICH_TEXT = "rich-text"
     NO_TEXT = "no-text-in-it"
     NO_NOTE = "no-note-in-it"
     NOT_INLINE = "attachment-elsewhere"
@@ -54,7 +55,7 @@ class Place:
         line: Of a table, from 1; of messages or a bundle, which of them; None where the whole file
             is the item.
         name: The file's path; it can hold a patient's name, hence out of repr.
-        field: Of a table, what is at fault: a field by our own name, or "column N" of what is none
+        field: What is at fault: a field by our own name, or of a table "column N" of what is none
             of ours; never as the table calls it. "" where it is not one field.
     """
 

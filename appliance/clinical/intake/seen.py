@@ -5,6 +5,7 @@ import secrets
 import sqlite3
 from typing import Any, Final, Self
 
+from appliance.artifacts.space import is_full
 from appliance.errors import ApplianceError, NoSpace
 
 _MARK_BYTES: Final = 16
@@ -56,8 +57,7 @@ class _Marks:
         try:
             return self._connection.execute(statement, values).rowcount
         except sqlite3.Error as error:
-            name = str(getattr(error, "sqlite_errorname", type(error).__name__))
-            raise _translated(name) from None
+            raise _translated(error) from None
 
 
 class SeenIds(_Marks):
@@ -151,8 +151,9 @@ class PutOff(_Marks):
         return self._mark("" if owner is None else f"+{owner}")
 
 
-def _translated(name: str) -> ApplianceError:
-    if name == "SQLITE_FULL" or name.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN")):
+def _translated(error: sqlite3.Error) -> ApplianceError:
+    name = str(getattr(error, "sqlite_errorname", type(error).__name__))
+    if is_full(error) or name.startswith("SQLITE_CANTOPEN"):
         return NoSpace(
             "No space left for temporary files, or they can't be written.",
             "Free some space, or name another directory by TMPDIR, and run the same command again.",

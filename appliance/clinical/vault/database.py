@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from sqlcipher3 import dbapi2
 
+from appliance.artifacts.space import is_full
 from appliance.artifacts.wal import create_private
 from appliance.artifacts.writing import disk_errors
 from appliance.errors import (
@@ -143,8 +144,7 @@ def database_errors() -> Iterator[None]:
     try:
         yield
     except dbapi2.Error as error:
-        name = str(getattr(error, "sqlite_errorname", "") or type(error).__name__)
-        raise _translated(name) from None
+        raise _translated(error) from None
 
 
 @contextmanager
@@ -211,8 +211,9 @@ def _version(connection: Any) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _translated(name: str) -> ApplianceError:
-    if name == "SQLITE_FULL" or name.startswith("SQLITE_IOERR"):
+def _translated(error: Exception) -> ApplianceError:
+    name = str(getattr(error, "sqlite_errorname", "") or type(error).__name__)
+    if is_full(error):
         return NoSpace(
             "The disk under the vault is full or fails.",
             "Free some space and run the same command again; what was committed is kept.",

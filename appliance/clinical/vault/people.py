@@ -93,11 +93,6 @@ class People(OpenVault):
         self._record_read("vault.rejected-read", len(rows), reason)
         return [_rejected(why, *place) for why, *place in rows]
 
-    def count_of_patient(self, patient_source_id: str) -> int:
-        """Count of notes that `erase_patient` would erase."""
-        with database_errors():
-            return self._count_notes(self.patient_id_of(patient_source_id))
-
     def is_registered(self, patient_source_id: str) -> bool:
         """Whether the registry has a row of that id."""
         with database_errors():

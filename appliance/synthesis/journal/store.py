@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from appliance.artifacts.space import is_full
 from appliance.artifacts.wal import open_wal
 from appliance.errors import BadInput, IntegrityError, NoSpace
 from appliance.records.identifiers import DraftId
@@ -146,9 +147,9 @@ def _translated(path: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError) as error:
-        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+        if is_full(error):
             raise NoSpace(
-                f"No space left for the journal {path.name}.",
+                f"No space left for the journal {path.name}, or its disk fails.",
                 "Free some space and run the same command again; what was finished is kept.",
             ) from None
         if isinstance(error, sqlite3.DatabaseError) and not isinstance(

@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
+from appliance.artifacts.space import is_full
 from appliance.workflows.checks.devices import medium_of
 from appliance.workflows.checks.host import Host
 from appliance.workflows.checks.outcome import Check, Outcome, judge, passed, skipped
@@ -21,7 +22,6 @@ _STREAM: Final = 8 << 20
 _SLOW_S: Final = 0.05
 _SLOW_MB_S: Final = 20.0
 _NO_SUCH_FILE: Final = (errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL)
-_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 _NOT_MINE: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -55,7 +55,7 @@ def _quick(host: Host) -> Outcome:
     try:
         return judge_speed(*_measure(handle))
     except OSError as error:
-        if error.errno not in _FULL:
+        if not is_full(error):
             raise
         return judge("There is no room to try it.", "Free some.", fails=True)
     finally:

@@ -20,6 +20,7 @@ PLAIN: Final = "text/plain"
 HTML: Final = ("text/html", "application/xhtml+xml")
 PDF: Final = "application/pdf"
 XML: Final = ("text/xml", "application/xml", "application/hl7-sda+xml", "application/hl7-cda+xml")
+RTF: Final = ("application/rtf", "text/rtf", "application/x-rtf")
 BEST_FIRST: Final = (PLAIN, *HTML, *XML, PDF)
 """Of a document in several formats, the one in which the least is lost on the way to text."""
 
@@ -62,6 +63,8 @@ def text_of(content: bytes, declared: str, reading: Reading) -> tuple[str, str]:
         Refusal: Of a type that holds no text for us, or not what it says it is.
     """
     kind = media_type(declared)
+    if kind in RTF:
+        raise Refusal(Reason.RICH_TEXT, "text")
     if kind == PDF:
         return text_of_pdf(content), "pdf"
     if kind in XML:

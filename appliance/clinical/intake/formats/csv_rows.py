@@ -3,7 +3,7 @@
 import codecs
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import IO, Final, Protocol
 
@@ -89,7 +89,7 @@ def rows_of_csv(
     before = csv.field_size_limit(MAX_NOTE_BYTES + 1)
     try:
         head = list(islice(lines, 1))
-        used = _delimiter(head, columns, delimiter)
+        used = delimiter_of(head, lambda header: _fit(header, columns), delimiter)
         reader = csv.reader(chain(head, lines), strict=True, delimiter=used)
         yield from _rows(reader, columns, lines)
     except _TooLong:
@@ -98,18 +98,29 @@ def rows_of_csv(
         csv.field_size_limit(before)
 
 
-def _delimiter(head: list[str], columns: Mapping[str, str] | None, usual: str) -> str:
-    """By which the header is one of ours; else by which the most of it is, to tell what is not."""
-    ours = FIELDS if columns is None else columns.values()
+def delimiter_of(
+    head: Sequence[str], fit: Callable[[list[str]], tuple[int, ...]], usual: str = _DELIMITERS[0]
+) -> str:
+    """What stands between the cells of a table: a comma, a semicolon or a tab.
 
-    def fit(delimiter: str) -> tuple[bool, int]:
+    Args:
+        head: The lines in which the header is.
+        fit: How well the header's cells are what is looked for.
+        usual: What is tried first, and taken where nothing fits better.
+    """
+
+    def fitting(delimiter: str) -> tuple[int, ...]:
         header = _next_row(csv.reader(head, strict=True, delimiter=delimiter))
-        if not isinstance(header, list):
-            return False, 0
-        return _flaw(header, columns) is None, sum(name in ours for name in header)
+        return fit(header) if isinstance(header, list) else ()
 
     # Of those alike the first.
-    return max((usual, *_DELIMITERS), key=fit)
+    return max((usual, *_DELIMITERS), key=fitting)
+
+
+def _fit(header: list[str], columns: Mapping[str, str] | None) -> tuple[bool, int]:
+    """Whether it is one of ours; else how much of it is, to tell what is not."""
+    ours = FIELDS if columns is None else columns.values()
+    return _flaw(header, columns) is None, sum(name in ours for name in header)
 
 
 def _narrow(file: IO[bytes]) -> _ByLine:

@@ -2,7 +2,7 @@
 
 As a Bundle or a single resource (`.json`), or one resource a line (`.ndjson`, as FHIR Bulk Data
 Access has it). Of a document in several formats the one is taken that loses least on the way to
-text; R4 says that all of them say the same.
+text, of those that can be read; R4 says that all of them say the same.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import IO, Any, Final
 
-from appliance.clinical.intake.fields import make_note, take_back
+from appliance.clinical.intake.fields import check_text, make_note, take_back
 from appliance.clinical.intake.formats.attachments import (
     BEST_FIRST,
     from_base64,
@@ -134,20 +134,42 @@ def _text(
 ) -> tuple[str, str]:
     # Of two of a kind the one that is at hand.
     ranked = sorted(attachments, key=lambda one: (_preference(one), not is_text(at(one, "data"))))
+    refused: Refusal | None = None
     for attachment in ranked:
-        data, declared = at(attachment, "data"), at(attachment, "contentType")
-        if not is_text(data):
-            binary = around.binary(text_at(attachment, "url"))
-            data, declared = at(binary, "data"), _declared(attachment, binary)
-        if is_text(data):
-            if not isinstance(declared, str):
-                raise Refusal(Reason.MISSING_FIELD)
-            return text_of(from_base64(data), declared, reading)
+        try:
+            found = _read(attachment, reading, around)
+        except Refusal as refusal:
+            if refusal.reason is Reason.TOO_COSTLY:
+                # One document may cost as much once, not once for each of its attachments.
+                raise
+            # A new one, as `attempt` makes: this one's frames hold text.
+            refused = refused or Refusal(refusal.reason, refusal.field)
+        else:
+            if found is not None:
+                return found
+    if refused is not None:
+        # Of the one that was hoped for most. The conclusion alone would hide that words are lost.
+        raise refused
     conclusion = at(resource, "conclusion")
     if is_text(conclusion):
         return str(conclusion), "utf-8"
     # A link would have to be fetched, and this program reaches for nothing.
     raise Refusal(Reason.NOT_INLINE if attachments else Reason.MISSING_FIELD)
+
+
+def _read(attachment: Any, reading: Reading, around: Around) -> tuple[str, str] | None:
+    """Its text and the encoding that was in; None where it is elsewhere."""
+    data, declared = at(attachment, "data"), at(attachment, "contentType")
+    if not is_text(data):
+        binary = around.binary(text_at(attachment, "url"))
+        data, declared = at(binary, "data"), _declared(attachment, binary)
+    if not is_text(data):
+        return None
+    if not isinstance(declared, str):
+        raise Refusal(Reason.MISSING_FIELD)
+    text, encoding = text_of(from_base64(data), declared, reading)
+    check_text(text)
+    return text, encoding
 
 
 def _declared(attachment: Any, binary: Any) -> str | None:

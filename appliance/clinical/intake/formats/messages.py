@@ -9,7 +9,14 @@ from functools import partial
 from typing import IO, Final
 
 from appliance.clinical.intake.fields import make_note, take_back
-from appliance.clinical.intake.formats.attachments import HTML, PDF, PLAIN, from_base64, text_of
+from appliance.clinical.intake.formats.attachments import (
+    HTML,
+    PDF,
+    PLAIN,
+    RTF,
+    from_base64,
+    text_of,
+)
 from appliance.clinical.intake.formats.dates import day_of_hl7
 from appliance.clinical.intake.formats.hl7v2 import Message, Segment, parse, split_messages
 from appliance.clinical.intake.formats.reading import Entry, Origin, Reading, attempt
@@ -30,7 +37,14 @@ _CANCELLED: Final = "T11"
 # CX.5, counted from 0.
 _TYPE: Final = 4
 # ED-2 and ED-3, tables 0191 and 0291.
-_TYPES: Final = {"PDF": PDF, "HTML": HTML[0], "TEXT": PLAIN, "PLAIN": PLAIN, "TXT": PLAIN}
+_TYPES: Final = {
+    "PDF": PDF,
+    "HTML": HTML[0],
+    "RTF": RTF[0],
+    "TEXT": PLAIN,
+    "PLAIN": PLAIN,
+    "TXT": PLAIN,
+}
 
 
 def read_hl7(file: IO[bytes], origin: Origin) -> Iterator[Entry]:
@@ -170,6 +184,8 @@ def _encapsulated(segment: Segment, reading: Reading, encoding: str) -> tuple[st
     declared = _TYPES.get(subtype) or _TYPES.get(segment.part(5, 2).upper())
     if declared is None:
         raise Refusal(Reason.UNKNOWN_FORMAT)
+    if declared in RTF:
+        raise Refusal(Reason.RICH_TEXT, "text")
     if segment.part(5, 4).upper() != "BASE64":
         if declared != PLAIN:
             raise Refusal(Reason.UNKNOWN_FORMAT)
