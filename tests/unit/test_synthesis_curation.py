@@ -1,10 +1,12 @@
 """Curation: what is kept is labelled right, what is not is counted."""
 
+from dataclasses import replace
+
 import pytest
 
-from appliance.records.examples import Split
+from appliance.records.examples import Line, Split
 from appliance.records.prompts import Completion, DraftKind, Route
-from appliance.records.tasks import Term, Vocabulary
+from appliance.records.tasks import Composition, Term, Vocabulary
 from appliance.synthesis.curation.answers import read_answer
 from appliance.synthesis.curation.curator import Curator
 from appliance.synthesis.curation.lexicon import Lexicon
@@ -99,6 +101,45 @@ def test_two_letters_need_their_long_form():
     assert [match.is_doubtful for match in lexicon.find("MS was given")] == [True]
     assert [match.is_doubtful for match in lexicon.find("MS was given", ["MS"])] == [False]
     assert [match.is_doubtful for match in lexicon.find("morphine (MS) was given")] == [False] * 2
+
+
+def test_what_is_said_to_be_no_entity_hides_the_names_in_it():
+    """A name of the vocabulary stays one, also in a longer name and where it is passed over."""
+    lexicon = Lexicon(small_vocabulary())
+    lexicon.pass_over(["morphine pump", "beta blocker", "statin"])
+    text = "morphine by a morphine pump, a beta-blocker and statin therapy"
+
+    matches = lexicon.find(text)
+
+    assert [text[match.span.start : match.span.end] for match in matches] == [
+        *("morphine", "beta-blocker", "statin therapy")
+    ]
+
+
+def test_a_word_of_a_slot_and_a_counter_example_are_not_labelled_in_part():
+    """No creatine in "creatine kinase", which a slot for enzymes has."""
+    sheet = small_sheet(composition=Composition(0, 1.0, (), {"device": ("morphine pump",)}))
+    (drug,) = sheet.entities
+    said = replace(drug, counter_examples=("aspirin sensitivity test",))
+    judge = Curator(replace(sheet, entities=(said,)), small_vocabulary())
+
+    line = judge.take(Line("A morphine pump and an aspirin sensitivity test.", ()))
+    both = judge.take(Line("morphine by morphine pump", ("morphine",)))
+
+    assert line.spans == ()
+    assert [(span.start, span.end) for span in both.spans] == [(0, 8)]
+
+
+def test_a_counter_example_of_one_type_keeps_the_names_of_another_in_it():
+    """What is no event may hold a drug all the same."""
+    sheet = small_sheet()
+    (drug,) = sheet.entities
+    event = replace(drug, name="Event", counter_examples=("warfarin level",), examples=("rash",))
+    judge = Curator(replace(sheet, entities=(drug, event)), small_vocabulary())
+
+    line = judge.take(Line("The warfarin level was low.", ("warfarin",)))
+
+    assert [(span.start, span.end, span.label) for span in line.spans] == [(4, 12, "Drug")]
 
 
 def test_a_short_form_in_the_plural_is_found():

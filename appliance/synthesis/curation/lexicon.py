@@ -14,6 +14,8 @@ from appliance.synthesis.curation.words import (
 
 # A short form of two letters stands for too many things to be believed without its long form.
 _CERTAIN_LETTERS = 3
+# In the place of a term's index.
+_NO_CONCEPT = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +57,18 @@ class Lexicon:
             for surface in term.surfaces:
                 self._add(surface, concept, is_exact=surface in term.abbreviations)
 
+    def pass_over(self, phrases: Iterable[str]) -> None:
+        """These name no entity, nor does what they hold: "creatine kinase" is no creatine.
+
+        A phrase that is itself a name of the vocabulary stays one.
+        """
+        for phrase in phrases:
+            self._add(phrase, _NO_CONCEPT, is_exact=False)
+
     def concept_of(self, surface: str) -> int | None:
         """The term that a surface names, or None."""
         found = self._longest(surface, split_words(surface), 0)
-        return found[1] if found else None
+        return None if found is None or found[1] == _NO_CONCEPT else found[1]
 
     def find(self, text: str, wanted: Iterable[str] = ()) -> list[Match]:
         """All matches, sorted, none overlapping.
@@ -77,8 +87,9 @@ class Lexicon:
                 at += 1
                 continue
             length, concept = hit
-            span = Span(words[at].start, words[at + length - 1].end, self._labels[concept])
-            found.append((span, concept))
+            if concept != _NO_CONCEPT:
+                span = Span(words[at].start, words[at + length - 1].end, self._labels[concept])
+                found.append((span, concept))
             at += length
         certain |= {concept for span, concept in found if not _is_brief(text, span)}
         return [
