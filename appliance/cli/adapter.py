@@ -111,7 +111,7 @@ def _show(found: "Registered") -> None:
         ("task", card.task),
         ("corpus", f"{card.corpus} {card.corpus_digest}"),
         ("base model", f"{card.base} {card.base_digest}"),
-        ("trained", f"{card.made_at} {found.trained_by}, ledger entry {found.trained_entry}"),
+        ("trained", f"{card.made_at} {_record_of(found)}"),
         ("examples, epochs, rank", f"{card.examples}, {card.epochs}, {card.lora_rank}"),
         ("dev F1 (invented text)", f"{100 * card.dev_f1:.1f}"),
         ("differential privacy", privacy),
@@ -119,6 +119,12 @@ def _show(found: "Registered") -> None:
     ]
     rows += [(f"evaluation {one.entry}", _told(one)) for one in found.evaluations]
     render.emit_table(f"Adapter {card.name}", ("what", "value"), rows)
+
+
+def _record_of(found: "Registered") -> str:
+    if found.trained_entry < 0:
+        return "not in the ledger: run the same `appliance train` again, which puts it there"
+    return f"{found.trained_by}, ledger entry {found.trained_entry}"
 
 
 def _told(one: "RecordedEvaluation") -> str:

@@ -161,6 +161,15 @@ def test_the_card_is_shown_whole(site, capsys):
     assert shown["standing"] == "trained"
 
 
+def test_an_adapter_whose_training_was_killed_before_its_record_says_how_to_mend_that(site, capsys):
+    """Its bytes are whole, and the ledger knows nothing of them."""
+    assert run(["adapter", "show", "one", "--site", str(site.paths.root)]) == 0
+
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "not in the ledger: run the same `appliance train`" in shown
+    assert "entry -1" not in shown
+
+
 def test_an_adapter_that_is_not_there_is_bad_input(site, capsys):
     assert run(["adapter", "show", "gone", "--site", str(site.paths.root)]) == 2
     assert "no adapter" in capsys.readouterr().err
