@@ -1,6 +1,5 @@
 """Where Ray may write: one private directory of the site, reached by a path short enough for it."""
 
-import errno
 import os
 import re
 import secrets
@@ -11,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from appliance.artifacts.space import is_full
 from appliance.errors import BadInput, KeyMismatch, NoSpace
 
 # A UNIX socket's path has at most 107 bytes (sun_path, unix(7)); below its directory Ray adds
@@ -154,7 +154,7 @@ def _disk_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_full(error):
             raise NoSpace(
                 f"No space left for {path}.", "Free some and run the same command again."
             ) from None

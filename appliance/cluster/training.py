@@ -84,8 +84,9 @@ def train(
 def choose_threads(cores: int, workers: int) -> int:
     """Threads of one worker's products; at least 1.
 
-    One core stays free: each of the many small products of an update waits for its slowest thread,
-    and with one of two cores busy two threads are half as fast as one.
+    A core stays free where there are more cores than workers: each of the many small products of
+    an update waits for its slowest thread, and with one of two cores busy two threads are half as
+    fast as one.
     """
     return max(1, (cores - 1) // workers)
 

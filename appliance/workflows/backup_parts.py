@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from appliance.artifacts.manifest import MANIFEST, list_finished, read_manifest
+from appliance.artifacts.space import is_full
 from appliance.artifacts.wal import copy_database
 from appliance.artifacts.writing import disk_errors
 from appliance.backups.format import LATCH, SCHEMA, SETTINGS
@@ -20,7 +21,7 @@ from appliance.backups.writing import Item
 from appliance.clinical.vault.database import FILE as VAULT_FILE
 from appliance.clinical.vault.keyring import FILE as KEYRING_FILE
 from appliance.clinical.vault.snapshot import save_vault
-from appliance.errors import BadInput, KeyMismatch
+from appliance.errors import BadInput, KeyMismatch, NoSpace
 from appliance.gate.overlap.fingerprints import FILE as PRINTS_FILE
 from appliance.ledger import files as ledger_files
 from appliance.settings.credentials import find_secret
@@ -196,10 +197,14 @@ def _copy_database(path: Path, stage: Path) -> Path:
     try:
         with disk_errors(target):
             copy_database(path, target)
-    except sqlite3.Error:
+    except sqlite3.Error as error:
+        if is_full(error):
+            raise NoSpace(
+                f"No space left for a copy of {path.name}, or the disk fails.",
+                "Free some and run the same command again.",
+            ) from None
         raise BadInput(
-            f"The database {path.name} can't be copied.",
-            "Check it with `appliance doctor`, and the room on the disk.",
+            f"The database {path.name} can't be copied.", "Check it with `appliance doctor`."
         ) from None
     return target
 

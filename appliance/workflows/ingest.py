@@ -43,7 +43,7 @@ _STEPS: Final = {
     Reason.BAD_DATE: "Dates are YYYY-MM-DD or DD.MM.YYYY: for others give --map a .toml with "
     '`date-format`, such as "%m/%d/%Y".',
     Reason.RICH_TEXT: "Rich text (RTF) is not read: its commands would stand among the words. "
-    "Export these notes as plain text, HTML or PDF.",
+    "Export these notes as plain text or PDF.",
 }
 """What to do about a field that is at fault."""
 _MENDING: Final = "mending-an-export"

@@ -70,6 +70,10 @@ def test_a_wrong_owner_and_damage_are_not_for_want_of_room(tmp_path):
     with closing(database), pytest.raises(sqlite3.DatabaseError) as damaged:
         database.execute("SELECT * FROM a")
 
+    for name in ("SQLITE_IOERR_READ", "SQLITE_IOERR_LOCK", "SQLITE_IOERR_CORRUPTFS"):
+        failing = sqlite3.OperationalError("disk I/O error")
+        failing.sqlite_errorname = name
+        assert not is_full(failing)
     assert not is_full(damaged.value)
     assert not is_full(PermissionError(errno.EACCES, "Permission denied"))
     assert not is_full(ValueError())

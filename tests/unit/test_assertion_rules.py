@@ -52,7 +52,7 @@ def test_a_finding_is_meant_as_its_sentence_says(text, expected):
 
 
 def test_sentences_that_the_rules_were_not_made_with_are_read_as_well():
-    """Micro-averaged over kinds; the README has the figures."""
+    """Micro-averaged over kinds; `deploy/MEASURED.md` has the figures."""
     hits = Counter()
     for text, expected in examples("check"):
         found = kinds(text)

@@ -357,13 +357,47 @@ def test_rich_text_is_refused_whatever_its_message_calls_it(field):
     assert read(".hl7", f"{start}OBX|1|{obx}\r".encode()) == [Reason.RICH_TEXT]
 
 
-def test_a_note_that_speaks_of_rich_text_is_one():
-    """Nor does a brace make it one."""
-    text = "Sent as {\\rtf1 ...} by mistake.\n{\\rt} {rtf1}"
+@pytest.mark.parametrize(
+    "before", ["Head\r", "\r", "\f", "\N{ZERO WIDTH SPACE}", "Report: ", '"', "\N{LINE SEPARATOR}"]
+)
+@pytest.mark.parametrize("header", ["{\\rtf1\\ansi ", "{\\rtf\\ansi "])
+def test_rich_text_is_refused_wherever_it_begins(before, header):
+    """Texts are put together from parts, and a line may end in many ways."""
+    text = f"{before}{header}No fever.}}"
+
+    assert read(".txt", text.encode()) == read(".rtf", text.encode()) == [Reason.RICH_TEXT]
+
+
+def test_a_brace_makes_no_rich_text():
+    """Nor does a backslash."""
+    text = "Sent as \\rtf1 by mistake.\n{\\rt} {rtf1}"
 
     [note] = read(".txt", text.encode())
 
     assert note.text == text
+
+
+def test_a_document_of_many_broken_forms_does_not_use_up_what_the_next_may_read():
+    """Each is a whole read of a Binary."""
+    blank = {"resourceType": "Binary", "id": "7", "contentType": "text/plain"}
+    blank["data"] = base64.b64encode(b" " * 1_000_000).decode()
+    forms = [{"attachment": {"url": "Binary/7"}} for _ in range(1000)]
+    bundle = {
+        "resourceType": "Bundle",
+        "type": "collection",
+        "entry": [
+            {"resource": resource(id="1", content=forms)},
+            {"resource": resource(id="2", content=attachment("text/plain", b"Fever."))},
+            {"resource": resource(id="3", content=[{"attachment": {"url": "Binary/8"}}])},
+            {"resource": blank},
+            {"resource": {**blank, "id": "8", "data": base64.b64encode(b"Cough.").decode()}},
+        ],
+    }
+
+    found = read(".json", bundle)
+
+    assert found[0] is Reason.EMPTY
+    assert [note.text for note in found[1:3]] == ["Fever.", "Cough."]
 
 
 def test_a_clinical_document_is_read_section_by_section():

@@ -55,6 +55,17 @@ def test_a_registry_is_cut_by_what_gives_it_the_patients_id(tmp_path, delimiter)
     assert (patient.source_id, address.value) == ("7", "1 Elm St, ward 2; left\tdoor")
 
 
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_a_name_of_a_registrys_column_may_go_on_in_the_next_line(tmp_path, delimiter):
+    """As office programs write what was typed in two lines."""
+    lines = (delimiter.join(one) for one in (("patient", '"mrn\n"', "name"), ("7", "", "Ada")))
+    (tmp_path / "a.csv").write_text("\n".join(lines) + "\n")
+
+    [patient] = read_registry(tmp_path / "a.csv", TODAY)
+
+    assert patient.source_id == "7"
+
+
 def test_columns_by_other_names_are_the_kinds_the_gate_knows(tmp_path):
     """A day of birth is looked for in all its forms, whatever the hospital calls the column."""
     (tmp_path / "a.csv").write_text(

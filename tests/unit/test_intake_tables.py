@@ -49,6 +49,16 @@ def test_cells_are_cut_by_what_makes_the_header_one_of_ours(table, suffix, delim
     assert second.text == "One, two; three\tfour."
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".tsv"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_a_name_of_a_column_may_go_on_in_the_next_line(table, suffix, delimiter):
+    """As office programs write what was typed in two lines."""
+    head, row = (delimiter.join(line) for line in (("NR", "BODY", '"lab\nvalue"'), "7x3"))
+    path = table(f"{head}\n{row}\n", suffix)
+
+    assert read(path, ["id=NR,text=BODY"]) == [SourceNote("7", None, "", "", "x")]
+
+
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_cells_of_a_table_with_other_names_are_cut_so_too(table, delimiter):
     """By the columns that the operator names."""

@@ -17,9 +17,8 @@ MAX_ID_CHARACTERS: Final = 500
 """Longest id of a note or a patient; a path is one too."""
 
 # RTF 1.9.1, "Header". Letters are written `\'e9` there, and words cut by commands: a name would be
-# found by nobody, and a finding stand where no reader sees it.
-_RTF: Final = "{\\rtf"
-_BEGINS_RTF: Final = re.compile(r"^[ \t\ufeff]*\{\\rtf[0-9]", re.MULTILINE)
+# found by nobody, and a finding stand where no reader sees it. Anywhere: texts are put together.
+_RTF: Final = re.compile(r"\{\\rtf(?:[0-9]|\\)")
 
 
 def _id_text(value: object) -> object:
@@ -91,7 +90,7 @@ def check_text(text: str) -> None:
         Refusal: Empty, too large, with NUL bytes, not UTF-8, or rich text, whatever it says it is.
     """
     _check_characters(text)
-    if _RTF in text and _BEGINS_RTF.search(text):
+    if _RTF.search(text):
         raise Refusal(Reason.RICH_TEXT, "text")
     if len(text) > MAX_NOTE_BYTES or len(text.encode()) > MAX_NOTE_BYTES:
         raise Refusal(Reason.TOO_LARGE)

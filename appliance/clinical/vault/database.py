@@ -220,8 +220,8 @@ def _translated(error: Exception) -> ApplianceError:
         )
     if name == "SQLITE_NOTADB":
         return KeyMismatch("The vault does not open with this site's key.", _NEXT_STEP)
-    if name.startswith("SQLITE_CORRUPT"):
-        return IntegrityError("The vault's file is damaged.", _NEXT_STEP)
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_IOERR")):
+        return IntegrityError("The vault's file is damaged, or its disk fails.", _NEXT_STEP)
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return BadInput("Another process keeps the vault busy.", "Try again when it is done.")
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):

@@ -110,7 +110,8 @@ def delimiter_of(
     """
 
     def fitting(delimiter: str) -> tuple[int, ...]:
-        header = _next_row(csv.reader(head, strict=True, delimiter=delimiter))
+        # Not strict: a cell may go on in the next line, which is not at hand.
+        header = _next_row(csv.reader(head, delimiter=delimiter))
         return fit(header) if isinstance(header, list) else ()
 
     # Of those alike the first.

@@ -42,6 +42,8 @@ _NEWEST_FIRST: Final = "history"
 _MAX_DIGITS: Final = 18
 # Of a Binary that does not say what it is (RFC 2046, 4.5.1).
 _ANY_BYTES: Final = "application/octet-stream"
+# Of a document; more formats than these are one format many times.
+_MOST_REFUSED: Final = 4
 
 
 def read_fhir(file: IO[bytes], origin: Origin) -> Iterator[Entry]:
@@ -134,22 +136,22 @@ def _text(
 ) -> tuple[str, str]:
     # Of two of a kind the one that is at hand.
     ranked = sorted(attachments, key=lambda one: (_preference(one), not is_text(at(one, "data"))))
-    refused: Refusal | None = None
+    refused: list[Refusal] = []
     for attachment in ranked:
         try:
             found = _read(attachment, reading, around)
         except Refusal as refusal:
-            if refusal.reason is Reason.TOO_COSTLY:
-                # One document may cost as much once, not once for each of its attachments.
-                raise
             # A new one, as `attempt` makes: this one's frames hold text.
-            refused = refused or Refusal(refusal.reason, refusal.field)
+            refused.append(Refusal(refusal.reason, refusal.field))
+            # One document is not to use up the time and the reads of those after it.
+            if refusal.reason is Reason.TOO_COSTLY or len(refused) == _MOST_REFUSED:
+                break
         else:
             if found is not None:
                 return found
-    if refused is not None:
+    if refused:
         # Of the one that was hoped for most. The conclusion alone would hide that words are lost.
-        raise refused
+        raise next((one for one in refused if one.reason is Reason.TOO_COSTLY), refused[0])
     conclusion = at(resource, "conclusion")
     if is_text(conclusion):
         return str(conclusion), "utf-8"

@@ -13,6 +13,8 @@ from appliance.clinical.intake.formats.tables import read_csv, read_jsonl, read_
 # Archives are not among them: what a hospital packs it can unpack, and a bomb stays shut.
 FORMATS: Final[dict[str, Format]] = {
     ".txt": read_text,
+    # Rich text is refused as such, with what to do; what only bears its name is text.
+    ".rtf": read_text,
     ".pdf": read_pdf,
     ".jsonl": read_jsonl,
     ".ndjson": read_jsonl,
