@@ -11,6 +11,7 @@ from appliance.errors import BadInput
 from appliance.records.events import Fact
 from appliance.records.examples import Example
 from appliance.records.identifiers import Digest, ExampleId
+from appliance.records.spans import UNRELATED
 from appliance.settings.names import check_name
 from appliance.settings.site import find_site
 from appliance.settings.tasks import load_task
@@ -205,6 +206,8 @@ def import_corpus(
     sheet, _ = load_task(site.paths.labels, card.task)
     labels = [entity.name for entity in sheet.entities]
     relations = [relation.name for relation in sheet.relations]
+    if relations:
+        relations.append(UNRELATED)
     try:
         handed_in = list(find_format(form).read(source))
     except Unreadable as error:

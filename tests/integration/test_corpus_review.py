@@ -11,10 +11,10 @@ from appliance.cli.corpus import corpus as command
 from appliance.errors import BadInput
 from appliance.ledger.proofs import read_bodies
 from appliance.records.examples import Example, Origin, Split
-from appliance.records.spans import Span
+from appliance.records.spans import UNRELATED, Relation, Span
 from appliance.synthesis.curation.corpus import read_corpus, write_corpus
 from appliance.synthesis.curation.curator import example_id
-from appliance.workflows.corpus import export_corpus
+from appliance.workflows.corpus import NAMES, export_corpus
 from appliance.workflows.ledger import verify
 from appliance.workflows.review import apply_decisions, import_corpus, write_review
 from appliance.workflows.site import init
@@ -184,6 +184,32 @@ def test_an_export_comes_back_as_a_corpus(site, tmp_path, form):
 
     assert (revision.kept, revision.relabelled, revision.left_out) == (3, 0, 0)
     assert read_corpus(site.paths.corpora / "second")[1] == EXAMPLES
+
+
+@pytest.mark.parametrize("form", NAMES)
+def test_an_export_of_pairs_comes_back_with_those_that_are_not_related(site, tmp_path, form):
+    """In every format, byte for byte: half of what teaches pairs is pairs in no relation."""
+    text = "BRCA1 was found in gout."
+    spans = (Span(0, 5, "Gene"), Span(19, 23, "Disease"))
+    pairs = tuple(
+        replace(
+            example(f"{label}: none", []),
+            text=text + " " + label,
+            spans=spans,
+            relations=(Relation(0, 1, label),),
+            example_id=example_id(text + " " + label, spans),
+        )
+        for label in ("gene-disease", UNRELATED)
+    )
+    card = replace(make_card("pairs", "gene-disease", list(pairs)), routes={"vllm": 2}, drafts=2)
+    write_corpus(site.paths.corpora / "pairs", card, pairs)
+    target = tmp_path / "export"
+    assert not list(export_corpus(site.paths.root, "pairs", form, target))
+
+    revision = import_corpus(site.paths.root, target, form, "pairs", "again")
+
+    assert (revision.kept, revision.relabelled, revision.left_out) == (2, 0, 0)
+    assert read_corpus(site.paths.corpora / "again")[1] == pairs
 
 
 def _changed(tmp_path, site, change):

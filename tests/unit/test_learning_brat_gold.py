@@ -55,6 +55,8 @@ def test_what_the_product_exports_is_gold(tmp_path):
     ("annotations", "complaint"),
     [
         ("T1\tDisease 0 4 Miss\n", "no entity"),
+        ("T1\tDisease 20 26\tbreast cancer\n", "line 1 of its .ann: its words do not stand"),
+        ("T1\tDisease 20 26;27 33\tbreast  lancer\n", "line 1 of its .ann: its words do not"),
         ("T1\tPerson 0 4\tMiss\n", "not one of the task's"),
         ("T1\tDisease 0 999\tMiss\n", "past the text"),
         ("T1\tDisease 0 4;20 26\tMiss breast\n", "words of no entity inside"),

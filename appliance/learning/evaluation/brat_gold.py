@@ -17,7 +17,7 @@ from appliance.records.gold import GoldDocument
 from appliance.records.spans import Span
 
 # brat's manual, "Annotation format": id TAB type and offsets TAB text.
-_ENTITY: Final = re.compile(r"T\d+\t(\S+) (\d+ \d+(?:;\d+ \d+)*)(?:\t.*)?")
+_ENTITY: Final = re.compile(r"T\d+\t(\S+) (\d+ \d+(?:;\d+ \d+)*)(?:\t(.*))?")
 _RELATION: Final = re.compile(r"R\d+\t(\S+) \w+:(T\d+) \w+:(T\d+)")
 # Relations, events, attributes, notes and groups say nothing of where an entity is.
 _OTHER: Final = re.compile(r"[REAMN#*]\S*\t.*")
@@ -135,6 +135,13 @@ def _spans(
             raise BadInput(
                 f"{place}, line {number} of its .ann: an entity without words, or past the text.",
                 "Count offsets in code points of the text.",
+            )
+        # Between fragments, and for the end of a line, brat writes a space.
+        words = " ".join(text[start:end] for start, end in parts).split()
+        if found[3] is not None and found[3].split() != words:
+            raise BadInput(
+                f"{place}, line {number} of its .ann: its words do not stand at its offsets.",
+                "Offsets are code points of the .txt with its line ends as they are.",
             )
         if any(text[one[1] : two[0]].strip() for one, two in pairwise(parts)):
             raise BadInput(
