@@ -142,6 +142,7 @@ class VocabularyFile:
         file: Where it is, or would be.
         concepts: Entries of the terminology.
         terms: Entries of the vocabulary.
+        known: Of them, those that the file had before; they are not added again.
         synonyms: Other names in it.
         abbreviations: Abbreviations in it.
         digest: Of the terminology's file, for the sheet's `vocabulary_source`.
@@ -150,6 +151,7 @@ class VocabularyFile:
     file: Path
     concepts: int
     terms: int
+    known: int
     synonyms: int
     abbreviations: int
     digest: Digest
@@ -183,7 +185,7 @@ def make_vocabulary(
     check_writable(out)
     concepts = read_concepts(source, form)
     terms = select_terms(concepts, selection)
-    content = to_tsv(terms)
+    content, known = to_tsv(terms), 0
     if append:
         header, _, rows = content.partition("\n")
         if before.partition("\n")[0] != header:
@@ -191,13 +193,17 @@ def make_vocabulary(
                 f"{out} has other columns than a vocabulary made here.",
                 f"Give it the header line {' '.join(header.split())}, split by TABs.",
             )
-        content = before.rstrip("\n") + "\n" + rows
+        held = set(before.splitlines())
+        added = [row for row in rows.splitlines() if row not in held]
+        known = len(terms) - len(added)
+        content = "\n".join([before.rstrip("\n"), *added]) + "\n"
     if not dry_run:
         write_atomically(out, content.encode(), mode=0o644)
     return VocabularyFile(
         file=out,
         concepts=len(concepts),
         terms=len(terms),
+        known=known,
         synonyms=sum(len(term.synonyms) for term in terms),
         abbreviations=sum(len(term.abbreviations) for term in terms),
         digest=digest_file(source),

@@ -178,6 +178,29 @@ def test_an_abbreviation_in_brackets_stays_that_of_its_name():
     assert all(line.entities[1] == line.entities[2] for line in made)
 
 
+@pytest.mark.parametrize(
+    ("before", "written"),
+    [
+        ("", "Warfarin"),
+        ("She came. ", "Warfarin"),
+        ("PLAN: ", "Warfarin"),
+        ("PLAN\n- ", "Warfarin"),
+        ("We compared ", "warfarin"),
+        ("aspirin, ", "warfarin"),
+        ("anti-", "warfarin"),
+    ],
+)
+def test_a_capital_is_carried_over_where_a_sentence_begins(before, written):
+    """A name that is always written so gives its capital to no other one."""
+    variation = Variation([Term("warfarin", (), (), "Drug")], random.Random(0))
+    span = Span(len(before), len(before) + 18, "Drug")
+
+    line = variation.vary(f"{before}S-hexylglutathione with water.", [span])
+
+    assert line.text == f"{before}{written} with water."
+    assert line.entities == (written,)
+
+
 def test_a_type_without_abbreviation_is_not_varied_where_one_stands():
     variation = Variation([Term("warfarin", (), (), "Drug")], random.Random(0))
 

@@ -158,7 +158,10 @@ def test_two_terminologies_become_one_vocabulary(tmp_path):
     assert (planned.terms, out.read_text()) == (2, first)
     make_vocabulary(more, "tsv", Selection("Disease"), out, append=True)
 
-    assert out.read_text() == first + "asthma\t\t\tDisease\ngout\t\t\tDisease\n"
+    both = first + "asthma\t\t\tDisease\ngout\t\t\tDisease\n"
+    assert out.read_text() == both
+    again = make_vocabulary(more, "tsv", Selection("Disease"), out, append=True)
+    assert (again.terms, again.known, out.read_text()) == (2, 2, both)
     with pytest.raises(BadInput, match="to add to"):
         make_vocabulary(more, "tsv", Selection("D"), tmp_path / "none.tsv", append=True)
     out.write_text("name\tlabel\n")

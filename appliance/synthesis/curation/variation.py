@@ -7,6 +7,7 @@ Source: mention replacement, Dai and Adel 2020 (arXiv 2010.11683).
 """
 
 import random
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -17,6 +18,8 @@ from appliance.records.tasks import Term, is_short_form
 _SYNONYM_SHARE: Final = 0.4
 _BRACKET: Final = "("
 _SHOUTED: Final = 5
+# Where a sentence, an item of a list, or what a heading heads begins.
+_BEGINS: Final = re.compile(r"(?:^|[.!?:\n])[ \t]*(?:[-*#][ \t]*)?$")
 
 
 class Variation:
@@ -58,6 +61,8 @@ class Variation:
             known = chosen.get(surface.casefold())
             name = known or self._spell(term, surface, is_introduced=is_introduced)
             chosen[surface.casefold()] = name
+            if surface[:1].isupper() and _BEGINS.search(text[: span.start]):
+                name = name[:1].upper() + name[1:]
             parts += [gap, name]
             position = span.end
         return Line("".join([*parts, text[position:]]), tuple(parts[1::2]))
@@ -79,7 +84,7 @@ class Variation:
         name = self._rng.choice(term.synonyms) if is_other else term.name
         if surface.isupper() and len(surface) > _SHOUTED:
             return name.upper()
-        return name[:1].upper() + name[1:] if surface[:1].isupper() else name
+        return name
 
 
 def _is_introduced(text: str, spans: Sequence[Span], number: int) -> bool:
