@@ -268,6 +268,17 @@ def test_a_dry_run_changes_nothing(site):
     assert not (site / "adapters" / "other").exists()
 
 
+def test_a_handful_of_examples_is_told_beforehand(site):
+    """Beside the figures, which do not show it; with what to do."""
+    words = ("train", "--task", "disease", "--corpus", "first", "--out", "other", "--dry-run")
+
+    told = CliRunner().invoke(cli, [*words, "--site", str(site)])
+
+    assert told.exit_code == 0
+    assert "are few" in told.stderr
+    assert "appliance synthesize --count 600" in " ".join(told.stderr.split())
+
+
 @pytest.mark.usefixtures("trained")
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
