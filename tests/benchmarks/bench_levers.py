@@ -1,4 +1,4 @@
-"""What each lever of prompting and curation is worth: one off at a time, `make bench-levers`.
+"""What each lever of prompting and curation is worth, one off at a time: `make bench-levers`.
 
     python -m tests.benchmarks.bench_levers GOLD --work DIR
 
@@ -46,7 +46,7 @@ from appliance.records.gold import GoldDocument
 from appliance.records.identifiers import ExampleId
 from appliance.records.progress import Silent
 from appliance.records.prompts import Draft, Route
-from appliance.records.tasks import DraftMix, LabelSheet, is_short_form
+from appliance.records.tasks import DraftMix, LabelSheet
 from appliance.settings.policies import shipped_policies
 from appliance.settings.tasks import load_task, load_vocabulary
 from appliance.synthesis.backends.base import Backend
@@ -60,7 +60,6 @@ from appliance.synthesis.curation.reasons import Reason
 from appliance.synthesis.curation.words import normalise
 from appliance.synthesis.prompting import stream
 from appliance.synthesis.prompting.demonstrations import SHOWN, kind_of
-from appliance.synthesis.prompting.lookalikes import LookAlikes
 from appliance.workflows import synthesize
 from appliance.workflows.dispatch import Inspector
 from appliance.workflows.orders import Order, Prepared, prepare
@@ -154,20 +153,6 @@ def same_demonstrations(sheet: LabelSheet) -> LabelSheet:
     return replace(sheet, demonstrations=tuple(kept))
 
 
-def no_look_alikes(sheet: LabelSheet) -> LabelSheet:
-    """No counter-example is a code, so that no opening holds an invented gene."""
-    entities = tuple(
-        replace(
-            one,
-            counter_examples=tuple(
-                word for word in one.counter_examples if not is_short_form(word)
-            ),
-        )
-        for one in sheet.entities
-    )
-    return replace(sheet, entities=entities)
-
-
 def composed(**changes: object) -> Callable[[LabelSheet], LabelSheet]:
     """The composition with these changes."""
     return lambda sheet: replace(sheet, composition=replace(sheet.composition, **changes))  # type: ignore[arg-type]
@@ -185,7 +170,7 @@ LEVERS: Mapping[str, Lever] = {
     "only what was asked is labelled": Lever(curator=OnlyWhatWasAsked),
     "suspects kept": Lever(curator=TakesSuspects),
     "near repetition kept": Lever(curator=TakesRepetition),
-    "no varied copies": Lever(composed(variants=0)),
+    "varied copies": Lever(composed(variants=1)),
     "no composed lines": Lever(composed(lines=0)),
     "no composed lines without an entity": Lever(only_frames_with_entities),
     "no sentences without an entity": Lever(without_kind("none")),
@@ -193,7 +178,6 @@ LEVERS: Mapping[str, Lever] = {
     "no abbreviations": Lever(without_kind("abbreviation")),
     "one register and topic": Lever(one_register),
     "the same demonstrations": Lever(same_demonstrations),
-    "no invented genes": Lever(no_look_alikes),
     "answers not begun": Lever(begins=False),
 }
 
@@ -206,7 +190,6 @@ def switched_off(lever: Lever) -> Iterator[None]:
         if not lever.begins:
             stack.enter_context(patch.object(stream, "choose_opening", lambda *_: ""))
             stack.enter_context(patch.object(stream, "choose_topic_opening", lambda *_: ""))
-            stack.enter_context(patch.object(LookAlikes, "choose", lambda *_: ""))
         yield
 
 

@@ -11,7 +11,6 @@ from appliance.synthesis.prompting.codes import Codes
 from appliance.synthesis.prompting.decks import Deck, kind_deck
 from appliance.synthesis.prompting.demonstrations import ConstantPart
 from appliance.synthesis.prompting.drafting import make_draft
-from appliance.synthesis.prompting.lookalikes import LookAlikes
 from appliance.synthesis.prompting.openings import choose_opening, choose_topic_opening
 from appliance.synthesis.prompting.pairs import pair_drafts
 from appliance.synthesis.prompting.template import render_request
@@ -43,7 +42,6 @@ def drafts(sheet: LabelSheet, vocabulary: Vocabulary, seed: int) -> Iterator[Dra
         yield from pair_drafts(sheet, vocabulary, seed)
     rng = random.Random(seed)
     decks = _shuffle(sheet, vocabulary, rng)
-    look_alikes = LookAlikes(sheet, vocabulary, rng)
     codes = Codes(vocabulary, rng)
     constants = {kind: ConstantPart(sheet, kind, rng) for kind in ENTITY_KINDS}
     while True:
@@ -54,10 +52,8 @@ def drafts(sheet: LabelSheet, vocabulary: Vocabulary, seed: int) -> Iterator[Dra
         register = decks.registers.deal()
         topic = decks.topics.deal() if kind is DraftKind.NONE else ""
         request = render_request(entities, register, topic)
-        opening = (
-            look_alikes.choose(kind, entities)
-            or choose_topic_opening(topic, rng)
-            or choose_opening(kind, entities, sheet.openings, codes, rng)
+        opening = choose_topic_opening(topic, rng) or choose_opening(
+            kind, entities, sheet.openings, codes, rng
         )
         prompt = constants[kind].next() + request + (f" {opening}" if opening else "")
         yield make_draft(sheet.name, kind, entities, register, prompt, opening, sheet.sensitivity)
