@@ -82,6 +82,10 @@ def synthesize(
             render.say(f"Corpus {out} is there already: nothing would be sent.")
         return
     done = make(site, order, render.Bars())
+    if done.denied_for:
+        from appliance.workflows.sheet_denials import tell_denied
+
+        render.complain(tell_denied(done.denied_for))
     if as_json:
         render.emit_json(done)
         return

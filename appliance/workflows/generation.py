@@ -18,6 +18,7 @@ from appliance.records.prompts import Completion, Draft, Route
 from appliance.records.verdicts import Verdict
 from appliance.synthesis.curation.curator import Curator
 from appliance.workflows.dispatch import Dispatcher
+from appliance.workflows.sheet_denials import Denials, tell_denied
 
 # A model that gives one example in eight has the wrong prompt, not bad luck.
 DRAFTS_PER_EXAMPLE: Final = 8
@@ -52,6 +53,7 @@ class Rooms:
 
     curator: Curator
     max_concurrent: int
+    denials: Denials
 
 
 Answer = asyncio.Task[Completion | None] | Completion | None
@@ -130,7 +132,9 @@ class Generation:
         rulings = await dispatcher.clear([batch[at] for at in fresh])
         for at, ruling in zip(fresh, rulings, strict=True):
             # The gate has told the ledger of those that it denied.
-            if not isinstance(ruling, Verdict):
+            if isinstance(ruling, Verdict):
+                self._rooms.denials.add(batch[at], ruling)
+            else:
                 answers[at] = asyncio.create_task(dispatcher.send(ruling))
         for draft, answer in zip(batch, answers, strict=True):
             self._again.popleft()
@@ -186,8 +190,12 @@ class Generation:
         counted = {"denied": tally.denied, "repeated draft": tally.repeated}
         counted |= {reason.value: count for reason, count in self._rooms.curator.dropped.items()}
         reasons = ", ".join(f"{name} {count}" for name, count in counted.items() if count)
+        next_step = "Add terms or demonstrations to the label sheet, or ask for fewer examples."
+        denied = self._rooms.denials.worth_telling(tally.denied + tally.completions)
+        if denied:
+            next_step = f"{tell_denied(denied)} {next_step}"
         return Exhausted(
             f"{len(tally.examples)} of {self._count} examples after {tally.drafts} drafts; "
             f"not kept: {reasons or 'none'}.",
-            "Add terms or demonstrations to the label sheet, or ask for fewer examples.",
+            next_step,
         )
