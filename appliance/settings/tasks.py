@@ -13,7 +13,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -34,7 +34,7 @@ from appliance.records.tasks import (
     Vocabulary,
 )
 from appliance.settings.relations import HEAD, TAIL, SheetRelation, relation_complaints, to_relation
-from appliance.settings.validation import explain
+from appliance.settings.validation import explain, without_unknown
 
 MIN_TERMS: Final = 2
 _SUM_TOLERANCE: Final = 1e-6
@@ -136,15 +136,17 @@ def load_sheet_file(path: Path) -> tuple[LabelSheet, Vocabulary]:
     """
     content = _read(path, "Name a label sheet that this user may read.")
     try:
-        parsed = _Sheet.model_validate(tomllib.loads(content.decode("utf-8")))
+        document = tomllib.loads(content.decode("utf-8"))
     except UnicodeDecodeError:
         raise BadInput(f"{path} is not UTF-8.", "Save it as UTF-8.") from None
     except tomllib.TOMLDecodeError as error:
         raise BadInput(f"{path} is not valid TOML: {error}.", "Mend the line it names.") from None
+    try:
+        parsed = _Sheet.model_validate(document)
     except ValidationError as error:
-        raise BadInput(f"{path}: {explain(error)}.", "Mend or remove that key.") from None
-    complaints = list(_complaints(parsed))
-    if complaints:
+        complaints = [explain(error), *_faults_beside(document, error)]
+        raise BadInput(f"{path}: {'; '.join(complaints)}.", "Mend or remove that key.") from None
+    if complaints := list(_complaints(parsed)):
         raise BadInput(f"{path}: {'; '.join(complaints)}.", "Mend the sheet.")
     labels = tuple(entity.name for entity in parsed.entity)
     vocabulary_path = path.with_name(parsed.vocabulary)
@@ -251,6 +253,15 @@ def _terms(path: Path, rows: Sequence[_Row], labels: tuple[str, ...]) -> Iterato
 
 def _cells(cell: str | None) -> tuple[str, ...]:
     return tuple(part.strip() for part in (cell or "").split("|") if part.strip())
+
+
+def _faults_beside(document: dict[str, Any], error: ValidationError) -> list[str]:
+    """What is wrong beside unknown keys; nothing where keys are missing or of another form."""
+    without_unknown(document, error)
+    try:
+        return list(_complaints(_Sheet.model_validate(document)))
+    except ValidationError:
+        return []
 
 
 def _complaints(sheet: _Sheet) -> Iterator[str]:

@@ -111,6 +111,34 @@ def test_what_is_wrong_in_a_sheet_is_named(labels, old, new, complaint):
     assert complaint in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("title =", "titel ="), ('excludes = ["nuts"]', 'excludes = []\ncolour = "red"')],
+)
+def test_a_mistyped_key_hides_no_other_fault(labels, old, new):
+    """Nor does it bring one that is none: a list is not too short for what is wrong in it."""
+    assert old in SHEET
+    sheet = SHEET.replace(old, new).replace("none = 0.1", "none = 0.2")
+    sheet = sheet.replace('text = "She ate an apple."', 'text = "She ate."')
+    (labels / "fruit.toml").write_text(sheet, encoding="utf-8")
+
+    with pytest.raises(BadInput) as refusal:
+        load_task(labels, "fruit")
+
+    told = str(refusal.value)
+    assert "not a key that is known here" in told
+    assert "must sum to 1" in told
+    assert "'apple' is not so written" in told
+    assert "at least 1 item" not in told
+
+
+def test_a_list_that_is_empty_is_told_to_be(labels):
+    _change(labels, 'topics = ["weather"]', "topics = []")
+
+    with pytest.raises(BadInput, match=r"topics: .*at least 1 item"):
+        load_task(labels, "fruit")
+
+
 def test_two_types_of_one_name_are_refused(labels):
     entity = SHEET[SHEET.index("[[entity]]") : SHEET.index("[[demonstration]]")]
     _change(labels, "[[demonstration]]", f"{entity}[[demonstration]]")
