@@ -64,6 +64,17 @@ class SheetRelation(_Strict):
     example: tuple[_Example, ...] = ()
 
 
+def is_written(name: str, text: str) -> bool:
+    """Whether the name stands in the text as it is, in whole words: runs of letters and digits.
+
+    >>> is_written("beta", "a beta-blocker"), is_written("scopolamin", "no scopolamine")
+    (True, False)
+    """
+    before = r"(?<![^\W_])" if name[:1].isalnum() else ""
+    after = r"(?![^\W_])" if name[-1:].isalnum() else ""
+    return re.search(before + re.escape(name) + after, text) is not None
+
+
 def to_relation(parsed: SheetRelation) -> RelationType:
     """The relation as the rest of the product knows it."""
     teaching = None
@@ -123,7 +134,7 @@ def _example_complaints(
         if example.register_ not in registers:
             yield f"{at}.example.{number}: its register is not among the sheet's registers"
         for end in (example.head, example.tail):
-            if end not in example.text:
+            if not is_written(end, example.text):
                 yield f"{at}.example.{number}: {end!r} is not so written in its text"
 
 

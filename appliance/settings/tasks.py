@@ -33,7 +33,14 @@ from appliance.records.tasks import (
     Term,
     Vocabulary,
 )
-from appliance.settings.relations import HEAD, TAIL, SheetRelation, relation_complaints, to_relation
+from appliance.settings.relations import (
+    HEAD,
+    TAIL,
+    SheetRelation,
+    is_written,
+    relation_complaints,
+    to_relation,
+)
 from appliance.settings.validation import explain, without_unknown
 
 MIN_TERMS: Final = 2
@@ -289,7 +296,7 @@ def _demonstration_complaints(sheet: _Sheet) -> Iterator[str]:
         if demonstration.register_ not in sheet.registers:
             yield f"demonstration.{number}: its register is not among the sheet's registers"
         for entity in demonstration.entities:
-            if entity not in demonstration.text:
+            if not is_written(entity, demonstration.text):
                 yield f"demonstration.{number}: {entity!r} is not so written in its text"
     if sheet.mix.none > 0 and all(shown.entities for shown in sheet.demonstration):
         yield "demonstration: mix.none needs one with no entity"

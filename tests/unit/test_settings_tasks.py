@@ -132,6 +132,31 @@ def test_a_mistyped_key_hides_no_other_fault(labels, old, new):
     assert "at least 1 item" not in told
 
 
+@pytest.mark.parametrize(
+    ("entity", "text", "is_there"),
+    [
+        ("scopolamin", "She took scopolamine.", False),
+        ("apple", "Two pineapples.", False),
+        ("beta", "A beta-blocker.", True),
+        ("IgG+", "IgG+ cells.", True),
+        ("(R)-warfarin", "Of (R)-warfarin.", True),
+        ("Wilson", "Wilson's disease.", True),
+        ("apple", "An Apple.", False),
+    ],
+)
+def test_an_entity_of_a_demonstration_is_whole_words_of_it(labels, entity, text, is_there):
+    """As curation finds it in an answer: runs of letters and digits, whatever joins them."""
+    sheet = SHEET.replace('["apple"]\ntext', f'["{entity}"]\ntext')
+    sheet = sheet.replace("She ate an apple.", text)
+    (labels / "fruit.toml").write_text(sheet, encoding="utf-8")
+
+    if is_there:
+        load_task(labels, "fruit")
+    else:
+        with pytest.raises(BadInput, match="is not so written in its text"):
+            load_task(labels, "fruit")
+
+
 def test_a_list_that_is_empty_is_told_to_be(labels):
     _change(labels, 'topics = ["weather"]', "topics = []")
 
