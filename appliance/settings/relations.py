@@ -93,6 +93,11 @@ def to_relation(parsed: SheetRelation) -> RelationType:
     return RelationType(parsed.name, parsed.definition, parsed.head, parsed.tail, teaching)
 
 
+def slots_of(relation: SheetRelation) -> set[str]:
+    """Every slot that a frame or an opening of it has."""
+    return set(_SLOT.findall(" ".join((*_lines(relation.frames), *_lines(relation.openings)))))
+
+
 def relation_complaints(
     relation: SheetRelation,
     entities: Sequence[str],

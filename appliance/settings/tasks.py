@@ -32,6 +32,7 @@ from appliance.records.tasks import (
     Sensitivity,
     Term,
     Vocabulary,
+    is_short_form,
 )
 from appliance.settings.relations import (
     HEAD,
@@ -39,6 +40,7 @@ from appliance.settings.relations import (
     SheetRelation,
     is_written,
     relation_complaints,
+    slots_of,
     to_relation,
 )
 from appliance.settings.validation import explain, without_unknown
@@ -153,13 +155,17 @@ def load_sheet_file(path: Path) -> tuple[LabelSheet, Vocabulary]:
     except ValidationError as error:
         complaints = [explain(error), *_faults_beside(document, error)]
         raise BadInput(f"{path}: {'; '.join(complaints)}.", "Mend or remove that key.") from None
-    if complaints := list(_complaints(parsed)):
-        raise BadInput(f"{path}: {'; '.join(complaints)}.", "Mend the sheet.")
+    faults = list(_complaints(parsed))
     labels = tuple(entity.name for entity in parsed.entity)
     vocabulary_path = path.with_name(parsed.vocabulary)
-    vocabulary = load_vocabulary(vocabulary_path, labels, parsed.vocabulary_source, strict=True)
-    if complaints := list(_slot_complaints(parsed.compose, vocabulary)):
-        raise BadInput(f"{path}: {'; '.join(complaints)}.", "Take these words out of the slots.")
+    try:
+        vocabulary = load_vocabulary(vocabulary_path, labels, parsed.vocabulary_source, strict=True)
+    except BadInput as error:
+        if not faults:
+            raise
+        raise BadInput(f"{path}: {'; '.join(faults)}. {error.what}", "Mend both files.") from None
+    if faults := [*faults, *_slot_complaints(parsed.compose, vocabulary)]:
+        raise BadInput(f"{path}: {'; '.join(faults)}.", "Mend the sheet.")
     for name in _without_names(parsed, vocabulary):
         raise BadInput(
             f"{vocabulary_path} has fewer than {MIN_TERMS} terms of {name}, which is an end of a "
@@ -286,9 +292,29 @@ def _complaints(sheet: _Sheet) -> Iterator[str]:
         yield from relation_complaints(relation, names, sheet.registers, slots)
     if taken := sorted({HEAD, TAIL} & {*sheet.compose.slots, *names}):
         yield f"{', '.join(taken)}: a slot of pairs, no name for an entity type or another slot"
+    yield from _entity_complaints(sheet.entity)
+    yield from _unused_complaints(sheet)
     yield from _demonstration_complaints(sheet)
     yield from _opening_complaints(sheet.openings)
     yield from _frame_complaints(sheet.compose, names)
+
+
+def _entity_complaints(entities: Sequence[_Entity]) -> Iterator[str]:
+    for entity in entities:
+        counted = set(map(_fold, entity.examples))
+        if both := [name for name in entity.counter_examples if _fold(name) in counted]:
+            yield f"entity {entity.name}: example and counter-example too: {', '.join(both)}"
+
+
+def _fold(surface: str) -> str:
+    """Capitals matter in abbreviations: "ALL" is not "all"."""
+    return surface if is_short_form(surface) else surface.casefold()
+
+
+def _unused_complaints(sheet: _Sheet) -> Iterator[str]:
+    used = set(_SLOT.findall(" ".join(sheet.compose.frames))).union(*map(slots_of, sheet.relation))
+    for slot in sorted(sheet.compose.slots.keys() - used):
+        yield f"compose.slots.{slot}: no frame has that slot"
 
 
 def _demonstration_complaints(sheet: _Sheet) -> Iterator[str]:

@@ -39,6 +39,13 @@ definition = "x"
 head = "Fruit"
 tail = "Bird"
 """
+COMPOSE = """
+[compose]
+frames = ["On a {tree}."]
+[compose.slots]
+tree = ["fir"]
+bush = ["yew"]
+"""
 WORDS = "name\tsynonyms\tabbreviations\napple\tpome|pippin\tAP\npear\t\t\n"
 
 
@@ -94,6 +101,16 @@ def test_sheet_and_vocabulary_are_digested_together(labels):
         ('register = "letter"', 'register = "poem"', "demonstration.0"),
         ('text = "She ate an apple."', 'text = "She ate."', "'apple' is not so written"),
         ("entities = []", 'entities = ["rain"]', "mix.none needs one"),
+        (
+            'examples = ["apple"]',
+            'examples = ["apple", "AP"]\ncounter_examples = ["Apple", "ap"]',
+            "entity Fruit: example and counter-example too: Apple.",
+        ),
+        (
+            "[[entity]]",
+            f"{COMPOSE}[[entity]]",
+            "compose.slots.bush: no frame has that slot",
+        ),
         ("fruit.tsv", "../fruit.tsv", "vocabulary"),
         (
             "[[entity]]",
@@ -155,6 +172,14 @@ def test_an_entity_of_a_demonstration_is_whole_words_of_it(labels, entity, text,
     else:
         with pytest.raises(BadInput, match="is not so written in its text"):
             load_task(labels, "fruit")
+
+
+def test_faults_of_a_sheet_hide_none_of_its_vocabulary(labels):
+    (labels / "fruit.tsv").write_text(WORDS + "apple\t\t\n", encoding="utf-8")
+    _change(labels, "none = 0.1", "none = 0.2")
+
+    with pytest.raises(BadInput, match=r"must sum to 1.*line 4: the name of line 2 again"):
+        load_task(labels, "fruit")
 
 
 def test_a_list_that_is_empty_is_told_to_be(labels):
