@@ -92,6 +92,10 @@ def synthesize(
     card = done.card
     rows = [
         ("written examples", card.accepted),
+        *(
+            (f"  {kind}", f"{card.kinds.get(kind, 0)} ({share:.0%} asked for)")
+            for kind, share in card.asked.items()
+        ),
         ("varied copies", card.varied),
         ("composed texts", card.composed),
         *((f"  {name}", number) for name, number in card.splits.items()),

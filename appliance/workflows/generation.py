@@ -7,14 +7,14 @@ on the answers alone, and a run that was killed ends with the same corpus.
 import asyncio
 from collections import Counter, deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
 
 from appliance.errors import Exhausted
 from appliance.records.examples import Example
 from appliance.records.progress import Progress
-from appliance.records.prompts import Completion, Draft, Route
+from appliance.records.prompts import Completion, Draft, DraftKind, Route
 from appliance.records.verdicts import Verdict
 from appliance.synthesis.curation.curator import Curator
 from appliance.workflows.dispatch import Dispatcher
@@ -38,6 +38,7 @@ class Tally:
     examples: list[Example]
     routes: Counter[Route]
     models: Counter[str]
+    kinds: Counter[DraftKind] = field(default_factory=Counter)
     drafts: int = 0
     denied: int = 0
     repeated: int = 0
@@ -173,6 +174,7 @@ class Generation:
         if example is not None:
             tally.examples.append(example)
             tally.models[completion.model] += 1
+            tally.kinds[draft.kind] += 1
             share = len(tally.examples) / tally.completions
             self._progress.advance(1, f"{share:.0%} of answers accepted")
 

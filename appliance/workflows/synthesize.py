@@ -5,7 +5,7 @@ import random
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -290,4 +290,6 @@ def _make_card(
         made_at=site.clock.now().isoformat(),
         relations=dict(Counter(pair.label for example in examples for pair in example.relations)),
         mix=mix_of(order, prepared.sheet),
+        asked={} if prepared.sheet.taught else asdict(prepared.sheet.mix),
+        kinds={kind.value: count for kind, count in sorted(tally.kinds.items())},
     )

@@ -231,6 +231,18 @@ def test_what_of_the_sheet_costs_drafts_is_told(site):
     assert single.text not in told
 
 
+def test_the_card_tells_what_was_asked_for_beside_what_came(site):
+    """A kind of draft that the gate keeps back is seen to be missing."""
+    sheet, _ = load_task(site.paths.labels, "disease")
+    gate = StampingGate(SystemClock(), site.policy_digest, "Entities: none")
+
+    card = run(site, gate, Supply(gate), count=40).card
+
+    assert card.asked == asdict(sheet.mix)
+    assert "none" not in card.kinds
+    assert sum(card.kinds.values()) == card.accepted == 40
+
+
 def test_a_name_that_is_denied_now_and_then_is_no_news(site):
     """Only where more than a tenth of the drafts are denied it changes what a corpus is."""
     gate = StampingGate(SystemClock(), site.policy_digest, "nursing note\nSentence: P")
