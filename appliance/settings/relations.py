@@ -126,8 +126,8 @@ def relation_complaints(
     known = {*INVENTED_SLOTS, *slots, *entities, HEAD, TAIL}
     for key, words in (("frames", relation.frames), ("openings", relation.openings)):
         for kind in PairKind:
-            for number, line in enumerate(getattr(words, kind)):
-                yield from _line_complaints(f"{at}.{key}.{kind}.{number}", line, known)
+            for number, line in enumerate(getattr(words, kind), 1):
+                yield from _line_complaints(f"{at}.{key}.{kind} {number}", line, known)
     if relation.lines and not all(getattr(relation.frames, kind) for kind in _asked(relation)):
         yield f"{at}.lines: each kind of the mix needs a frame to make lines of"
 
@@ -135,12 +135,12 @@ def relation_complaints(
 def _example_complaints(
     relation: SheetRelation, at: str, registers: Sequence[str]
 ) -> Iterator[str]:
-    for number, example in enumerate(relation.example):
+    for number, example in enumerate(relation.example, 1):
         if example.register_ not in registers:
-            yield f"{at}.example.{number}: its register is not among the sheet's registers"
+            yield f"{at}.example {number}: its register is not among the sheet's registers"
         for end in (example.head, example.tail):
             if not is_written(end, example.text):
-                yield f"{at}.example.{number}: {end!r} is not so written in its text"
+                yield f"{at}.example {number}: {end!r} is not so written in its text"
 
 
 def _mix_complaints(relation: SheetRelation, at: str) -> Iterator[str]:

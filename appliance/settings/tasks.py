@@ -318,37 +318,37 @@ def _unused_complaints(sheet: _Sheet) -> Iterator[str]:
 
 
 def _demonstration_complaints(sheet: _Sheet) -> Iterator[str]:
-    for number, demonstration in enumerate(sheet.demonstration):
+    for number, demonstration in enumerate(sheet.demonstration, 1):
         if demonstration.register_ not in sheet.registers:
-            yield f"demonstration.{number}: its register is not among the sheet's registers"
+            yield f"demonstration {number}: its register is not among the sheet's registers"
         for entity in demonstration.entities:
             if not is_written(entity, demonstration.text):
-                yield f"demonstration.{number}: {entity!r} is not so written in its text"
+                yield f"demonstration {number}: {entity!r} is not so written in its text"
     if sheet.mix.none > 0 and all(shown.entities for shown in sheet.demonstration):
         yield "demonstration: mix.none needs one with no entity"
 
 
 def _opening_complaints(openings: _Openings) -> Iterator[str]:
     for kind, counts in _OPENING_COUNTS.items():
-        for number, opening in enumerate(getattr(openings, kind)):
+        for number, opening in enumerate(getattr(openings, kind), 1):
             slots = [slot for slot in _SLOT.findall(opening) if slot not in OPENING_CODES]
             found = sorted(slot.replace("First", "first") for slot in slots)
             if found not in [sorted(OPENING_SLOTS[:count]) for count in counts]:
                 allowed = [" ".join(OPENING_SLOTS[:count]) or "none" for count in counts]
-                yield f"openings.{kind}.{number}: its slots must be {' or '.join(allowed)}"
+                yield f"openings.{kind} {number}: its slots must be {' or '.join(allowed)}"
             if _BRACES.search(_SLOT.sub("", opening)):
-                yield f"openings.{kind}.{number}: a brace without its partner"
+                yield f"openings.{kind} {number}: a brace without its partner"
 
 
 def _frame_complaints(compose: _Compose, entities: Sequence[str]) -> Iterator[str]:
     forms = {f"{name}{form}" for name in entities for form in ("", ".short", ".long")}
     known = {*INVENTED_SLOTS, *compose.slots, *forms}
-    for number, frame in enumerate(compose.frames):
+    for number, frame in enumerate(compose.frames, 1):
         unknown = sorted(set(_SLOT.findall(frame)) - known)
         if unknown:
-            yield f"compose.frames.{number}: no such slot: {', '.join(unknown)}"
+            yield f"compose.frames {number}: no such slot: {', '.join(unknown)}"
         if _BRACES.search(_SLOT.sub("", frame)):
-            yield f"compose.frames.{number}: a brace without its partner"
+            yield f"compose.frames {number}: a brace without its partner"
     if taken := sorted(INVENTED_SLOTS & set(compose.slots)):
         yield f"compose.slots: {', '.join(taken)} would hide what is invented under that name"
     for slot, words in compose.slots.items():

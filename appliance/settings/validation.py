@@ -47,10 +47,16 @@ def explain(error: ValidationError) -> str:
         or not any(_is_inside(place, complaint["loc"]) for place in places)
     ]
     return "; ".join(
-        f"{'.'.join(str(part) for part in complaint['loc']) or 'the file'}: "
+        f"{_name(complaint['loc']) or 'the file'}: "
         f"{_WORDS.get(complaint['type']) or complaint['msg'].removeprefix('Value error, ')}"
         for complaint in complaints
     )
+
+
+def _name(place: Sequence[int | str]) -> str:
+    """The key as people write and count: what is first in a list is 1."""
+    parts = (f" {part + 1}" if isinstance(part, int) else f".{part}" for part in place)
+    return "".join(parts).strip(" .")
 
 
 def without_unknown(document: dict[str, Any], error: ValidationError) -> None:

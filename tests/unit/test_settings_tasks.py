@@ -96,9 +96,9 @@ def test_sheet_and_vocabulary_are_digested_together(labels):
         ('title = "Fruit"', "title = Fruit", "not valid TOML"),
         ("none = 0.1", "none = 0.2", "must sum to 1"),
         ("none = 0.1", "none = 1.1", "mix.none"),
-        ('name = "Fruit"', 'name = "two words"', "entity.0.name"),
-        ('examples = ["apple"]', "examples = []", "entity.0.examples"),
-        ('register = "letter"', 'register = "poem"', "demonstration.0"),
+        ('name = "Fruit"', 'name = "two words"', "entity 1.name"),
+        ('examples = ["apple"]', "examples = []", "entity 1.examples"),
+        ('register = "letter"', 'register = "poem"', "demonstration 1:"),
         ('text = "She ate an apple."', 'text = "She ate."', "'apple' is not so written"),
         ("entities = []", 'entities = ["rain"]', "mix.none needs one"),
         (
