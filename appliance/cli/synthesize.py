@@ -82,12 +82,20 @@ def synthesize(
             render.say(f"Corpus {out} is there already: nothing would be sent.")
         return
     done = make(site, order, render.Bars())
+    if done.denied_for:
+        from appliance.workflows.sheet_denials import tell_denied
+
+        render.complain(tell_denied(done.denied_for))
     if as_json:
         render.emit_json(done)
         return
     card = done.card
     rows = [
         ("written examples", card.accepted),
+        *(
+            (f"  {kind}", f"{card.kinds.get(kind, 0)} ({share:.0%} asked for)")
+            for kind, share in card.asked.items()
+        ),
         ("varied copies", card.varied),
         ("composed texts", card.composed),
         *((f"  {name}", number) for name, number in card.splits.items()),

@@ -11,6 +11,7 @@ from appliance.cli.options import PathType, dry_run_option, json_option
 from appliance.errors import BadInput
 
 if TYPE_CHECKING:
+    from appliance.workflows.sheet_denials import DeniedPlace
     from appliance.workflows.task import TaskSummary
 
 # Told here as well as in workflows, which load more than `--help` should.
@@ -39,20 +40,37 @@ def task() -> None:
 
 @task.command()
 @click.argument("sheet")
+@click.option("--quick", is_flag=True, help="Do not ask the site's gate, which takes seconds.")
 @_any_site_option
 @json_option
-def validate(sheet: str, site: Path | None, as_json: bool) -> None:
+def validate(sheet: str, quick: bool, site: Path | None, as_json: bool) -> None:
     """Check that SHEET and its vocabulary are well-formed.
+
+    Of a sheet of the site its gate is asked too: what it denies of the title, demonstrations,
+    topics and openings is named on stderr, for no prompt that shows it would be sent.
 
     Example: appliance task validate policies/labels/disease.toml
     """
     from appliance.workflows import task as workflow
 
     summary = workflow.validate(sheet, site)
+    denied: tuple[DeniedPlace, ...] | None = None
+    if site is not None and not quick and workflow.is_of_site(sheet, site):
+        from appliance.workflows.sheet_denials import ask_gate
+
+        render.say("Asking the site's gate; --quick leaves that out.")
+        denied = ask_gate(site, summary.name)
     if as_json:
-        render.emit_json(summary)
-        return
-    render.emit_table("Well-formed", ("", ""), _rows(summary))
+        render.emit_json(render.to_plain(summary) | {"denied": render.to_plain(denied)})
+    else:
+        render.emit_table("Well-formed", ("", ""), _rows(summary))
+    for one in denied or ():
+        render.complain(f"the gate denies {one.place}: {one.rule}.")
+    if denied:
+        render.say(
+            "No prompt that shows it would be sent. Write it with other words: a name of medicine "
+            "that is taken for a person's belongs into the vocabulary."
+        )
 
 
 @task.command("list")

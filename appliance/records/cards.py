@@ -33,6 +33,9 @@ class CorpusCard:
         revision: What people did to it: examples "kept" as they were, "relabelled", "left_out".
         relations: Label to count of pairs, of all examples; empty for a task about entities.
         mix: Shares of kinds of drafts that were asked for in place of the label sheet's.
+        asked: Kind of draft to the share of accepted answers that it was to have; empty for a task
+            about pairs, whose relations have a mix each.
+        kinds: Kind of draft to the accepted answers that it has.
     """
 
     name: str
@@ -57,6 +60,8 @@ class CorpusCard:
     revision: dict[str, int] = field(default_factory=dict)
     relations: dict[str, int] = field(default_factory=dict)
     mix: dict[str, float] = field(default_factory=dict)
+    asked: dict[str, float] = field(default_factory=dict)
+    kinds: dict[str, int] = field(default_factory=dict)
 
 
 class HeadKind(StrEnum):

@@ -64,6 +64,17 @@ class SheetRelation(_Strict):
     example: tuple[_Example, ...] = ()
 
 
+def is_written(name: str, text: str) -> bool:
+    """Whether the name stands in the text as it is, in whole words: runs of letters and digits.
+
+    >>> is_written("beta", "a beta-blocker"), is_written("scopolamin", "no scopolamine")
+    (True, False)
+    """
+    before = r"(?<![^\W_])" if name[:1].isalnum() else ""
+    after = r"(?![^\W_])" if name[-1:].isalnum() else ""
+    return re.search(before + re.escape(name) + after, text) is not None
+
+
 def to_relation(parsed: SheetRelation) -> RelationType:
     """The relation as the rest of the product knows it."""
     teaching = None
@@ -80,6 +91,11 @@ def to_relation(parsed: SheetRelation) -> RelationType:
             ),
         )
     return RelationType(parsed.name, parsed.definition, parsed.head, parsed.tail, teaching)
+
+
+def slots_of(relation: SheetRelation) -> set[str]:
+    """Every slot that a frame or an opening of it has."""
+    return set(_SLOT.findall(" ".join((*_lines(relation.frames), *_lines(relation.openings)))))
 
 
 def relation_complaints(
@@ -110,8 +126,8 @@ def relation_complaints(
     known = {*INVENTED_SLOTS, *slots, *entities, HEAD, TAIL}
     for key, words in (("frames", relation.frames), ("openings", relation.openings)):
         for kind in PairKind:
-            for number, line in enumerate(getattr(words, kind)):
-                yield from _line_complaints(f"{at}.{key}.{kind}.{number}", line, known)
+            for number, line in enumerate(getattr(words, kind), 1):
+                yield from _line_complaints(f"{at}.{key}.{kind} {number}", line, known)
     if relation.lines and not all(getattr(relation.frames, kind) for kind in _asked(relation)):
         yield f"{at}.lines: each kind of the mix needs a frame to make lines of"
 
@@ -119,12 +135,12 @@ def relation_complaints(
 def _example_complaints(
     relation: SheetRelation, at: str, registers: Sequence[str]
 ) -> Iterator[str]:
-    for number, example in enumerate(relation.example):
+    for number, example in enumerate(relation.example, 1):
         if example.register_ not in registers:
-            yield f"{at}.example.{number}: its register is not among the sheet's registers"
+            yield f"{at}.example {number}: its register is not among the sheet's registers"
         for end in (example.head, example.tail):
-            if end not in example.text:
-                yield f"{at}.example.{number}: {end!r} is not so written in its text"
+            if not is_written(end, example.text):
+                yield f"{at}.example {number}: {end!r} is not so written in its text"
 
 
 def _mix_complaints(relation: SheetRelation, at: str) -> Iterator[str]:

@@ -13,7 +13,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -32,9 +32,18 @@ from appliance.records.tasks import (
     Sensitivity,
     Term,
     Vocabulary,
+    is_short_form,
 )
-from appliance.settings.relations import HEAD, TAIL, SheetRelation, relation_complaints, to_relation
-from appliance.settings.validation import explain
+from appliance.settings.relations import (
+    HEAD,
+    TAIL,
+    SheetRelation,
+    is_written,
+    relation_complaints,
+    slots_of,
+    to_relation,
+)
+from appliance.settings.validation import explain, without_unknown
 
 MIN_TERMS: Final = 2
 _SUM_TOLERANCE: Final = 1e-6
@@ -136,21 +145,27 @@ def load_sheet_file(path: Path) -> tuple[LabelSheet, Vocabulary]:
     """
     content = _read(path, "Name a label sheet that this user may read.")
     try:
-        parsed = _Sheet.model_validate(tomllib.loads(content.decode("utf-8")))
+        document = tomllib.loads(content.decode("utf-8"))
     except UnicodeDecodeError:
         raise BadInput(f"{path} is not UTF-8.", "Save it as UTF-8.") from None
     except tomllib.TOMLDecodeError as error:
         raise BadInput(f"{path} is not valid TOML: {error}.", "Mend the line it names.") from None
+    try:
+        parsed = _Sheet.model_validate(document)
     except ValidationError as error:
-        raise BadInput(f"{path}: {explain(error)}.", "Mend or remove that key.") from None
-    complaints = list(_complaints(parsed))
-    if complaints:
-        raise BadInput(f"{path}: {'; '.join(complaints)}.", "Mend the sheet.")
+        complaints = [explain(error), *_faults_beside(document, error)]
+        raise BadInput(f"{path}: {'; '.join(complaints)}.", "Mend or remove that key.") from None
+    faults = list(_complaints(parsed))
     labels = tuple(entity.name for entity in parsed.entity)
     vocabulary_path = path.with_name(parsed.vocabulary)
-    vocabulary = load_vocabulary(vocabulary_path, labels, parsed.vocabulary_source, strict=True)
-    if complaints := list(_slot_complaints(parsed.compose, vocabulary)):
-        raise BadInput(f"{path}: {'; '.join(complaints)}.", "Take these words out of the slots.")
+    try:
+        vocabulary = load_vocabulary(vocabulary_path, labels, parsed.vocabulary_source, strict=True)
+    except BadInput as error:
+        if not faults:
+            raise
+        raise BadInput(f"{path}: {'; '.join(faults)}. {error.what}", "Mend both files.") from None
+    if faults := [*faults, *_slot_complaints(parsed.compose, vocabulary)]:
+        raise BadInput(f"{path}: {'; '.join(faults)}.", "Mend the sheet.")
     for name in _without_names(parsed, vocabulary):
         raise BadInput(
             f"{vocabulary_path} has fewer than {MIN_TERMS} terms of {name}, which is an end of a "
@@ -253,6 +268,15 @@ def _cells(cell: str | None) -> tuple[str, ...]:
     return tuple(part.strip() for part in (cell or "").split("|") if part.strip())
 
 
+def _faults_beside(document: dict[str, Any], error: ValidationError) -> list[str]:
+    """What is wrong beside unknown keys; nothing where keys are missing or of another form."""
+    without_unknown(document, error)
+    try:
+        return list(_complaints(_Sheet.model_validate(document)))
+    except ValidationError:
+        return []
+
+
 def _complaints(sheet: _Sheet) -> Iterator[str]:
     names = [entity.name for entity in sheet.entity]
     if len(set(names)) != len(names):
@@ -268,43 +292,63 @@ def _complaints(sheet: _Sheet) -> Iterator[str]:
         yield from relation_complaints(relation, names, sheet.registers, slots)
     if taken := sorted({HEAD, TAIL} & {*sheet.compose.slots, *names}):
         yield f"{', '.join(taken)}: a slot of pairs, no name for an entity type or another slot"
+    yield from _entity_complaints(sheet.entity)
+    yield from _unused_complaints(sheet)
     yield from _demonstration_complaints(sheet)
     yield from _opening_complaints(sheet.openings)
     yield from _frame_complaints(sheet.compose, names)
 
 
+def _entity_complaints(entities: Sequence[_Entity]) -> Iterator[str]:
+    for entity in entities:
+        counted = set(map(_fold, entity.examples))
+        if both := [name for name in entity.counter_examples if _fold(name) in counted]:
+            yield f"entity {entity.name}: example and counter-example too: {', '.join(both)}"
+
+
+def _fold(surface: str) -> str:
+    """Capitals matter in abbreviations: "ALL" is not "all"."""
+    return surface if is_short_form(surface) else surface.casefold()
+
+
+def _unused_complaints(sheet: _Sheet) -> Iterator[str]:
+    used = set(_SLOT.findall(" ".join(sheet.compose.frames))).union(*map(slots_of, sheet.relation))
+    for slot in sorted(sheet.compose.slots.keys() - used):
+        yield f"compose.slots.{slot}: no frame has that slot"
+
+
 def _demonstration_complaints(sheet: _Sheet) -> Iterator[str]:
-    for number, demonstration in enumerate(sheet.demonstration):
+    for number, demonstration in enumerate(sheet.demonstration, 1):
         if demonstration.register_ not in sheet.registers:
-            yield f"demonstration.{number}: its register is not among the sheet's registers"
+            yield f"demonstration {number}: its register is not among the sheet's registers"
         for entity in demonstration.entities:
-            if entity not in demonstration.text:
-                yield f"demonstration.{number}: {entity!r} is not so written in its text"
+            if not is_written(entity, demonstration.text):
+                yield f"demonstration {number}: {entity!r} is not so written in its text"
     if sheet.mix.none > 0 and all(shown.entities for shown in sheet.demonstration):
         yield "demonstration: mix.none needs one with no entity"
 
 
 def _opening_complaints(openings: _Openings) -> Iterator[str]:
     for kind, counts in _OPENING_COUNTS.items():
-        for number, opening in enumerate(getattr(openings, kind)):
+        for number, opening in enumerate(getattr(openings, kind), 1):
             slots = [slot for slot in _SLOT.findall(opening) if slot not in OPENING_CODES]
             found = sorted(slot.replace("First", "first") for slot in slots)
             if found not in [sorted(OPENING_SLOTS[:count]) for count in counts]:
                 allowed = [" ".join(OPENING_SLOTS[:count]) or "none" for count in counts]
-                yield f"openings.{kind}.{number}: its slots must be {' or '.join(allowed)}"
+                yield f"openings.{kind} {number}: its slots must be {' or '.join(allowed)}"
             if _BRACES.search(_SLOT.sub("", opening)):
-                yield f"openings.{kind}.{number}: a brace without its partner"
+                yield f"openings.{kind} {number}: a brace without its partner"
 
 
 def _frame_complaints(compose: _Compose, entities: Sequence[str]) -> Iterator[str]:
     forms = {f"{name}{form}" for name in entities for form in ("", ".short", ".long")}
     known = {*INVENTED_SLOTS, *compose.slots, *forms}
-    for number, frame in enumerate(compose.frames):
+    for number, frame in enumerate(compose.frames, 1):
         unknown = sorted(set(_SLOT.findall(frame)) - known)
         if unknown:
-            yield f"compose.frames.{number}: no such slot: {', '.join(unknown)}"
+            yield f"compose.frames {number}: no such slot: {', '.join(unknown)}"
         if _BRACES.search(_SLOT.sub("", frame)):
-            yield f"compose.frames.{number}: a brace without its partner"
+            yield f"compose.frames {number}: a brace without its partner"
     if taken := sorted(INVENTED_SLOTS & set(compose.slots)):
         yield f"compose.slots: {', '.join(taken)} would hide what is invented under that name"
     for slot, words in compose.slots.items():

@@ -7,17 +7,18 @@ on the answers alone, and a run that was killed ends with the same corpus.
 import asyncio
 from collections import Counter, deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
 
 from appliance.errors import Exhausted
 from appliance.records.examples import Example
 from appliance.records.progress import Progress
-from appliance.records.prompts import Completion, Draft, Route
+from appliance.records.prompts import Completion, Draft, DraftKind, Route
 from appliance.records.verdicts import Verdict
 from appliance.synthesis.curation.curator import Curator
 from appliance.workflows.dispatch import Dispatcher
+from appliance.workflows.sheet_denials import Denials, tell_denied
 
 # A model that gives one example in eight has the wrong prompt, not bad luck.
 DRAFTS_PER_EXAMPLE: Final = 8
@@ -37,6 +38,7 @@ class Tally:
     examples: list[Example]
     routes: Counter[Route]
     models: Counter[str]
+    kinds: Counter[DraftKind] = field(default_factory=Counter)
     drafts: int = 0
     denied: int = 0
     repeated: int = 0
@@ -52,6 +54,7 @@ class Rooms:
 
     curator: Curator
     max_concurrent: int
+    denials: Denials
 
 
 Answer = asyncio.Task[Completion | None] | Completion | None
@@ -130,7 +133,9 @@ class Generation:
         rulings = await dispatcher.clear([batch[at] for at in fresh])
         for at, ruling in zip(fresh, rulings, strict=True):
             # The gate has told the ledger of those that it denied.
-            if not isinstance(ruling, Verdict):
+            if isinstance(ruling, Verdict):
+                self._rooms.denials.add(batch[at], ruling)
+            else:
                 answers[at] = asyncio.create_task(dispatcher.send(ruling))
         for draft, answer in zip(batch, answers, strict=True):
             self._again.popleft()
@@ -169,6 +174,7 @@ class Generation:
         if example is not None:
             tally.examples.append(example)
             tally.models[completion.model] += 1
+            tally.kinds[draft.kind] += 1
             share = len(tally.examples) / tally.completions
             self._progress.advance(1, f"{share:.0%} of answers accepted")
 
@@ -186,8 +192,12 @@ class Generation:
         counted = {"denied": tally.denied, "repeated draft": tally.repeated}
         counted |= {reason.value: count for reason, count in self._rooms.curator.dropped.items()}
         reasons = ", ".join(f"{name} {count}" for name, count in counted.items() if count)
+        next_step = "Add terms or demonstrations to the label sheet, or ask for fewer examples."
+        denied = self._rooms.denials.worth_telling(tally.denied + tally.completions)
+        if denied:
+            next_step = f"{tell_denied(denied)} {next_step}"
         return Exhausted(
             f"{len(tally.examples)} of {self._count} examples after {tally.drafts} drafts; "
             f"not kept: {reasons or 'none'}.",
-            "Add terms or demonstrations to the label sheet, or ask for fewer examples.",
+            next_step,
         )

@@ -80,12 +80,16 @@ def _syntheses(paths: SitePaths) -> Iterator[Run]:
 
 
 def _trainings(site: Site) -> Iterator[Run]:
-    for path in site.paths.run.glob(f"{_CHECKPOINT}*.safetensors"):
-        name = path.stem.removeprefix(_CHECKPOINT)
+    total = site.settings.learning.epochs
+    # A lock that is held is all there is of a training before its first checkpoint.
+    locks = {path.stem: path for path in site.paths.run.glob(f"{_CHECKPOINT}*.lock")}
+    running = {stem: path for stem, path in locks.items() if is_locked(path)}
+    kept = {path.stem: path for path in site.paths.run.glob(f"{_CHECKPOINT}*.safetensors")}
+    for stem, path in (running | kept).items():
         epoch, _ = read_position(path)
-        total = site.settings.learning.epochs
-        done = max(epoch - 1, 0)
-        yield Run("train", name, RunState.OPEN, done, total, "epochs", _written(path))
+        state = RunState.RUNNING if stem in running else RunState.OPEN
+        name = stem.removeprefix(_CHECKPOINT)
+        yield Run("train", name, state, max(epoch - 1, 0), total, "epochs", _written(path))
 
 
 def _extractions(paths: SitePaths) -> Iterator[Run]:

@@ -5,7 +5,7 @@ import random
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -38,6 +38,7 @@ from appliance.workflows.generation import Generation, Rooms, Tally
 from appliance.workflows.orders import Order, Prepared, find_finished, mix_of, prepare
 from appliance.workflows.rounds import Round, begin_round
 from appliance.workflows.scan import open_site_gate
+from appliance.workflows.sheet_denials import Denials, DeniedDrafts
 from appliance.workflows.site import Site, find_entries, open_site
 from appliance.workflows.supply import STAMPS, EngineSupply, GatewaySupply, Supply
 
@@ -56,12 +57,14 @@ class Synthesis:
         digest: Of its manifest.
         card: Its datasheet.
         from_journal: Answers that an earlier run had left.
+        denied_for: Parts of the label sheet that drafts of this run were denied for.
     """
 
     directory: Path
     digest: Digest
     card: CorpusCard
     from_journal: int
+    denied_for: tuple[DeniedDrafts, ...] = ()
 
 
 def synthesize(root: Path, order: Order, progress: Progress | None = None) -> Synthesis:
@@ -119,7 +122,8 @@ def synthesize_with(
         journal = stack.enter_context(Journal.open(journal_path))
         curator = Curator(prepared.sheet, prepared.vocabulary)
         at_once = site.settings.vllm.at_once
-        rooms = Rooms(curator, at_once)
+        denials = Denials(prepared.sheet)
+        rooms = Rooms(curator, at_once, denials)
         traffic = Traffic(
             policy=prepared.policy,
             supplies=supplies,
@@ -134,7 +138,8 @@ def synthesize_with(
         stream = drafts(prepared.sheet, prepared.vocabulary, order.seed)
         generation = Generation(rooms, stream, order.count, progress)
         _run(generation, traffic, progress)
-        return _finish(site, order, prepared, generation.tally, curator)
+        made = _finish(site, order, prepared, generation.tally, curator)
+        return replace(made, denied_for=denials.worth_telling(made.card.drafts))
 
 
 def _open_cloud(
@@ -285,4 +290,6 @@ def _make_card(
         made_at=site.clock.now().isoformat(),
         relations=dict(Counter(pair.label for example in examples for pair in example.relations)),
         mix=mix_of(order, prepared.sheet),
+        asked={} if prepared.sheet.taught else asdict(prepared.sheet.mix),
+        kinds={kind.value: count for kind, count in sorted(tally.kinds.items())},
     )

@@ -107,6 +107,17 @@ def list_all(site: Path | None = None) -> TaskList:
     return TaskList(tuple(sheets), broken)
 
 
+def is_of_site(name_or_file: str, site: Path) -> bool:
+    """Whether the sheet is one of the site's own, whose vocabulary its gate knows.
+
+    Raises:
+        SiteError: There is no site there.
+    """
+    if not name_or_file.endswith(".toml"):
+        return True
+    return Path(name_or_file).resolve().parent == labels_of(site).resolve()
+
+
 def labels_of(site: Path | None) -> Path:
     """The directory of sheets of a site, or of the product where no site is named."""
     return shipped_policies() / "labels" if site is None else find_site(site).labels

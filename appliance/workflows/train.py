@@ -17,6 +17,7 @@ from appliance.cluster.training import train as train_on_cluster
 from appliance.errors import BadInput
 from appliance.learning.adapters import read_adapter
 from appliance.learning.basemodels.store import BaseModel, ModelStore
+from appliance.learning.tuning.checkpoints import held_by_one
 from appliance.learning.tuning.coins import NONE, Coins, toss
 from appliance.learning.tuning.fit import fit
 from appliance.learning.tuning.own import Checked, Lesson
@@ -282,7 +283,6 @@ def _run(site: Site, cluster: Cluster, job: _Job, progress: Progress) -> Adapter
     base = ModelStore(site.paths.models).resolve(job.base)
     learning = site.settings.learning
     metrics = site.paths.run / f"train-{job.out.name}.jsonl"
-    metrics.unlink(missing_ok=True)
     config = _config(site, cluster, job, base, metrics)
     run: Callable[[Mapping[str, object], TrainingWorker], Mapping[str, float]] = fit
     if isinstance(job.lesson, Checked):
@@ -290,7 +290,7 @@ def _run(site: Site, cluster: Cluster, job: _Job, progress: Progress) -> Adapter
     elif job.lesson:
         config, run = {**config, **begin_lesson(site, job.lesson)}, fit_on_notes
     progress.begin("train", learning.epochs)
-    with _followed(metrics, progress):
+    with held_by_one(_checkpoint(site, job.out.name)), _followed(metrics, progress):
         figures = train_on_cluster(
             cluster,
             run,
@@ -364,6 +364,7 @@ def _followed(metrics: Path, progress: Progress) -> Iterator[None]:
     The worker is another process, and Ray Train hands over figures only at the end.
     """
     ended = threading.Event()
+    metrics.unlink(missing_ok=True)
 
     def follow() -> None:
         seen = 0

@@ -10,7 +10,7 @@ from appliance.records.clock import Clock
 from appliance.records.events import Recorder
 from appliance.records.identifiers import Digest
 from appliance.records.prompts import Draft, Route
-from appliance.records.verdicts import Decision, Verdict
+from appliance.records.verdicts import Decision, Hit, Verdict
 from tests.lib.memory_vault import EventList
 
 _LIFE = timedelta(minutes=30)
@@ -49,7 +49,9 @@ class StampingGate:
 
     def _rule(self, draft: Draft, route: Route) -> ClearedPrompt | Verdict:
         if self._denied_word and self._denied_word in draft.prompt:
-            verdict = Verdict(Decision.DENY, (), (), "identifier", self._policy_digest)
+            start = draft.prompt.index(self._denied_word)
+            hit = Hit(start, start + len(self._denied_word), "PERSON", 0.9, "stamping")
+            verdict = Verdict(Decision.DENY, (hit,), (), "identifier", self._policy_digest)
             facts = {"draft": draft.draft_id} | denial_facts(verdict)
             self._recorder.record("prompt.denied", facts)
             return verdict

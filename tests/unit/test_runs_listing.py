@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,10 +10,14 @@ from safetensors.numpy import save_file
 
 from appliance.artifacts.locks import is_locked
 from appliance.cli.main import run
+from appliance.errors import BadInput
+from appliance.learning.tuning.checkpoints import held_by_one
 from appliance.records.identifiers import DraftId
+from appliance.records.progress import Silent
 from appliance.records.prompts import Completion, Route
 from appliance.synthesis.journal.lock import run_lock
 from appliance.synthesis.journal.store import Journal
+from appliance.workflows import train as training
 from appliance.workflows.runs import RunState, list_runs
 from appliance.workflows.site import init
 from tests.lib.tiny_corpora import write_tiny_corpus
@@ -74,6 +79,45 @@ def test_a_training_tells_its_epoch(site):
 
     assert seen["reader"] == ("train", RunState.OPEN, 2, site.settings.learning.epochs)
     assert seen["torn"][2] == 0
+
+
+def test_a_training_that_somebody_has_in_hand_is_running(site):
+    """Before its first checkpoint too; the lock that is left of one that ended is no run."""
+    state = json.dumps({"epoch": 2, "step": 1})
+    weights = {"w": np.zeros(1, dtype=np.float32)}
+    reader, fresh = (site.paths.run / f"train-{name}.safetensors" for name in ("reader", "fresh"))
+    save_file(weights, reader, {"state": state})
+
+    with held_by_one(reader), held_by_one(fresh):
+        running = _seen(site)
+        with pytest.raises(BadInput, match="training that adapter already"), held_by_one(reader):
+            pass
+    stopped = _seen(site)
+
+    epochs = site.settings.learning.epochs
+    assert running["reader"] == ("train", RunState.RUNNING, 1, epochs)
+    assert running["fresh"] == ("train", RunState.RUNNING, 0, epochs)
+    assert stopped["reader"][1] is RunState.OPEN
+    assert "fresh" not in stopped
+
+
+def test_a_training_holds_its_lock_while_it_lasts(site, monkeypatch):
+    """What runs on the cluster runs with the lock held."""
+    seen = []
+    job = SimpleNamespace(out=site.paths.adapters / "reader", base="", lesson=None)
+    monkeypatch.setattr(training, "ModelStore", lambda _: SimpleNamespace(resolve=lambda _: None))
+    monkeypatch.setattr(training, "_config", lambda *_: {})
+
+    def look(*_, **__):
+        seen.append(_seen(site)["reader"][1])
+        raise BadInput("Stop here.")
+
+    monkeypatch.setattr(training, "train_on_cluster", look)
+    with pytest.raises(BadInput, match="Stop here"):
+        training._run(site, None, job, Silent())
+
+    assert seen == [RunState.RUNNING]
+    assert "reader" not in _seen(site)
 
 
 def test_an_extraction_tells_its_parts(site):

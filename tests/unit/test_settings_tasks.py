@@ -39,6 +39,13 @@ definition = "x"
 head = "Fruit"
 tail = "Bird"
 """
+COMPOSE = """
+[compose]
+frames = ["On a {tree}."]
+[compose.slots]
+tree = ["fir"]
+bush = ["yew"]
+"""
 WORDS = "name\tsynonyms\tabbreviations\napple\tpome|pippin\tAP\npear\t\t\n"
 
 
@@ -89,11 +96,21 @@ def test_sheet_and_vocabulary_are_digested_together(labels):
         ('title = "Fruit"', "title = Fruit", "not valid TOML"),
         ("none = 0.1", "none = 0.2", "must sum to 1"),
         ("none = 0.1", "none = 1.1", "mix.none"),
-        ('name = "Fruit"', 'name = "two words"', "entity.0.name"),
-        ('examples = ["apple"]', "examples = []", "entity.0.examples"),
-        ('register = "letter"', 'register = "poem"', "demonstration.0"),
+        ('name = "Fruit"', 'name = "two words"', "entity 1.name"),
+        ('examples = ["apple"]', "examples = []", "entity 1.examples"),
+        ('register = "letter"', 'register = "poem"', "demonstration 1:"),
         ('text = "She ate an apple."', 'text = "She ate."', "'apple' is not so written"),
         ("entities = []", 'entities = ["rain"]', "mix.none needs one"),
+        (
+            'examples = ["apple"]',
+            'examples = ["apple", "AP"]\ncounter_examples = ["Apple", "ap"]',
+            "entity Fruit: example and counter-example too: Apple.",
+        ),
+        (
+            "[[entity]]",
+            f"{COMPOSE}[[entity]]",
+            "compose.slots.bush: no frame has that slot",
+        ),
         ("fruit.tsv", "../fruit.tsv", "vocabulary"),
         (
             "[[entity]]",
@@ -109,6 +126,67 @@ def test_what_is_wrong_in_a_sheet_is_named(labels, old, new, complaint):
         load_task(labels, "fruit")
 
     assert complaint in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("title =", "titel ="), ('excludes = ["nuts"]', 'excludes = []\ncolour = "red"')],
+)
+def test_a_mistyped_key_hides_no_other_fault(labels, old, new):
+    """Nor does it bring one that is none: a list is not too short for what is wrong in it."""
+    assert old in SHEET
+    sheet = SHEET.replace(old, new).replace("none = 0.1", "none = 0.2")
+    sheet = sheet.replace('text = "She ate an apple."', 'text = "She ate."')
+    (labels / "fruit.toml").write_text(sheet, encoding="utf-8")
+
+    with pytest.raises(BadInput) as refusal:
+        load_task(labels, "fruit")
+
+    told = str(refusal.value)
+    assert "not a key that is known here" in told
+    assert "must sum to 1" in told
+    assert "'apple' is not so written" in told
+    assert "at least 1 item" not in told
+
+
+@pytest.mark.parametrize(
+    ("entity", "text", "is_there"),
+    [
+        ("scopolamin", "She took scopolamine.", False),
+        ("apple", "Two pineapples.", False),
+        ("beta", "A beta-blocker.", True),
+        ("IgG+", "IgG+ cells.", True),
+        ("(R)-warfarin", "Of (R)-warfarin.", True),
+        ("Wilson", "Wilson's disease.", True),
+        ("apple", "An Apple.", False),
+    ],
+)
+def test_an_entity_of_a_demonstration_is_whole_words_of_it(labels, entity, text, is_there):
+    """As curation finds it in an answer: runs of letters and digits, whatever joins them."""
+    sheet = SHEET.replace('["apple"]\ntext', f'["{entity}"]\ntext')
+    sheet = sheet.replace("She ate an apple.", text)
+    (labels / "fruit.toml").write_text(sheet, encoding="utf-8")
+
+    if is_there:
+        load_task(labels, "fruit")
+    else:
+        with pytest.raises(BadInput, match="is not so written in its text"):
+            load_task(labels, "fruit")
+
+
+def test_faults_of_a_sheet_hide_none_of_its_vocabulary(labels):
+    (labels / "fruit.tsv").write_text(WORDS + "apple\t\t\n", encoding="utf-8")
+    _change(labels, "none = 0.1", "none = 0.2")
+
+    with pytest.raises(BadInput, match=r"must sum to 1.*line 4: the name of line 2 again"):
+        load_task(labels, "fruit")
+
+
+def test_a_list_that_is_empty_is_told_to_be(labels):
+    _change(labels, 'topics = ["weather"]', "topics = []")
+
+    with pytest.raises(BadInput, match=r"topics: .*at least 1 item"):
+        load_task(labels, "fruit")
 
 
 def test_two_types_of_one_name_are_refused(labels):

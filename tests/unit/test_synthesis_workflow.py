@@ -28,6 +28,7 @@ from appliance.workflows.rounds import (
     rounds_on_record,
     sheets_of,
 )
+from appliance.workflows.sheet_denials import tell_denied
 from appliance.workflows.site import Site, init
 from tests.lib.frozen_clock import FrozenClock
 from tests.lib.scripted_backend import ScriptedBackend, tell
@@ -198,8 +199,9 @@ def test_a_gate_that_denies_all_ends_the_run_soon(site):
     gate = StampingGate(SystemClock(), site.policy_digest, "Register", site.ledger)
     supply = Supply(gate)
 
-    with pytest.raises(Exhausted, match=r"0 of 600 .*denied \d+[.]"):
+    with pytest.raises(Exhausted, match=r"0 of 600 .*denied \d+[.]") as raised:
         run(site, gate, supply, count=600)
+    assert "gate explain d-" in raised.value.next_step
 
     assert not supply.given[0].answered
     assert "prompt.denied" in ledger_text(site)
@@ -213,6 +215,45 @@ def test_denied_drafts_are_left_out_and_counted(site):
     done = run(site, gate, Supply(gate), count=20)
 
     assert done.card.accepted == 20
+
+
+def test_what_of_the_sheet_costs_drafts_is_told(site):
+    """By place and rule with a draft to explain; whoever reads it learns no word of the sheet."""
+    sheet, _ = load_task(site.paths.labels, "disease")
+    single = next(one for one in sheet.demonstrations if len(one.entities) == 1)
+    number = sheet.demonstrations.index(single) + 1
+    gate = StampingGate(SystemClock(), site.policy_digest, single.text, site.ledger)
+
+    done = run(site, gate, Supply(gate), count=200)
+
+    [found] = done.denied_for
+    assert (found.place, found.rule) == (f"demonstration {number}", "PERSON (stamping)")
+    assert found.drafts >= done.card.denied > 0
+    assert found.draft_id in ledger_text(site)
+    told = tell_denied(done.denied_for)
+    assert f"appliance gate explain {found.draft_id}" in told
+    assert single.text not in told
+
+
+def test_the_card_tells_what_was_asked_for_beside_what_came(site):
+    """A kind of draft that the gate keeps back is seen to be missing."""
+    sheet, _ = load_task(site.paths.labels, "disease")
+    gate = StampingGate(SystemClock(), site.policy_digest, "Entities: none")
+
+    card = run(site, gate, Supply(gate), count=40).card
+
+    assert card.asked == asdict(sheet.mix)
+    assert "none" not in card.kinds
+    assert sum(card.kinds.values()) == card.accepted == 40
+
+
+def test_a_name_that_is_denied_now_and_then_is_no_news(site):
+    """Only where more than a tenth of the drafts are denied it changes what a corpus is."""
+    gate = StampingGate(SystemClock(), site.policy_digest, "nursing note\nSentence: P")
+
+    done = run(site, gate, Supply(gate), count=20)
+
+    assert not done.denied_for
 
 
 def test_two_runs_of_one_corpus_do_not_mix(site, gate):

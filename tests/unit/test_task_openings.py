@@ -99,7 +99,7 @@ def test_answers_begin_with_the_sheets_own_words(tmp_path):
     ],
 )
 def test_an_opening_that_names_too_few_or_too_many_is_refused(tmp_path, old, new):
-    with pytest.raises(BadInput, match=r"openings\.\w+\.\d"):
+    with pytest.raises(BadInput, match=r"openings\.\w+ [1-9]:"):
         load_sheet_file(sheet_of(tmp_path, old, new))
 
 

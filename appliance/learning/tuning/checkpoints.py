@@ -6,10 +6,12 @@ seed, epoch and step.
 
 import json
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from appliance.artifacts.locks import held_alone
 from appliance.artifacts.writing import write_atomically
 from appliance.learning.tuning.figures import Epoch
 
@@ -129,6 +131,21 @@ class Checkpoint:
         """The run is over."""
         if self._path is not None:
             self._path.unlink(missing_ok=True)
+
+
+def held_by_one(path: Path) -> AbstractContextManager[int]:
+    """Nobody else trains with the checkpoint at `path` inside the block; `runs` tells by it.
+
+    The lock is the kernel's, on a file beside it: it goes with the process, however that ends.
+
+    Raises:
+        BadInput: Somebody does.
+    """
+    return held_alone(
+        path.with_suffix(".lock"),
+        "Another run is training that adapter already.",
+        "Wait for it to end, or name another adapter with --out.",
+    )
 
 
 def read_position(path: Path) -> tuple[int, int]:
