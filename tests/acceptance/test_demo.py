@@ -13,7 +13,8 @@ from tests.lib.invented_hospital import invent
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
 
-# A sixth of what the command makes by itself: minutes less, and nothing below depends on it.
+# A sixth of what the command makes by itself, and the gold's first texts: minutes less, and nothing
+# below depends on it.
 COUNT = 100
 SENTENCES = 200
 

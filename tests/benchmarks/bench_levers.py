@@ -170,7 +170,7 @@ LEVERS: Mapping[str, Lever] = {
     "only what was asked is labelled": Lever(curator=OnlyWhatWasAsked),
     "suspects kept": Lever(curator=TakesSuspects),
     "near repetition kept": Lever(curator=TakesRepetition),
-    "varied copies": Lever(composed(variants=1)),
+    "with varied copies": Lever(composed(variants=1)),
     "no composed lines": Lever(composed(lines=0)),
     "no composed lines without an entity": Lever(only_frames_with_entities),
     "no sentences without an entity": Lever(without_kind("none")),
