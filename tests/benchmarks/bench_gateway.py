@@ -26,6 +26,7 @@ from appliance.synthesis.prompting.stream import drafts
 from appliance.synthesis.routing.policy import RoutingPolicy
 from appliance.workflows.dispatch import Dispatcher, Traffic
 from tests.lib.running_gateway import MODEL, WordGate, make_site, running_gateway
+from tests.lib.shared_models import language_model
 from tests.lib.stamping_gate import StampingGate
 from tests.lib.vllm_provider import running_vllm
 
@@ -111,9 +112,9 @@ def timed(job):
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
-def test_overhead(tmp_path):
+def test_overhead(tmp_path, tmp_path_factory):
     """Prints prompts a second and CPU a prompt of each way."""
-    with running_vllm(tmp_path) as endpoint:
+    with running_vllm(language_model(tmp_path_factory), tmp_path) as endpoint:
         site = make_site(tmp_path / "site", f"http://127.0.0.1:{endpoint.port}")
         (site.paths.keys / "provider-key").write_text(endpoint.api_key)
         path = site.paths.policies / "gateway.toml"

@@ -6,7 +6,6 @@ import dataclasses
 import pytest
 
 from appliance.errors import ClearanceInvalid
-from appliance.learning.basemodels.store import ModelStore
 from appliance.records.egress import derive_seal_key
 from appliance.records.progress import Silent
 from appliance.records.prompts import DraftKind, Route, SamplingParameters
@@ -20,6 +19,7 @@ from tests.lib.frozen_clock import FrozenClock
 from tests.lib.provider_server import running_provider
 from tests.lib.running_gateway import MODEL, WordGate, make_site, running_gateway
 from tests.lib.scripted_backend import ScriptedBackend
+from tests.lib.shared_models import language_model
 from tests.lib.stamping_gate import StampingGate
 from tests.unit.test_synthesis_vllm import settings
 
@@ -30,7 +30,7 @@ PROMPT = "Sentence: He was given aspirin.\n\nSentence: She was given"
 @pytest.fixture(scope="module")
 def endpoint(tmp_path_factory):
     run = tmp_path_factory.mktemp("run")
-    model = ModelStore(tmp_path_factory.mktemp("models")).resolve("embedded-language-model")
+    model = language_model(tmp_path_factory)
     with VllmEngine(settings(start_timeout_s=600.0), model.path, run, Silent()) as engine:
         yield engine.start()
 

@@ -17,6 +17,7 @@ from appliance.workflows.scan import open_site_gate
 from appliance.workflows.site import open_site
 from appliance.workflows.supply import GatewaySupply
 from tests.lib.running_gateway import MODEL, make_site, running_gateway
+from tests.lib.shared_models import language_model
 from tests.lib.vllm_provider import running_vllm
 
 pytestmark = pytest.mark.slow
@@ -26,7 +27,8 @@ ASK = [{"role": "user", "content": "Sentence: The patient had a cough and a"}]
 
 @pytest.fixture(scope="module")
 def endpoint(tmp_path_factory):
-    with running_vllm(tmp_path_factory.mktemp("vllm")) as running:
+    model = language_model(tmp_path_factory)
+    with running_vllm(model, tmp_path_factory.mktemp("vllm")) as running:
         yield running
 
 

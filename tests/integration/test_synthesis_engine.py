@@ -14,29 +14,27 @@ from pathlib import Path
 import pytest
 
 from appliance.errors import BackendRefused, BackendUnavailable
-from appliance.learning.basemodels.store import ModelStore
-from appliance.records.progress import Silent
 from appliance.records.prompts import DraftKind, Route, SamplingParameters
 from appliance.settings.clock import SystemClock
 from appliance.synthesis.backends.vllm import processes
 from appliance.synthesis.backends.vllm.client import VllmBackend
-from appliance.synthesis.backends.vllm.engine import VllmEngine
+from appliance.synthesis.backends.vllm.engine import Endpoint
 from appliance.synthesis.prompting.drafting import make_draft
 from appliance.workflows import synthesize as workflow
 from appliance.workflows.site import init
 from appliance.workflows.supply import EngineSupply
+from tests.lib.shared_models import language_model
 from tests.lib.stamping_gate import StampingGate
-from tests.unit.test_synthesis_vllm import settings, wait_until
+from tests.unit.test_synthesis_vllm import wait_until
 
 pytestmark = pytest.mark.slow
 
 CANARY = "Zyxwvutia"
-PATIENT = settings(start_timeout_s=600.0)
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    return ModelStore(tmp_path_factory.mktemp("models")).resolve("embedded-language-model")
+    return language_model(tmp_path_factory)
 
 
 def engine_pids(run: Path) -> list[int]:
@@ -77,14 +75,37 @@ def ask(endpoint, prompt: str):
     return asyncio.run(once())
 
 
-def test_the_engine_answers_us_only_and_leaves_nothing(tmp_path, model):
-    """Without the key nothing is answered; the key and the prompt are in no argument and no log."""
-    before = segments()
-    with VllmEngine(PATIENT, model.path, tmp_path, Silent()) as engine:
-        endpoint = engine.start()
-        pids = engine_pids(tmp_path)
+OWNER = """
+    import json, sys, time
+    from pathlib import Path
+    sys.path.insert(0, sys.argv[3])
+    from appliance.records.progress import Silent
+    from appliance.synthesis.backends.vllm.engine import VllmEngine
+    from tests.unit.test_synthesis_vllm import settings
+    model, run = Path(sys.argv[1]), Path(sys.argv[2])
+    engine = VllmEngine(settings(start_timeout_s=600.0), model, run, Silent())
+    endpoint = engine.start()
+    print(json.dumps([endpoint.port, endpoint.api_key, str(engine.log)]), flush=True)
+    time.sleep(600)
+"""
 
-        stranger = http.client.HTTPConnection("127.0.0.1", endpoint.port, timeout=30)
+
+def test_the_engine_answers_us_only_and_ends_with_its_owner(tmp_path, model):
+    """Without the key nothing is answered; the key and the prompt are in no argument and no log.
+
+    And `kill -9` of the process that started it leaves no worker and no shared memory.
+    """
+    before = segments()
+    root = str(Path(__file__).parents[2])
+    command = [sys.executable, "-c", textwrap.dedent(OWNER), str(model.path), str(tmp_path), root]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as owner:
+        assert owner.stdout is not None
+        port, key, log = json.loads(owner.stdout.readline())
+        endpoint = Endpoint(port, key)
+        pids = engine_pids(tmp_path)
+        assert len(alive(pids)) >= 3
+
+        stranger = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         stranger.request("GET", "/v1/models")
         assert stranger.getresponse().status == http.client.UNAUTHORIZED
         stranger.close()
@@ -96,47 +117,17 @@ def test_the_engine_answers_us_only_and_leaves_nothing(tmp_path, model):
         assert CANARY not in str(refused.value)
 
         for pid in alive(pids):
-            assert endpoint.api_key.encode() not in Path(f"/proc/{pid}/cmdline").read_bytes()
-        log = engine.log.read_text()
-        assert CANARY not in log
-        assert endpoint.api_key not in log
-
-    assert not alive(pids)
-    assert segments() <= before
-    with pytest.raises(BackendUnavailable):
-        ask(endpoint, "Nobody is there")
-
-
-OWNER = """
-    import sys, time
-    from pathlib import Path
-    sys.path.insert(0, sys.argv[3])
-    from appliance.records.progress import Silent
-    from appliance.synthesis.backends.vllm.engine import VllmEngine
-    from tests.unit.test_synthesis_vllm import settings
-    model, run = Path(sys.argv[1]), Path(sys.argv[2])
-    engine = VllmEngine(settings(start_timeout_s=600.0), model, run, Silent())
-    engine.start()
-    print("ready", flush=True)
-    time.sleep(600)
-"""
-
-
-def test_killing_the_owner_ends_the_engine(tmp_path, model):
-    """`kill -9` of the process that started it leaves no worker and no shared memory."""
-    before = segments()
-    root = str(Path(__file__).parents[2])
-    command = [sys.executable, "-c", textwrap.dedent(OWNER), str(model.path), str(tmp_path), root]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as owner:
-        assert owner.stdout is not None
-        assert owner.stdout.readline() == b"ready\n"
-        pids = engine_pids(tmp_path)
-        assert len(alive(pids)) >= 3
+            assert key.encode() not in Path(f"/proc/{pid}/cmdline").read_bytes()
+        written = Path(log).read_text()
+        assert CANARY not in written
+        assert key not in written
 
         owner.kill()
 
     assert wait_until(lambda: not alive(pids))
     assert wait_until(lambda: not engine_pids(tmp_path) and segments() <= before)
+    with pytest.raises(BackendUnavailable):
+        ask(endpoint, "Nobody is there")
 
 
 class Murderer:
@@ -146,11 +137,13 @@ class Murderer:
         self._run = run
         self._left = 4
         self.is_done = False
+        self.seen: set[int] = set()
 
     def begin(self, stage, total=None):
         del stage, total
 
     def advance(self, count=1, note=""):
+        self.seen.update(engine_pids(self._run))
         if not note.endswith("accepted") or self.is_done:
             return
         self._left -= count
@@ -178,6 +171,7 @@ def test_a_run_survives_the_death_of_its_engine(tmp_path, model):
 
     assert progress.is_done
     assert done.card.accepted == 12
+    assert not alive(list(progress.seen))
     assert segments() <= before
 
 

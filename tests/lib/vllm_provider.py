@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from appliance.learning.basemodels.store import ModelStore
+from appliance.learning.basemodels.store import BaseModel
 from appliance.records.progress import Silent
 from appliance.settings.site_file import VllmSettings
 from appliance.synthesis.backends.vllm.engine import Endpoint, VllmEngine
@@ -27,9 +27,8 @@ _SETTINGS = VllmSettings(
 
 
 @contextmanager
-def running_vllm(directory: Path) -> Iterator[Endpoint]:
+def running_vllm(model: BaseModel, directory: Path) -> Iterator[Endpoint]:
     """The server answers chat completions."""
-    model = ModelStore(directory / "models").resolve("embedded-language-model")
     chatting, run = directory / "chatting", directory / "run"
     chatting.mkdir()
     run.mkdir(mode=0o700)
