@@ -217,17 +217,17 @@ class LearningSettings:
     batch_tokens: int
     max_tokens: int
     seed: int
-    loss: str = "cross-entropy"
-    gce_q: float = 0.7
-    gce_after: float = 0.5
-    row_weights: bool = True
-    vocabulary_weight: float = 1.0
-    cross_fit: int = 0
-    ensemble: int = 0
-    accumulate: int = 1
-    gradient_checkpointing: bool = False
-    patience: int = 0
-    private_batch: int = 64
+    loss: str
+    gce_q: float
+    gce_after: float
+    row_weights: bool
+    vocabulary_weight: float
+    cross_fit: int
+    ensemble: int
+    accumulate: int
+    gradient_checkpointing: bool
+    patience: int
+    private_batch: int
 
     @property
     def reading_tokens(self) -> int:
@@ -247,8 +247,8 @@ class ExtractionSettings:
     actors: int
     notes_per_block: int
     stride_tokens: int
-    pair_sentences: int = 0
-    dtype: str = ""
+    pair_sentences: int
+    dtype: str
 
 
 @dataclass(frozen=True, slots=True)

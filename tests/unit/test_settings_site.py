@@ -1,12 +1,14 @@
 """A site on disk: found, made, refused."""
 
 import stat
+from dataclasses import fields
 
 import pytest
 
 from appliance.errors import BadInput, SiteError
+from appliance.learning.tuning.recipe import Recipe
 from appliance.settings.site import SitePaths, find_site
-from appliance.settings.site_file import default_site_file, load_site_file
+from appliance.settings.site_file import default_settings, default_site_file, load_site_file
 from appliance.workflows.site import check_new, init, open_site
 from tests.lib.frozen_clock import FrozenClock
 
@@ -137,3 +139,14 @@ def test_settings_that_are_not_text_are_refused(tmp_path, content):
 def test_settings_that_can_not_be_read_are_refused(tmp_path):
     with pytest.raises(BadInput, match="can't be read"):
         load_site_file(tmp_path)
+
+
+@pytest.mark.parametrize("profile", ["air-gapped", "cloud-allowed"])
+def test_a_site_learns_as_a_recipe_does_by_itself(profile):
+    """What a measurement of the bare recipe says holds for a site as it is made."""
+    ours, usual = default_settings(profile).learning, Recipe()
+    both = {field.name for field in fields(ours)} & {field.name for field in fields(usual)}
+
+    assert len(both) > 15
+    for name in both:
+        assert getattr(ours, name) == getattr(usual, name), name
