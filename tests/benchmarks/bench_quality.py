@@ -8,7 +8,8 @@ strict F1 with mean and 95 % interval over seeds (Student's t), and the dictiona
 Options: `--seeds N`; `--arms NAME,...` (see ARMS); `--unlabelled FILE` adds an arm that learns from
 real text of that kind too, as the adapters of "all" label it together (`train --teacher`; the
 file's own labels are not looked at); `--rounds N` has those that learned so teach the next ones;
-`--work DIR` keeps what was trained and goes on there.
+`--epochs N` in place of a recipe's own; `--work DIR` keeps what was trained and goes on there: what
+several processes train there, each other arms, one more prints together.
 """
 
 import argparse
@@ -173,7 +174,8 @@ def main(arguments: Sequence[str]) -> int:
     name = read_corpus(options.corpus)[0].task
     sheet, vocabulary = load_task(shipped_policies() / "labels", name)
     types = tuple(entity.name for entity in sheet.entities)
-    bench = Bench(options.corpus, work, types)
+    recipe = {"epochs": options.epochs} if options.epochs else {}
+    bench = Bench(options.corpus, work, types, recipe)
     texts = [document.text for document in read_gold(options.gold, types)]
     seeds = range(options.seeds)
     arms = {arm: ARMS[arm](bench.examples) for arm in options.arms.split(",") if arm}
@@ -252,6 +254,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--arms", default=",".join(ARMS))
     parser.add_argument("--unlabelled", type=Path)
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--epochs", type=int)
     parser.add_argument("--work", type=Path)
     return parser.parse_args(arguments)
 
