@@ -74,7 +74,12 @@ def count_departures(events: Sequence[Event]) -> tuple[Departure, ...]:
 
 def count_denials(events: Sequence[Event]) -> dict[str, int]:
     """By what was kept back, and the rule that did."""
-    rooms = {"prompt.denied": "prompt", "text.denied": "scanned text", "egress.denied": "request"}
+    rooms = {
+        "prompt.denied": "prompt",
+        "text.denied": "scanned text",
+        "answer.quarantined": "answer",
+        "egress.denied": "request",
+    }
     counts = Counter(
         f"{rooms[event.kind]}: {event.facts.get('rule', 'unknown')}"
         for event in events

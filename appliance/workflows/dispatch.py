@@ -59,6 +59,9 @@ class Inspector(Protocol):
     def clear_many(self, drafts: Sequence[Draft], route: Route) -> list[ClearedPrompt | Verdict]:
         """Each draft, in order: stamped for that route, or the verdict that denies it."""
 
+    def inspect_many(self, texts: Sequence[str], *, only_decide: bool = False) -> list[Verdict]:
+        """The verdict on each text, in order; with `only_decide` its first finding is enough."""
+
 
 @dataclass(slots=True)
 class CloudState:

@@ -6,17 +6,20 @@ on the answers alone, and a run that was killed ends with the same corpus.
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Final
+from typing import Final, Protocol
 
 from appliance.errors import Exhausted
+from appliance.gate.denials import denial_facts
+from appliance.records.events import Fact, Recorder
 from appliance.records.examples import Example
 from appliance.records.progress import Progress
 from appliance.records.prompts import Completion, Draft, DraftKind, Route
-from appliance.records.verdicts import Verdict
+from appliance.records.verdicts import Decision, Verdict
 from appliance.synthesis.curation.curator import Curator
+from appliance.synthesis.curation.reasons import Reason
 from appliance.workflows.dispatch import Dispatcher
 from appliance.workflows.sheet_denials import Denials, tell_denied
 
@@ -48,13 +51,30 @@ class Tally:
     completion_tokens: int = 0
 
 
+class Reader(Protocol):
+    """The gate, as it reads answers."""
+
+    def inspect_many(self, texts: Sequence[str], *, only_decide: bool = False) -> list[Verdict]:
+        """The verdict on each text, in order."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rooms:
-    """What the loop works with."""
+    """What the loop works with.
+
+    Attributes:
+        curator: Judges answers.
+        max_concurrent: Requests that an engine works on at once.
+        denials: Counts what drafts are denied for.
+        gate: Reads what the curator would take.
+        recorder: The ledger.
+    """
 
     curator: Curator
     max_concurrent: int
     denials: Denials
+    gate: Reader
+    recorder: Recorder
 
 
 Answer = asyncio.Task[Completion | None] | Completion | None
@@ -171,12 +191,25 @@ class Generation:
         tally.prompt_tokens += completion.prompt_tokens
         tally.completion_tokens += completion.completion_tokens
         example = self._rooms.curator.consider(draft, completion)
-        if example is not None:
+        if example is not None and self._is_clear(example):
             tally.examples.append(example)
             tally.models[completion.model] += 1
             tally.kinds[draft.kind] += 1
             share = len(tally.examples) / tally.completions
             self._progress.advance(1, f"{share:.0%} of answers accepted")
+
+    def _is_clear(self, example: Example) -> bool:
+        """Whether the gate finds nothing in it: an invented patient may bear a real one's name.
+
+        What it denies is on record and counted; the answer stays in the run's journal.
+        """
+        (verdict,) = self._rooms.gate.inspect_many([example.text], only_decide=True)
+        if verdict.decision is Decision.ALLOW:
+            return True
+        self._rooms.curator.dropped[Reason.QUARANTINED if verdict.hits else Reason.ILLEGIBLE] += 1
+        facts: dict[str, Fact] = {"draft": example.draft_id} | denial_facts(verdict)
+        self._rooms.recorder.record("answer.quarantined", facts)
+        return False
 
     async def _step_back(self) -> None:
         """Nothing runs on; what was asked and not judged will be taken up again."""

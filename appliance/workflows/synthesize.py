@@ -123,7 +123,7 @@ def synthesize_with(
         curator = Curator(prepared.sheet, prepared.vocabulary)
         at_once = site.settings.vllm.at_once
         denials = Denials(prepared.sheet)
-        rooms = Rooms(curator, at_once, denials)
+        rooms = Rooms(curator, at_once, denials, gate, site.ledger)
         traffic = Traffic(
             policy=prepared.policy,
             supplies=supplies,

@@ -11,7 +11,9 @@ from appliance.records.events import Event
 from appliance.workflows.audit_traffic import count_denials, count_departures
 from appliance.workflows.site import open_site, read_events
 
-_KEPT_BACK: Final = frozenset({"prompt.denied", "text.denied", "egress.denied", "egress.incident"})
+_KEPT_BACK: Final = frozenset(
+    {"prompt.denied", "text.denied", "answer.quarantined", "egress.denied", "egress.incident"}
+)
 _NEWEST: Final = 50
 
 

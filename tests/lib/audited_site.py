@@ -20,7 +20,7 @@ from appliance.records.cards import AdapterCard
 from appliance.records.identifiers import Digest
 from appliance.records.progress import Silent
 from appliance.records.prompts import Draft, Route
-from appliance.records.verdicts import Verdict
+from appliance.records.verdicts import Decision, Verdict
 from appliance.settings.keys import Purpose
 from appliance.settings.site import PATIENT_INDEX
 from appliance.synthesis.backends.base import Backend
@@ -51,6 +51,11 @@ class KeyedGate:
     def clear_many(self, drafts: Sequence[Draft], route: Route) -> list[ClearedPrompt | Verdict]:
         """Each draft, in order, stamped."""
         return [self._stamper.stamp(draft, route) for draft in drafts]
+
+    def inspect_many(self, texts: Sequence[str], *, only_decide: bool = False) -> list[Verdict]:
+        """Each text, in order, allowed."""
+        del only_decide
+        return [Verdict(Decision.ALLOW, (), (), "no-hit", Digest("0" * 64)) for _ in texts]
 
 
 class ScriptedSupply:

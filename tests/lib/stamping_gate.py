@@ -42,17 +42,27 @@ class StampingGate:
         """Each draft, in order: stamped for that route, or denied."""
         return [self._rule(draft, route) for draft in drafts]
 
+    def inspect_many(self, texts: Sequence[str], *, only_decide: bool = False) -> list[Verdict]:
+        """Each text, in order: denied where it holds that word."""
+        del only_decide
+        return [self._read(text) for text in texts]
+
     def checker(self, route: Route = Route.VLLM) -> ClearanceChecker:
         """The side at that route's door, as `open_checker` gives it."""
         spent = SpentInMemory()
         return ClearanceChecker(_SEED, self._clock, self._policy_digest, _LIFE, route, spent)
 
     def _rule(self, draft: Draft, route: Route) -> ClearedPrompt | Verdict:
-        if self._denied_word and self._denied_word in draft.prompt:
-            start = draft.prompt.index(self._denied_word)
-            hit = Hit(start, start + len(self._denied_word), "PERSON", 0.9, "stamping")
-            verdict = Verdict(Decision.DENY, (hit,), (), "identifier", self._policy_digest)
-            facts = {"draft": draft.draft_id} | denial_facts(verdict)
-            self._recorder.record("prompt.denied", facts)
-            return verdict
-        return self._stamper.stamp(draft, route)
+        verdict = self._read(draft.prompt)
+        if verdict.decision is Decision.ALLOW:
+            return self._stamper.stamp(draft, route)
+        facts = {"draft": draft.draft_id} | denial_facts(verdict)
+        self._recorder.record("prompt.denied", facts)
+        return verdict
+
+    def _read(self, text: str) -> Verdict:
+        start = text.find(self._denied_word) if self._denied_word else -1
+        if start < 0:
+            return Verdict(Decision.ALLOW, (), (), "no-hit", self._policy_digest)
+        hit = Hit(start, start + len(self._denied_word), "PERSON", 0.9, "stamping")
+        return Verdict(Decision.DENY, (hit,), (), "identifier", self._policy_digest)

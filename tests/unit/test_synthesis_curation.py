@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from appliance.records.examples import Line, Split
-from appliance.records.prompts import Completion, DraftKind, Route
+from appliance.records.prompts import QUARANTINED, Completion, DraftKind, Route
 from appliance.records.tasks import Composition, Term, Vocabulary
 from appliance.synthesis.curation.answers import read_answer
 from appliance.synthesis.curation.curator import Curator
@@ -201,6 +201,16 @@ def test_a_large_vocabulary_does_not_make_suspects_of_ordinary_words():
         (" \u4eca\u65e5\u306f\u3044\u3044 one two three four five six", "stop", Reason.GARBAGE),
         (" one two three 1.2 3.4 5.6 7.8 9.1 2.3 4.5 6.7 8.9 1.2 3.4", "stop", Reason.GARBAGE),
         (" the patient\x07 was seen on the ward today", "stop", Reason.GARBAGE),
+        ("", QUARANTINED, Reason.QUARANTINED),
+        (" He was started on a new tablet, and then the", "stop", Reason.TRUNCATED),
+        (" She came back to the clinic on the same day,", "stop", Reason.TRUNCATED),
+        (" The pills were given by Dr. Then he", "length", Reason.TRUNCATED),
+        (" As an AI language model I give no advice on tablets.", "stop", Reason.TALK),
+        (" Sure! The man was seen on the ward in the evening.", "stop", Reason.TALK),
+        (" Here is a short sentence about a man on the ward.", "stop", Reason.TALK),
+        (" Write a sentence that names no drug, as a nurse would.", "stop", Reason.TALK),
+        (" He went home well. I hope this helps with the task.", "stop", Reason.TALK),
+        (" The man is seen in the style of a progress note.", "stop", Reason.TALK),
     ],
 )
 def test_spoiled_answers_are_dropped_under_their_reason(text, finish, reason):
@@ -220,6 +230,40 @@ def test_a_cut_answer_is_kept_to_its_last_whole_sentence():
     text = read_answer(draft, answer(draft, " He slept well in the night. Then he", "length"))
 
     assert text == "He slept well in the night."
+
+
+@pytest.mark.parametrize(
+    "further",
+    [
+        "Human: Could you give me one more sentence?",
+        "Which of the following is the best answer",
+        " Assistant: The next one is about a drug.",
+    ],
+)
+def test_what_a_model_goes_on_with_behind_its_answer_is_cut_off(further):
+    """An instruction model that misses its end plays the next turn too."""
+    draft = ask()
+
+    text = read_answer(draft, answer(draft, f" He slept well in the night.{further}"))
+
+    assert text == "He slept well in the night."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        " Strain no. 12 grew at 4.5 mg/L, i.e. less than the wild type.",
+        " Of course he was seen again by the nurse on the ward.",
+        " The patient was asked to write down a sentence, and did it well.",
+        " We compared the given dose with that of the previous visit.",
+        " The assistant: nobody else was there in the night.",
+    ],
+)
+def test_a_plain_sentence_is_not_taken_for_talk(text):
+    """Words of those rules in their ordinary meaning."""
+    draft = ask()
+
+    assert read_answer(draft, answer(draft, text)) == text.strip()
 
 
 def test_the_opening_is_part_of_the_text():

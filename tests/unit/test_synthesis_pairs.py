@@ -222,3 +222,38 @@ def test_a_vocabulary_without_another_name_is_refused(tmp_path):
 
 def test_only_kinds_of_pairs_are_asked_of_a_sheet_that_teaches_a_relation(task):
     assert {draft.kind for draft in islice(drafts(*task, 5), 80)} == set(PAIR_KINDS)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "is_kept"),
+    [
+        (DraftKind.STATED, " A rash came up two days after aspirin was begun.", True),
+        (DraftKind.STATED, " The rash was not due to aspirin in this case.", False),
+        (DraftKind.STATED, " Neither the rash nor the itching came from aspirin.", False),
+        (DraftKind.DENIED, " The rash was not due to aspirin in this case.", True),
+        (DraftKind.DENIED, " A rash came up two days after aspirin was begun.", False),
+        (DraftKind.UNRELATED, " No aspirin was given to the man with the rash.", True),
+    ],
+)
+def test_a_text_that_says_the_contrary_of_what_was_asked_is_dropped(task, kind, text, is_kept):
+    """A label that is what was asked for has to be what was answered."""
+    judge = Curator(*task)
+
+    assert (consider(judge, ask(kind), text) is not None) == is_kept
+    assert judge.dropped == ({} if is_kept else {Reason.OTHERWISE: 1})
+
+
+def test_an_opening_has_denied_already(task):
+    """What it begins with is the prompt's, and says which kind it is."""
+    judge = Curator(*task)
+    opening = "Aspirin was far from being what brought about the rash"
+
+    assert consider(judge, ask(DraftKind.DENIED, opening), " in the end of that week.")
+
+
+def test_where_denied_pairs_bear_the_label_nothing_is_told_apart(tmp_path):
+    """Such corpora mark that a relation was looked into, whatever came out."""
+    counted = SHEET.replace("[relation.mix]", "denied_counts = true\n\n[relation.mix]")
+    judge = Curator(*load(tmp_path, counted))
+
+    assert consider(judge, ask(), " The rash was not due to aspirin in this case.")

@@ -95,6 +95,30 @@ def test_asking_for_n_gives_n(site, gate):
     assert card.completions == card.accepted + sum(card.dropped.values())
 
 
+def test_an_identifier_in_an_answer_is_quarantined(site):
+    """An invented patient may bear a real one's name: no such text is taught; it is on record."""
+    gate = StampingGate(SystemClock(), site.policy_digest, denied_word="Zyxwvutia")
+    told = []
+
+    def script(draft: Draft) -> str:
+        told.append(draft.draft_id)
+        text = tell(draft)
+        return f"{text[:-1]} for Zyxwvutia." if len(told) in {2, 5} else text
+
+    done = run(site, gate, Supply(gate, script), count=20)
+
+    card, examples = read_corpus(done.directory)
+    assert card.accepted == 20
+    assert card.dropped["quarantined-identifier"] == 2
+    assert not any("Zyxwvutia" in example.text for example in examples)
+    kept_back = [
+        event for line in ledger_text(site).splitlines() if "answer.quarantined" in (event := line)
+    ]
+    assert [any(one in line for line in kept_back) for one in (told[1], told[4])] == [True, True]
+    assert len(kept_back) == 2
+    assert "Zyxwvutia" not in ledger_text(site)
+
+
 def test_every_prompt_is_in_the_ledger_before_it_is_sent(site, gate):
     """A backend that looks into the ledger finds the prompt it was just given."""
     unseen = []

@@ -5,7 +5,7 @@ import unicodedata
 from collections import Counter
 from typing import Final
 
-from appliance.records.prompts import Completion, Draft
+from appliance.records.prompts import QUARANTINED, Completion, Draft
 from appliance.synthesis.curation.reasons import Reason
 from appliance.synthesis.curation.words import split_words
 
@@ -25,21 +25,57 @@ _MARKUP: Final = re.compile(r"Entities:|Register:|Sentence:|https?:|www\.|[<>{}\
 # Neither Latin, nor Greek, nor a typographer's dash or quotation mark.
 _FOREIGN: Final = re.compile(r"[^\u0000-\u024f\u0370-\u03ff\u2010-\u201f\u2032\u2033\u2264\u2265]")
 _SPACES: Final = re.compile(r"\s+")
+# An instruction model that should have ended goes on with another turn, glued to the last sentence.
+_RUN_ON: Final = re.compile(
+    r"(?<=[a-z][a-z][.!?])(?=[A-Z][a-z])|\b(?:Human|User|Assistant|System|AI) ?:"
+)
+# What an assistant says about itself or its task, and tasks; no sentence of a note.
+_TALK: Final = re.compile(
+    r"\b(?:as an AI|AI (?:language )?model|language model|hope (?:this|that|it) helps"
+    r"|let me know if|feel free to|I (?:can ?not|can't|am unable to) (?:provide|assist|help|write)"
+    r"|(?:here(?: is|'s| are)|this is) (?:an?|the|some|your|one) (?:\w+ ){0,2}"
+    r"(?:sentences?|examples?|answers?|responses?)\b"
+    r"|(?:write|generate|create|compose|rewrite|translate|provide) (?:me )?"
+    r"(?:an?|the|your|this|one|two|three|some) (?:\w+ ){0,3}(?:sentences?|texts?|paragraphs?)"
+    r"|in the style of an?|that you (?:asked|requested)"
+    r"|(?:given|following|above|previous|next) (?:sentences?|passages?|prompts?|instructions?))\b"
+    r"|^(?:sure|certainly|of course)[!,.]",
+    re.IGNORECASE,
+)
+# No sentence ends so, whatever the model says about having finished.
+_UNFINISHED: Final = re.compile(
+    r"\b(?:the|an?|and|or|but|of|in|with|by|to|for|from|at|on|as|that|which|who|than|because|if|is"
+    r"|was|are|were|has|had|his|her|their|its)$|[,:;(\-]$",
+    re.IGNORECASE,
+)
+# A full stop behind these ends no sentence.
+_SHORTENED: Final = re.compile(
+    r"\b(?:Dr|Mr|Mrs|Ms|Prof|St|vs|approx|e\.g|i\.e|cf|al|No|Fig|[A-Z])\.$"
+)
 
 
 def read_answer(draft: Draft, completion: Completion) -> str | Reason:
     """The answer as one clean text, the draft's opening included."""
+    if completion.finish_reason == QUARANTINED:
+        return Reason.QUARANTINED
     least = MIN_OWN_WORDS_OF_PAIR if draft.relation and draft.opening else MIN_OWN_WORDS
     if len(split_words(completion.text)) < least:
         return Reason.LENGTH
     text = _SPACES.sub(" ", draft.opening + completion.text).strip().strip('"').strip()
-    if completion.finish_reason != "stop":
+    run_on = _RUN_ON.search(text, len(draft.opening))
+    if run_on is not None:
+        text = text[: run_on.start()].rstrip()
+    elif completion.finish_reason != "stop":
         # A whole sentence before the cut is as good as any.
-        ends = [found.end() for found in _SENTENCE_END.finditer(text)]
+        ends = [at for at in _sentence_ends(text) if not _SHORTENED.search(text, 0, at)]
         if not ends:
             return Reason.TRUNCATED
         text = text[: ends[-1]]
     return _find_fault(text) or text
+
+
+def _sentence_ends(text: str) -> list[int]:
+    return [found.end() for found in _SENTENCE_END.finditer(text)]
 
 
 def _find_fault(text: str) -> Reason | None:
@@ -48,6 +84,10 @@ def _find_fault(text: str) -> Reason | None:
         return Reason.LENGTH
     if _MARKUP.search(text):
         return Reason.ECHO
+    if _TALK.search(text):
+        return Reason.TALK
+    if _UNFINISHED.search(text):
+        return Reason.TRUNCATED
     if _is_garbage(text):
         return Reason.GARBAGE
     return Reason.REPETITION if _repeats_itself(words) else None

@@ -13,6 +13,7 @@ from appliance.records.prompts import Completion, Draft
 from appliance.records.spans import Relation, Span
 from appliance.records.tasks import LabelSheet, PairKind, Vocabulary
 from appliance.synthesis.curation.answers import read_answer
+from appliance.synthesis.curation.denying import Denying
 from appliance.synthesis.curation.grounding import find_grounds
 from appliance.synthesis.curation.lexicon import Lexicon, Match
 from appliance.synthesis.curation.reasons import Reason
@@ -40,6 +41,7 @@ class Curator:
         self._demonstrated = Demonstrated(sheet, self._lexicon)
         self._seen = Seen()
         self._relations = {relation.name: relation for relation in sheet.taught}
+        self._denying = {relation.name: Denying(relation) for relation in sheet.taught}
         self.dropped: Counter[Reason] = Counter()
 
     def consider(self, draft: Draft, completion: Completion) -> Example | None:
@@ -139,7 +141,10 @@ class Curator:
         return Reason.SUSPECT if self._suspects.count(split_words(text), spans) else None
 
     def _judge_pair(self, draft: Draft, completion: Completion) -> Example | Reason:
-        """Both ends of the pair in the text; the label is that of the kind that was asked for."""
+        """Both ends of the pair in the text; the label is that of the kind that was asked for.
+
+        A text whose words say the contrary is dropped.
+        """
         text = read_answer(draft, completion)
         if isinstance(text, Reason):
             return text
@@ -148,10 +153,13 @@ class Curator:
         if found is None:
             return Reason.UNGROUNDED
         matches, pair = found
-        fault = self._find_repetition(text, matches, is_opened=bool(draft.opening))
+        kind, is_opened = PairKind(draft.kind.value), bool(draft.opening)
+        if self._denying[draft.relation].is_otherwise(kind, text, is_opened=is_opened):
+            return Reason.OTHERWISE
+        fault = self._find_repetition(text, matches, is_opened=is_opened)
         if fault is not None:
             return fault
-        label = self._relations[draft.relation].label_of(PairKind(draft.kind.value))
+        label = self._relations[draft.relation].label_of(kind)
         masked = " ".join(mask(text, [match.span for match in matches]))
         return self._to_pair(
             text,
