@@ -1,4 +1,4 @@
-"""`appliance corpus list | show | report | export | import | review`."""
+"""`appliance corpus list | show | report | export | import | weigh | review`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -231,6 +231,27 @@ def import_(
 
     revision = import_corpus(site, source, form, name, out, dry_run=dry_run)
     _tell(revision, dry_run=dry_run, as_json=as_json)
+
+
+@corpus.command()
+@click.argument("name")
+@click.option("--adapter", required=True, help="One that learned from another corpus of the task.")
+@click.option("--out", required=True, help="Name of the new corpus.")
+@site_option
+@dry_run_option
+@json_option
+def weigh(name: str, adapter: str, out: str, site: Path, dry_run: bool, as_json: bool) -> None:
+    """Weigh corpus NAME by how far an adapter believes its labels, as a new corpus.
+
+    Examples that a model wrote count in training as much as the adapter agrees with their labels
+    ([learning] row_weights); composed lines and what is held out stay as they are.
+
+    Example: appliance corpus weigh second --adapter first --out weighed
+    """
+    from appliance.workflows.weighing import weigh_corpus
+
+    weighing = weigh_corpus(site, name, adapter, out, dry_run=dry_run)
+    _tell(weighing, dry_run=dry_run, as_json=as_json)
 
 
 @corpus.command()

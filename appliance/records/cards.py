@@ -30,12 +30,14 @@ class CorpusCard:
         without_entity: Examples that hold no entity, of all.
         made_at: ISO 8601, UTC.
         parent: Of a corpus made from another by people: that one's name, "@" and its digest.
-        revision: What people did to it: examples "kept" as they were, "relabelled", "left_out".
+        revision: What was done to it: examples "kept" as they were, "relabelled", "left_out", or
+            "weighed".
         relations: Label to count of pairs, of all examples; empty for a task about entities.
         mix: Shares of kinds of drafts that were asked for in place of the label sheet's.
         asked: Kind of draft to the share of accepted answers that it was to have; empty for a task
             about pairs, whose relations have a mix each.
         kinds: Kind of draft to the accepted answers that it has.
+        weighed_by: Of a corpus that an adapter weighed: that one's name, "@" and its digest.
     """
 
     name: str
@@ -62,6 +64,7 @@ class CorpusCard:
     mix: dict[str, float] = field(default_factory=dict)
     asked: dict[str, float] = field(default_factory=dict)
     kinds: dict[str, int] = field(default_factory=dict)
+    weighed_by: str = ""
 
 
 class HeadKind(StrEnum):

@@ -14,10 +14,12 @@ from appliance.errors import BadInput, Denied
 from appliance.learning.adapters import may_remember_notes, read_adapter, require_kind
 from appliance.learning.basemodels.store import ModelStore
 from appliance.learning.evaluation.score import count_matches
+from appliance.learning.inference.labeller import AdapterLabeller
 from appliance.learning.tokens.bio import entity_types
-from appliance.records.cards import HeadKind
+from appliance.records.cards import AdapterCard, HeadKind
 from appliance.records.examples import Example, Origin, Split
 from appliance.records.gold import GoldDocument
+from appliance.records.identifiers import Digest
 from appliance.records.prompts import ENTITY_KINDS, DraftKind
 from appliance.records.tasks import LabelSheet
 from appliance.settings.names import check_name
@@ -63,31 +65,12 @@ def read_held_out(
         Denied: The adapter learned from notes: what it tells must not shape a prompt.
         ManifestMismatch: The adapter is not what was written.
     """
-    from appliance.workflows.self_training import load_teacher
-
-    check_name(adapter, "an adapter", "--adapter")
-    directory = paths.adapters / adapter
-    card, _ = read_adapter(directory)
-    require_kind(card, HeadKind.ENTITIES)
-    types = tuple(entity.name for entity in sheet.entities)
-    if card.task != sheet.name or entity_types(card.labels) != types:
-        raise BadInput(
-            f"Adapter {adapter!r} was trained for another task than {sheet.name!r}, or its types.",
-            "Name one that was trained on this corpus or an earlier round of it.",
-        )
-    if may_remember_notes(directory):
-        raise Denied(
-            f"Adapter {adapter!r} learned from notes of this site; a mix from it would go into "
-            "prompts.",
-            "Name an adapter that learned from invented text alone.",
-        )
+    reader = load_reader(paths, sheet, adapter)
     held_out = [one for one in examples if one.split is Split.DEV and one.origin is Origin.WRITTEN]
     if not held_out:
         raise BadInput(
             "The corpus holds out no sentence that a model wrote.", "Make a larger corpus."
         )
-    base = ModelStore(paths.models).resolve(card.base).path
-    reader = load_teacher(directory, base, _DEVICE, "float32")
     texts = [one.text for one in held_out]
     found = [[one.span for one in spans] for spans in reader.label(texts)]
     gold = [GoldDocument(one.example_id, one.text, one.spans) for one in held_out]
@@ -104,6 +87,46 @@ def read_held_out(
         for kind in ENTITY_KINDS
         for of_kind in (kinds == kind.value,)
     }
+
+
+def load_reader(paths: SitePaths, sheet: LabelSheet, adapter: str) -> AdapterLabeller:
+    """An adapter whose reading may shape a corpus, ready to read.
+
+    Raises:
+        BadInput, Denied, ManifestMismatch: See `check_reader`.
+    """
+    from appliance.workflows.self_training import load_teacher
+
+    card, _ = check_reader(paths, sheet, adapter)
+    base = ModelStore(paths.models).resolve(card.base).path
+    return load_teacher(paths.adapters / adapter, base, _DEVICE, "float32")
+
+
+def check_reader(paths: SitePaths, sheet: LabelSheet, adapter: str) -> tuple[AdapterCard, Digest]:
+    """Card and digest of an adapter of the task that was taught by invented text alone.
+
+    Raises:
+        BadInput: No such adapter, or of another task or kind.
+        Denied: It learned from notes: what it tells must not go into a prompt or a corpus.
+        ManifestMismatch: It is not what was written.
+    """
+    check_name(adapter, "an adapter", "--adapter")
+    directory = paths.adapters / adapter
+    card, digest = read_adapter(directory)
+    require_kind(card, HeadKind.ENTITIES)
+    types = tuple(entity.name for entity in sheet.entities)
+    if card.task != sheet.name or entity_types(card.labels) != types:
+        raise BadInput(
+            f"Adapter {adapter!r} was trained for another task than {sheet.name!r}, or its types.",
+            "Name one that was trained on this corpus or an earlier round of it.",
+        )
+    if may_remember_notes(directory):
+        raise Denied(
+            f"Adapter {adapter!r} learned from notes of this site; what it tells would go into "
+            "prompts, or into a corpus.",
+            "Name an adapter that learned from invented text alone.",
+        )
+    return card, digest
 
 
 def _kind(example: Example) -> DraftKind:

@@ -39,11 +39,9 @@ from appliance.learning.evaluation.gold import read_gold
 from appliance.learning.evaluation.permutation import paired_difference, permutation_test
 from appliance.learning.evaluation.score import count_matches, f1_score, summarise
 from appliance.learning.inference.labeller import AdapterLabeller
-from appliance.learning.tokens.bio import tag_words
-from appliance.learning.tokens.encoding import split_words
-from appliance.records.examples import Example, Origin
+from appliance.learning.inference.trust import believe
+from appliance.records.examples import Example, Split
 from appliance.records.gold import GoldDocument
-from appliance.records.identifiers import ExampleId
 from appliance.records.progress import Silent
 from appliance.records.prompts import Draft, Route
 from appliance.records.tasks import DraftMix, LabelSheet
@@ -66,7 +64,8 @@ from appliance.workflows.orders import Order, Prepared, prepare
 from appliance.workflows.scan import open_site_gate
 from appliance.workflows.site import Site, init, open_site
 from appliance.workflows.supply import STAMPS, Supply
-from tests.benchmarks.bench_quality import Bench, count, is_dev, line_of, named, say, spans_of
+from appliance.workflows.weighing import DOUBTED
+from tests.benchmarks.bench_quality import Bench, count, line_of, named, say, spans_of
 
 ALL = "all"
 WEIGHED = "with weights of agreement"
@@ -272,19 +271,11 @@ class Maker:
 def weighed(
     examples: Sequence[Example], reader: AdapterLabeller, types: tuple[str, ...]
 ) -> list[Example]:
-    """Written and varied training examples count as much as the reader believes their labels.
-
-    That is the mean probability of the given label, over the words that either marks.
-    """
-    doubted = [one for one in examples if not is_dev(one) and one.origin is not Origin.COMPOSED]
-    trust: dict[ExampleId, float] = {}
-    opinions = reader.weigh([one.text for one in doubted])
-    for example, likely in zip(doubted, opinions, strict=True):
-        given = tag_words(split_words(example.text), example.spans, types)
-        marked = (given != 0) | (likely.argmax(axis=1) != 0)
-        believed = likely[np.arange(len(given)), given][marked]
-        trust[example.example_id] = float(believed.mean()) if len(believed) else 1.0
-    return [replace(one, weight=trust.get(one.example_id, one.weight)) for one in examples]
+    """Written and varied training examples count as much as the reader believes their labels."""
+    doubted = [one for one in examples if one.split is Split.TRAIN and one.origin in DOUBTED]
+    trust = believe(doubted, reader, types)
+    given = {one.example_id: weight for one, weight in zip(doubted, trust, strict=True)}
+    return [replace(one, weight=given.get(one.example_id, one.weight)) for one in examples]
 
 
 def types_of(sheet: LabelSheet) -> tuple[str, ...]:

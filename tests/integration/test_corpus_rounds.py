@@ -15,11 +15,12 @@ from appliance.learning.basemodels.store import ModelStore
 from appliance.learning.tuning.fit import fit
 from appliance.learning.tuning.worker import InProcessWorker
 from appliance.records.examples import Origin, Split
+from appliance.records.spans import Span
 from appliance.settings.mixes import read_mix
 from appliance.settings.tasks import load_task
-from appliance.synthesis.curation.corpus import write_corpus
+from appliance.synthesis.curation.corpus import read_corpus, write_corpus
 from appliance.workflows.self_training import load_teacher
-from appliance.workflows.site import init
+from appliance.workflows.site import find_entries, init
 from tests.lib.tiny_corpora import make_card, make_examples
 from tests.lib.tiny_models import make_tiny_encoder
 
@@ -119,3 +120,73 @@ def test_bad_orders_are_refused(site, more, complaint):
 
     assert isinstance(outcome.exception, BadInput)
     assert complaint in str(outcome.exception)
+
+
+def weigh(site, name, adapter, out, *more):
+    words = ("corpus", "weigh", name, "--adapter", adapter, "--out", out)
+    return CliRunner().invoke(cli, [*words, "--site", str(site.paths.root), "--json", *more])
+
+
+@pytest.fixture(scope="module")
+def second(site):
+    """A corpus that the reader did not learn from, with one label on the wrong word."""
+    start = EXAMPLES[0].text.index("patient")
+    wrong = replace(
+        EXAMPLES[0],
+        example_id="x-wrong",
+        text=f"{EXAMPLES[0].text} Again.",
+        spans=(Span(start, start + 7, "Disease"),),
+    )
+    composed = replace(EXAMPLES[1], example_id="x-composed", origin=Origin.COMPOSED)
+    examples = [wrong, composed, *EXAMPLES[1:]]
+    write_corpus(site.paths.corpora / "second", make_card("second", "disease", examples), examples)
+    return examples
+
+
+def test_a_label_that_another_corpus_contradicts_weighs_less(site, second):
+    """What a model wrote for training has a weight; what is composed or held out is as it was."""
+    outcome = weigh(site, "second", "reader", "weighed")
+    told = json.loads(outcome.stdout)
+    card, examples = read_corpus(site.paths.corpora / "weighed")
+    weights = {one.example_id: one.weight for one in examples}
+    weighed = [one for one in second if one.split is Split.TRAIN and one.origin is Origin.WRITTEN]
+    right = [weights[one.example_id] for one in weighed if one.example_id != "x-wrong"]
+
+    assert {*examples} == {replace(one, weight=weights[one.example_id]) for one in second}
+    assert told["weighed"] == len(weighed) == card.revision["weighed"]
+    assert all(0 <= weights[one.example_id] <= 1 for one in weighed)
+    assert weights["x-wrong"] < 0.5 < sum(right) / len(right)
+    assert all(weights[one.example_id] == one.weight for one in second if one not in weighed)
+    assert card.parent.startswith("second@")
+    assert card.weighed_by == f"reader@{read_adapter(site.paths.adapters / 'reader')[1]}"
+    assert any(
+        entry["facts"].get("digest") == told["digest"] and entry["facts"]["weighed"] == len(weighed)
+        for entry in find_entries(site, told["digest"])
+    )
+
+
+@pytest.mark.usefixtures("second")
+@pytest.mark.parametrize(
+    ("name", "adapter", "out", "error", "complaint"),
+    [
+        ("first", "reader", "new", BadInput, "learned from corpus first"),
+        ("second", "nobody", "new", BadInput, "no adapter"),
+        ("nothing", "reader", "new", BadInput, "no corpus"),
+        ("second", "reader", "first", BadInput, "already"),
+        ("second", "theirs", "new", Denied, "learned from notes"),
+    ],
+)
+def test_who_may_not_weigh_does_not(site, name, adapter, out, error, complaint):
+    if adapter == "theirs" and not (site.paths.adapters / adapter).exists():
+        reader = site.paths.adapters / "reader"
+        write_adapter(
+            site.paths.adapters / adapter,
+            replace(read_adapter(reader)[0], name=adapter, site_only=True),
+            lambda draft: shutil.copy(reader / "adapter_model.safetensors", draft),
+        )
+
+    outcome = weigh(site, name, adapter, out)
+
+    assert isinstance(outcome.exception, error)
+    assert complaint in str(outcome.exception)
+    assert not (site.paths.corpora / "new").exists()

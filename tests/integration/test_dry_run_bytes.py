@@ -52,6 +52,7 @@ def world(tmp_path_factory):
     with opened_vault(site) as vault:
         site.ledger.record(ERASED, {"patient": vault.patient_id_of("P-gone"), "notes": 1})
     write_tiny_corpus(site.paths.corpora / "first")
+    write_tiny_corpus(site.paths.corpora / "second")
     digest = read_manifest(site.paths.corpora / "first", "corpus").digest
     site.ledger.record("corpus.written", {"corpus": "first", "digest": digest})
     base = ModelStore(site.paths.models).import_directory(make_model(root / "model"), "tiny")
@@ -136,6 +137,7 @@ COMMANDS = {
     "synthesize": ["--task", "disease", "--count", "9", "--out", "new"],
     "corpus export": ["first", "--format", "conll", "--out", "{root}/first.conll"],
     "corpus import": ["{root}/first.jsonl", "--of", "first", "--out", "back"],
+    "corpus weigh": ["second", "--adapter", "reader", "--out", "weighed"],
     "corpus review": ["first", "--decisions", "{root}/decisions.json", "--out", "kept"],
     "train": ["--task", "disease", "--corpus", "first", "--base", "tiny", "--out", "new"],
     "evaluate": ["--adapter", "reader", "--gold", "{root}/gold.tsv"],

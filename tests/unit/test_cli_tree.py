@@ -24,7 +24,14 @@ from tests.lib.house import REPOSITORY, command_paths, leaf_commands
 # Changes a site's data, or writes a file that it was not only told to print into.
 CHANGES = {
     *("demo", "init", "notes import", "notes search", "notes erase", "patients import"),
-    *("task vocabulary", "synthesize", "corpus export", "corpus import", "corpus review"),
+    *(
+        "task vocabulary",
+        "synthesize",
+        "corpus export",
+        "corpus import",
+        "corpus review",
+        "corpus weigh",
+    ),
     *("train", "evaluate", "extract", "findings export", "access approve"),
     *("keys rotate", "keys wrap", "keys unwrap"),
     *("findings review", "findings decide", "notes readmit", "notes expire"),
