@@ -21,7 +21,7 @@ from appliance.settings.tasks import load_task
 from appliance.synthesis.curation.corpus import read_corpus, write_corpus
 from appliance.workflows.self_training import load_teacher
 from appliance.workflows.site import find_entries, init
-from tests.lib.tiny_corpora import make_card, make_examples
+from tests.lib.tiny_corpora import make_card, make_examples, write_tiny_corpus
 from tests.lib.tiny_models import make_tiny_encoder
 
 pytestmark = pytest.mark.slow
@@ -36,20 +36,25 @@ def site(tmp_path_factory):
     """A site with a corpus and an adapter that has not learned much."""
     root = tmp_path_factory.mktemp("rounds")
     opened = init(root / "site", "air-gapped")
-    base = ModelStore(opened.paths.models).import_directory(
-        make_tiny_encoder(root / "tiny"), "tiny"
-    )
+    ModelStore(opened.paths.models).import_directory(make_tiny_encoder(root / "tiny"), "tiny")
     varied = replace(HELD_OUT[0], example_id="x-copy", origin=Origin.VARIED)
     corpus = opened.paths.corpora / "first"
     write_corpus(corpus, make_card("first", "disease", EXAMPLES), [*EXAMPLES, varied])
+    learn(opened, "reader", "first", epochs=2)
+    return opened
+
+
+def learn(site, name, corpus, epochs):
+    """An adapter of that corpus."""
+    base = ModelStore(site.paths.models).resolve("tiny")
     config = {
-        "corpus": str(corpus), "base": str(base.path), "out": str(opened.paths.adapters / "reader"),
-        "name": "reader", "task": "disease", "corpus_name": "first", "base_name": "tiny",
-        "base_digest": base.digest, "types": ["Disease"], "made_at": "2026-11-28T00:00:00+00:00",
-        "epochs": 2, "learning_rate": 3e-3,
+        "corpus": str(site.paths.corpora / corpus), "base": str(base.path), "base_name": "tiny",
+        "out": str(site.paths.adapters / name), "name": name, "task": "disease",
+        "corpus_name": corpus, "base_digest": base.digest, "types": ["Disease"],
+        "made_at": "2026-11-28T00:00:00+00:00", "epochs": epochs, "learning_rate": 3e-3,
+        "base_dropout": False, "batch_tokens": 128, "lora_rank": 8, "lora_alpha": 16,
     }  # fmt: skip
     fit(config, InProcessWorker())
-    return opened
 
 
 def report(site, *more):
@@ -129,7 +134,9 @@ def weigh(site, name, adapter, out, *more):
 
 @pytest.fixture(scope="module")
 def second(site):
-    """A corpus that the reader did not learn from, with one label on the wrong word."""
+    """A corpus that `taught` did not learn from, with one label on the wrong word."""
+    write_tiny_corpus(site.paths.corpora / "whole")
+    learn(site, "taught", "whole", epochs=60)
     start = EXAMPLES[0].text.index("patient")
     wrong = replace(
         EXAMPLES[0],
@@ -145,7 +152,7 @@ def second(site):
 
 def test_a_label_that_another_corpus_contradicts_weighs_less(site, second):
     """What a model wrote for training has a weight; what is composed or held out is as it was."""
-    outcome = weigh(site, "second", "reader", "weighed")
+    outcome = weigh(site, "second", "taught", "weighed")
     told = json.loads(outcome.stdout)
     card, examples = read_corpus(site.paths.corpora / "weighed")
     weights = {one.example_id: one.weight for one in examples}
@@ -158,7 +165,7 @@ def test_a_label_that_another_corpus_contradicts_weighs_less(site, second):
     assert weights["x-wrong"] < 0.5 < sum(right) / len(right)
     assert all(weights[one.example_id] == one.weight for one in second if one not in weighed)
     assert card.parent.startswith("second@")
-    assert card.weighed_by == f"reader@{read_adapter(site.paths.adapters / 'reader')[1]}"
+    assert card.weighed_by == f"taught@{read_adapter(site.paths.adapters / 'taught')[1]}"
     assert any(
         entry["facts"].get("digest") == told["digest"] and entry["facts"]["weighed"] == len(weighed)
         for entry in find_entries(site, told["digest"])
