@@ -1,7 +1,7 @@
 """What a task asks for: its entity and relation types, rules, examples and vocabulary."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -229,6 +229,8 @@ class LabelSheet:
         digest: SHA-256 over sheet and vocabulary bytes.
         sensitivity: A sheet that does not say is the hospital's own business.
         openings: Of answers.
+        attributes: What else a prompt asks of its answer, by name: "section", "population",
+            "writer", "hedging", "length"; each to the words that are dealt in turn.
     """
 
     name: str
@@ -244,6 +246,7 @@ class LabelSheet:
     digest: Digest
     sensitivity: Sensitivity = Sensitivity.INTERNAL
     openings: Openings = Openings()
+    attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def taught(self) -> tuple[RelationType, ...]:

@@ -111,6 +111,7 @@ class _Sheet(_Strict):
     sensitivity: Literal["public", "internal"] = "internal"
     registers: Annotated[tuple[Text, ...], Field(min_length=1)]
     topics: Annotated[tuple[Text, ...], Field(min_length=1)]
+    attributes: dict[Annotated[str, Field(pattern=r"^[a-z][a-z_]*$")], Words] = {}
     mix: _Mix
     openings: _Openings = _Openings()
     compose: _Compose = _Compose()
@@ -395,4 +396,5 @@ def _to_sheet(name: str, parsed: _Sheet, digest: Digest) -> LabelSheet:
         digest=digest,
         sensitivity=Sensitivity(parsed.sensitivity),
         openings=Openings(**parsed.openings.model_dump()),
+        attributes=parsed.attributes,
     )

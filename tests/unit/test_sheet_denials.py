@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import replace
+from itertools import islice
 
 import pytest
 
@@ -41,7 +42,8 @@ class Finder:
 
 def _sheet():
     openings = Openings(single=("The dose of {first}",), none=("Nobody", "Plasma"))
-    return replace(small_sheet(), openings=openings)
+    attributes = {"section": ("impression", "past history"), "writer": ("an old hand",)}
+    return replace(small_sheet(), openings=openings, attributes=attributes)
 
 
 @pytest.mark.parametrize(
@@ -51,6 +53,8 @@ def _sheet():
         ("Both aspirin", "demonstration 3"),
         ("walked to the window", "demonstration 5"),
         ("a normal scan", "topic 2"),
+        ("past history", "attribute section 2"),
+        ("an old hand", "attribute writer 1"),
         ("The dose of", "opening single 1"),
         ("Plasma", "opening none 2"),
     ],
@@ -60,6 +64,13 @@ def test_what_the_gate_denies_is_named_by_its_place(word, place):
     found = denied_places(_sheet(), small_vocabulary(), Finder(word))
 
     assert found == (DeniedPlace(place, "PERSON (names)"),)
+
+
+def test_an_attribute_of_a_draft_has_its_place():
+    """Also where a topic stands behind it."""
+    for draft in islice(drafts(_sheet(), small_vocabulary(), 0), 60):
+        at = draft.prompt.rindex("an old hand")
+        assert place_of(_sheet(), draft, at + 3) == "attribute writer 1"
 
 
 def test_a_clean_sheet_and_a_shut_gate_are_told_apart():

@@ -2,6 +2,7 @@
 
 import random
 import re
+import shutil
 from collections import Counter
 from dataclasses import replace
 from itertools import islice, pairwise
@@ -11,6 +12,8 @@ import pytest
 from appliance.gate.unwrapping.spelling import unleet
 from appliance.records.prompts import ENTITY_KINDS, DraftKind
 from appliance.records.tasks import DraftMix, Openings, Term, Vocabulary
+from appliance.settings.policies import shipped_policies
+from appliance.settings.tasks import load_sheet_file
 from appliance.synthesis.prompting.codes import invent_symbol, invent_variant
 from appliance.synthesis.prompting.demonstrations import ROTATION
 from appliance.synthesis.prompting.drafting import make_draft
@@ -40,6 +43,48 @@ def test_kinds_come_in_the_shares_of_the_sheet():
         DraftKind.ABBREVIATION: 4,
         DraftKind.NONE: 8,
     }
+
+
+def test_a_grid_asks_for_each_value_in_turn():
+    """Register, section and writer stand in every request; those of an attribute come equally."""
+    grid = {
+        "section": ("impression", "past history"),
+        "writer": ("a nurse", "a surgeon", "a clerk"),
+    }
+    found = take(60, sheet=replace(small_sheet(), attributes=grid))
+    asked = [draft.prompt.rpartition("Register: ")[2].partition("\n")[0] for draft in found]
+    styles = [line.split(", ")[:3] for line in asked]
+
+    assert [style[0] for style in styles] == [draft.register for draft in found]
+    assert Counter(style[1] for style in styles) == dict.fromkeys(grid["section"], 30)
+    assert Counter(style[2] for style in styles) == dict.fromkeys(grid["writer"], 20)
+    assert len({tuple(style[1:]) for style in styles}) == 6
+
+
+def test_a_sheet_without_a_grid_asks_as_it_did():
+    """Journals of earlier runs stay good: not a byte of a prompt is another."""
+    plain = take(80, sheet=replace(small_sheet(), attributes={}))
+
+    assert plain == take(80)
+    for draft in plain:
+        style = draft.prompt.rpartition("Register: ")[2].partition("\n")[0]
+        assert style.split(", ")[0] == draft.register
+        assert (style != draft.register) == (draft.kind is DraftKind.NONE)
+
+
+def test_the_grid_that_the_shipped_sheet_shows_can_be_switched_on(tmp_path):
+    """Its comment is no dead letter."""
+    shipped = shipped_policies() / "labels"
+    text = (shipped / "disease.toml").read_text()
+    begin = text.index("# [attributes]")
+    end = text.index("\n\n", begin)
+    shown = re.sub("^# ", "", text[begin:end], flags=re.MULTILINE)
+    (tmp_path / "disease.toml").write_text(text[:begin] + shown + text[end:])
+    shutil.copy(shipped / "disease.tsv", tmp_path)
+
+    sheet, _ = load_sheet_file(tmp_path / "disease.toml")
+
+    assert {"section", "population", "writer", "hedging", "length"} == set(sheet.attributes)
 
 
 def test_every_term_is_asked_for_before_any_comes_again():

@@ -25,6 +25,7 @@ from appliance.synthesis.prompting.decks import Deck
 from appliance.synthesis.prompting.drafting import make_draft
 from appliance.synthesis.prompting.filling import fill
 from appliance.synthesis.prompting.slots import Slots
+from appliance.synthesis.prompting.styles import Styles
 from appliance.synthesis.prompting.template import (
     render_pair_demonstration,
     render_pair_request,
@@ -44,16 +45,16 @@ def pair_drafts(sheet: LabelSheet, vocabulary: Vocabulary, seed: int) -> Iterato
     rng = random.Random(f"pairs {seed}")
     slots = Slots(vocabulary, sheet.composition.slots, rng)
     sources = [_Source(sheet, relation, vocabulary, rng) for relation in sheet.taught]
-    registers = Deck(sheet.registers, rng)
+    styles = Styles(sheet, rng)
     turns = Deck(sources, rng)
     while True:
         source = turns.deal()
         kind = source.kinds.deal()
         head, tail = source.pair()
-        register = registers.deal()
+        register, style = styles.deal()
         opening = source.opening(kind, head, tail, slots)
         request = render_pair_request(
-            source.relation, kind, head, tail, register, is_one_of_several=len(sheet.taught) > 1
+            source.relation, kind, head, tail, style, is_one_of_several=len(sheet.taught) > 1
         )
         prompt = source.shown[kind].next() + request + (f" {opening}" if opening else "")
         yield make_draft(

@@ -46,6 +46,9 @@ def fixed_texts(sheet: LabelSheet, vocabulary: Vocabulary) -> Iterator[FixedText
     yield FixedText(TITLE, begin)
     for place, shown in _shown(sheet):
         yield FixedText(place, begin + shown, len(begin))
+    for place, value in _attributes(sheet):
+        text = begin + render_request((), f"{sheet.registers[0]}, {value}")
+        yield FixedText(place, text, text.rindex(value))
     if sheet.taught:
         return
     for number, topic in enumerate(sheet.topics, 1):
@@ -62,11 +65,22 @@ def place_of(sheet: LabelSheet, draft: Draft, at: int) -> str:
         start = draft.prompt.find(shown)
         if start >= 0 and start <= at < start + len(shown):
             return place
+    style = draft.prompt.rfind("\nRegister: ")
+    for place, value in _attributes(sheet):
+        start = draft.prompt.find(f", {value}", style)
+        if 0 <= start <= at < start + len(value) + 2:
+            return place
     if draft.kind is DraftKind.NONE:
         for number, topic in enumerate(sheet.topics, 1):
             if f", {topic}\n{ANSWER}" in draft.prompt:
                 return f"topic {number}"
     return ASKED
+
+
+def _attributes(sheet: LabelSheet) -> Iterator[tuple[str, str]]:
+    for name, values in sheet.attributes.items():
+        for number, value in enumerate(values, 1):
+            yield f"attribute {name} {number}", value
 
 
 def _shown(sheet: LabelSheet) -> Iterator[tuple[str, str]]:

@@ -13,6 +13,7 @@ from appliance.synthesis.prompting.demonstrations import ConstantPart
 from appliance.synthesis.prompting.drafting import make_draft
 from appliance.synthesis.prompting.openings import choose_opening, choose_topic_opening
 from appliance.synthesis.prompting.pairs import pair_drafts
+from appliance.synthesis.prompting.styles import Styles
 from appliance.synthesis.prompting.template import render_request
 
 _SYNONYM_SHARE: Final = 0.4
@@ -27,7 +28,7 @@ class _Decks:
     kinds: Deck[DraftKind]
     terms: Deck[Term]
     shortened: Deck[Term] | None
-    registers: Deck[str]
+    styles: Styles
     topics: Deck[str]
 
 
@@ -49,9 +50,9 @@ def drafts(sheet: LabelSheet, vocabulary: Vocabulary, seed: int) -> Iterator[Dra
         if kind is DraftKind.ABBREVIATION and decks.shortened is None:
             kind = DraftKind.SINGLE
         entities = _choose_entities(kind, decks, rng)
-        register = decks.registers.deal()
+        register, style = decks.styles.deal()
         topic = decks.topics.deal() if kind is DraftKind.NONE else ""
-        request = render_request(entities, register, topic)
+        request = render_request(entities, style, topic)
         opening = choose_topic_opening(topic, rng) or choose_opening(
             kind, entities, sheet.openings, codes, rng
         )
@@ -65,7 +66,7 @@ def _shuffle(sheet: LabelSheet, vocabulary: Vocabulary, rng: random.Random) -> _
         kind_deck(sheet.mix, rng),
         Deck(vocabulary.terms, rng),
         Deck(shortened, rng) if shortened else None,
-        Deck(sheet.registers, rng),
+        Styles(sheet, rng),
         Deck(sheet.topics, rng),
     )
 

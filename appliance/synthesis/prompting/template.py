@@ -20,11 +20,11 @@ def render_task(title: str) -> str:
     return f"{title}: invented sentences from clinical notes and research abstracts.\n\n"
 
 
-def render_request(entities: tuple[str, ...], register: str, topic: str = "") -> str:
+def render_request(entities: tuple[str, ...], style: str, topic: str = "") -> str:
     """The lines before an answer."""
     named = "; ".join(entities) or NO_ENTITY
-    style = f"{register}, {topic}" if topic else register
-    return f"Entities: {named}\nRegister: {style}\n{ANSWER}"
+    whole = f"{style}, {topic}" if topic else style
+    return f"Entities: {named}\nRegister: {whole}\n{ANSWER}"
 
 
 def render_demonstration(shown: Demonstration) -> str:
@@ -37,14 +37,14 @@ def render_pair_request(
     kind: PairKind,
     head: str,
     tail: str,
-    register: str,
+    style: str,
     *,
     is_one_of_several: bool,
 ) -> str:
     """The lines before an answer about a pair; of several relations they name the one."""
     names = f"{relation.head}: {head}\n{relation.tail}: {tail}\n"
     named = f"{relation.name.replace('-', ' ')}, " if is_one_of_several else ""
-    return f"{names}Relation: {named}{_SAID[kind]}\nRegister: {register}\n{ANSWER}"
+    return f"{names}Relation: {named}{_SAID[kind]}\nRegister: {style}\n{ANSWER}"
 
 
 def render_pair_demonstration(
