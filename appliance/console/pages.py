@@ -119,6 +119,7 @@ def corpus(visit: Visit) -> Page:
         ("vocabulary", card.vocabulary_source),
         ("label sheet", card.sheet_digest),
         ("policies", card.policy_digest),
+        ("known gaps", "; ".join(f"{what}: {how}" for what, how in card.gaps.items()) or "none"),
         ("revised from", card.parent or "no other"),
         ("what people did", _counts(card.revision)),
     ]

@@ -38,6 +38,13 @@ class CorpusCard:
             about pairs, whose relations have a mix each.
         kinds: Kind of draft to the accepted answers that it has.
         weighed_by: Of a corpus that an adapter weighed: that one's name, "@" and its digest.
+        seed: Of the stream of drafts.
+        prompts: SHA-256 over the ids of the drafts that were judged, in order; an id is the digest
+            of its prompt and of what it asked for. Sheet, vocabulary, mix and seed give them again.
+        sampling: How the models drew: "temperature", "max_tokens".
+        tokens: Of all answers: "prompt" and "completion".
+        cost_microusd: What a provider charged for these, in millionths of a dollar.
+        gaps: What the corpus is known to lack, in words, by what it is about.
     """
 
     name: str
@@ -65,6 +72,12 @@ class CorpusCard:
     asked: dict[str, float] = field(default_factory=dict)
     kinds: dict[str, int] = field(default_factory=dict)
     weighed_by: str = ""
+    seed: int = 0
+    prompts: str = ""
+    sampling: dict[str, float] = field(default_factory=dict)
+    tokens: dict[str, int] = field(default_factory=dict)
+    cost_microusd: int = 0
+    gaps: dict[str, str] = field(default_factory=dict)
 
 
 class HeadKind(StrEnum):

@@ -5,6 +5,7 @@ on the answers alone, and a run that was killed ends with the same corpus.
 """
 
 import asyncio
+import hashlib
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -47,8 +48,9 @@ class Tally:
     repeated: int = 0
     completions: int = 0
     from_journal: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
+    prompt_tokens: Counter[Route] = field(default_factory=Counter)
+    completion_tokens: Counter[Route] = field(default_factory=Counter)
+    judged: "hashlib._Hash" = field(default_factory=hashlib.sha256)
 
 
 class Reader(Protocol):
@@ -188,8 +190,9 @@ class Generation:
         tally = self.tally
         tally.completions += 1
         tally.routes[completion.route] += 1
-        tally.prompt_tokens += completion.prompt_tokens
-        tally.completion_tokens += completion.completion_tokens
+        tally.prompt_tokens[completion.route] += completion.prompt_tokens
+        tally.completion_tokens[completion.route] += completion.completion_tokens
+        tally.judged.update(draft.draft_id.encode())
         example = self._rooms.curator.consider(draft, completion)
         if example is not None and self._is_clear(example):
             tally.examples.append(example)

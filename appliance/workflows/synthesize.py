@@ -25,6 +25,7 @@ from appliance.spending.purse import Purse
 from appliance.synthesis.backends.base import Backend
 from appliance.synthesis.curation.corpus import KIND, write_corpus
 from appliance.synthesis.curation.curator import Curator
+from appliance.synthesis.curation.gaps import find_gaps
 from appliance.synthesis.curation.variation import Variation
 from appliance.synthesis.journal.lock import run_lock
 from appliance.synthesis.journal.store import Journal
@@ -292,4 +293,23 @@ def _make_card(
         mix=mix_of(order, prepared.sheet),
         asked={} if prepared.sheet.taught else asdict(prepared.sheet.mix),
         kinds={kind.value: count for kind, count in sorted(tally.kinds.items())},
+        seed=order.seed,
+        prompts=tally.judged.hexdigest(),
+        sampling={"temperature": PARAMETERS.temperature, "max_tokens": PARAMETERS.max_tokens},
+        tokens={
+            "prompt": tally.prompt_tokens.total(),
+            "completion": tally.completion_tokens.total(),
+        },
+        cost_microusd=_cost(prepared, tally),
+        gaps=find_gaps(prepared.sheet, prepared.vocabulary, examples, tally.kinds),
+    )
+
+
+def _cost(prepared: Prepared, tally: Tally) -> int:
+    """By the prices of the gateway's policy; what this machine computed costs nothing here."""
+    if prepared.gateway is None or Route.CHATGPT not in tally.routes:
+        return 0
+    price = prepared.gateway.models[prepared.policy.cloud.model]
+    return price.microusd(
+        tally.prompt_tokens[Route.CHATGPT], tally.completion_tokens[Route.CHATGPT]
     )

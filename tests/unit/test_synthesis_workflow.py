@@ -1,9 +1,11 @@
 """The accept-loop: exactly as many examples as asked for, once, in order, whatever breaks."""
 
+import hashlib
 import json
 import shutil
 from collections import Counter
 from dataclasses import asdict, replace
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -93,6 +95,28 @@ def test_asking_for_n_gives_n(site, gate):
     assert 0 < card.varied <= VARIANTS * 37
     assert len(examples) == sum(card.splits.values())
     assert card.completions == card.accepted + sum(card.dropped.values())
+
+
+def test_the_card_says_how_it_can_be_asked_again(site, gate):
+    """Sheet, mix and seed of the card draw the very drafts that were judged; and what it took."""
+    asked = []
+
+    def script(draft: Draft) -> str:
+        asked.append(draft.draft_id)
+        return tell(draft)
+
+    done = run(site, gate, Supply(gate, script), count=15)
+
+    card, _ = read_corpus(done.directory)
+    sheet, vocabulary = load_task(site.paths.labels, "disease")
+    drawn = [one.draft_id for one in islice(drafts(sheet, vocabulary, card.seed), card.drafts)]
+    assert card.prompts == hashlib.sha256("".join(drawn).encode()).hexdigest()
+    assert {*drawn} <= {*asked}
+    assert card.sampling == {"temperature": 0.7, "max_tokens": 64}
+    assert all(count >= card.completions for count in card.tokens.values())
+    assert card.cost_microusd == 0
+    named = len(vocabulary.terms) - int(card.gaps["vocabulary"].split()[0])
+    assert 0 < named < len(vocabulary.terms)
 
 
 def test_an_identifier_in_an_answer_is_quarantined(site):
