@@ -25,7 +25,8 @@ class Recipe:
         device: "cpu" or "cuda".
         dtype: "float32" or "bfloat16" (matrix products only).
         threads: Of torch in this process; 0 leaves them as they are.
-        dropout: Of the LoRA branches, 0 to 1.
+        dropout: Of the LoRA branches, 0 to 1. Its random numbers took a sixth of a step on a CPU,
+            and small corpora were learned no worse without.
         base_dropout: Whether the base model's own dropout is on.
         warm_up: Share of the steps, 0 to 1.
         weight_decay: Of AdamW, on matrices only.
@@ -61,7 +62,7 @@ class Recipe:
     device: str = "cpu"
     dtype: str = "float32"
     threads: int = 0
-    dropout: float = 0.05
+    dropout: float = 0.0
     base_dropout: bool = True
     warm_up: float = 0.1
     weight_decay: float = 0.01
