@@ -87,6 +87,19 @@ def test_the_grid_that_the_shipped_sheet_shows_can_be_switched_on(tmp_path):
     assert {"section", "population", "writer", "hedging", "length"} == set(sheet.attributes)
 
 
+def test_what_begins_an_answer_of_any_sheet_speaks_of_no_kind_of_entity():
+    """Words as in "a case of aspirin", or "mutations in this gene", belong into a sheet."""
+    begun = {
+        word
+        for draft in take(400)
+        for word in re.findall("[a-z]+", draft.opening.lower())
+        if draft.kind is not DraftKind.NONE and word not in " ".join(draft.entities).lower()
+    }
+
+    assert {"we", "studied", "unlike"} <= begun
+    assert not begun & {"gene", "case", "mutations", "diagnosis", "treated", "family", "patients"}
+
+
 def test_every_term_is_asked_for_before_any_comes_again():
     """Coverage: no name waits for luck."""
     sheet = small_sheet(DraftMix(1, 0, 0, 0))

@@ -23,57 +23,54 @@ SHARES: Final = {
 }
 TOPIC_SHARE: Final = 0.4
 _SLOT: Final = re.compile(r"\{(\w+)\}")
-# {0} and {1} are the entities, {C} the first one with a capital. Some suit nothing but diseases: a
-# sheet of another kind gives its own.
-_OPENINGS: Final = {
-    DraftKind.SINGLE: (
-        "{C}",
-        "{C} was",
-        "{C}, which",
-        "The {0}",
-        "In {0},",
-        "Known {0},",
-        "No {0}",
-        "No evidence of {0}",
-        "Because of {0},",
-        "Given her {0},",
-        "We studied {0} in",
-        "This is a case of {0} in",
-        "After treatment for {0},",
-        "Further work-up showed {0} with",
-        "There was concern for {0} because",
-        "The role of this gene in {0}",
-        "A family history of {0} and",
-        "Assessment: {0},",
-        "These results suggest that {0}",
+# Of sheets that have none of their own: they suit whatever a task's entities are. What suits one
+# kind of entity alone ("a case of ...") stands in its sheet.
+_NEUTRAL: Final = Openings(
+    single=(
+        "{First}",
+        "{First} was",
+        "{First}, which",
+        "{First} and",
+        "The {first}",
+        "No {first}",
+        "In addition to {first},",
+        "With {first},",
+        "As for {first},",
+        "We studied {first} in",
+        "These results suggest that {first}",
+        "There was {first}",
     ),
-    DraftKind.SEVERAL: (
-        "{C} and {1}",
-        "{C}, {1}",
-        "{C} with {1}",
-        "{C} without {1}",
-        "Both {0} and {1}",
-        "No {0} or {1} was",
-        "In {0} and in {1},",
-        "Unlike {0}, {1}",
-        "Known {0}, now with {1} and",
-        "History of {0} and {1},",
-        "Compared with {0}, {1}",
-        "She has {0} and {1}, and",
-        "Assessment: {0}, {1},",
-        "We compared {0} with {1} in",
-        "Mutations in this gene cause {0} or {1} in",
+    several=(
+        "{First} and {second}",
+        "{First}, {second}",
+        "{First} with {second}",
+        "{First} without {second}",
+        "Both {first} and {second}",
+        "Neither {first} nor {second}",
+        "No {first} or {second} was",
+        "Unlike {first}, {second}",
+        "Compared with {first}, {second}",
+        "We compared {first} with {second} in",
+        "{First}, {second} and {third}",
+        "{First}, {second}, and {third} are",
+        "No {first}, {second} or {third}",
+        "Unlike {first} and {second}, {third}",
+        "We compared {first} with {second} and {third} in",
     ),
-    DraftKind.ABBREVIATION: (
-        "{C} ({1})",
-        "{C} ({1}) is",
-        "The {0} ({1})",
-        "In {0} ({1}),",
-        "We studied {0} ({1})",
-        "Known {0} ({1}),",
-        "Features of {0} ({1})",
+    abbreviation=(
+        "{First} ({second})",
+        "{First} ({second}) is",
+        "The {first} ({second})",
+        "In addition to {first} ({second}),",
+        "We studied {first} ({second})",
+        "{first}",
+        "{first} is",
+        "The {first}",
+        "No {first}",
+        "With {first},",
+        "As for the {first},",
     ),
-    DraftKind.NONE: (
+    none=(
         "The",
         "We",
         "In",
@@ -95,31 +92,6 @@ _OPENINGS: Final = {
         "Two",
         "Results",
     ),
-}
-_THREE: Final = (
-    "{C}, {1} and {2}",
-    "{C}, {1}, and {2} are",
-    "{C}, {1}, {2},",
-    "No {0}, {1} or {2}",
-    "History of {0}, {1} and {2},",
-    "Known {0}, {1} and {2}, now",
-    "Assessment: {0}, {1}, {2},",
-    "Unlike {0} and {1}, {2}",
-    "We compared {0} with {1} and {2} in",
-    "Treated for {0} and {1}, then for {2}",
-)
-_SHORT_ALONE: Final = (
-    "{0}",
-    "{0} is",
-    "Known {0},",
-    "In {0},",
-    "The {0}",
-    "No {0}",
-    "The {0} gene",
-    "Most {0} patients",
-    "Treated for {0} with",
-    "The diagnosis of {0}",
-    "As for the {0},",
 )
 
 
@@ -137,19 +109,14 @@ def choose_opening(
     """
     if rng.random() >= SHARES[kind]:
         return ""
-    if forms := getattr(own, kind.value):
-        return _fill(forms, entities, codes, rng)
-    form = rng.choice(_forms(kind, len(entities)))
-    if not entities:
-        return form
-    capital = entities[0][:1].upper() + entities[0][1:]
-    return form.format(*entities, C=capital)
+    forms = getattr(own, kind.value) or getattr(_NEUTRAL, kind.value)
+    return _fill(forms, entities, codes, rng)
 
 
 def _fill(
     forms: tuple[str, ...], entities: tuple[str, ...], codes: Codes, rng: random.Random
 ) -> str:
-    """One of the sheet's openings that names just as many; "" where there is none such."""
+    """One of the openings that names just as many; "" where there is none such."""
     names = dict(zip(OPENING_SLOTS, entities, strict=False))
     # An opening has each slot of its kind once (`load_sheet_file`).
     fitting = [form for form in forms if _entities_in(form) == len(names)]
@@ -169,9 +136,3 @@ def choose_topic_opening(topic: str, rng: random.Random) -> str:
     if not topic or rng.random() >= TOPIC_SHARE:
         return ""
     return topic[:1].upper() + topic[1:]
-
-
-def _forms(kind: DraftKind, count: int) -> tuple[str, ...]:
-    if kind is DraftKind.SEVERAL and count > 2:  # noqa: PLR2004 - the forms above name two
-        return _THREE
-    return _SHORT_ALONE if kind is DraftKind.ABBREVIATION and count == 1 else _OPENINGS[kind]
