@@ -45,6 +45,13 @@ if TYPE_CHECKING:
     type=PathType(dir_okay=False),
     help="Names for the dictionary baseline (TSV); the task's own without it.",
 )
+@click.option(
+    "--vocabulary-is-independent",
+    "is_independent",
+    is_flag=True,
+    help="The gold was marked up with that very vocabulary, or holds common names only: score, "
+    "though the vocabulary looks made from it. The card and the ledger say so.",
+)
 @click.option("--against", help="Name of another adapter, to be compared on the same gold.")
 @click.option("--report", type=PathType(dir_okay=False), help="An HTML page to write, counts only.")
 @click.option(
@@ -58,6 +65,7 @@ def evaluate(
     adapter: str,
     gold: Path,
     vocabulary: Path | None,
+    is_independent: bool,
     against: str | None,
     renames: tuple[str, ...],
     report: Path | None,
@@ -72,6 +80,8 @@ def evaluate(
     beside it the answer that is always yes. Intervals are a bootstrap over documents, and the
     comparison with another adapter is a paired permutation test over documents.
 
+    Refused where the task's vocabulary, or --vocabulary, looks made from the gold.
+
     \b
     Gold of relations has every pair of a text,
       {"id", "text", "spans": [{"start", "end", "label"}],
@@ -82,9 +92,9 @@ def evaluate(
     Example: appliance evaluate --adapter reader --gold hospital/gold.jsonl
     """  # noqa: D301 - click wants the character itself
     if dry_run:
-        _plan(site, adapter, gold, against, renames, as_json=as_json)
+        _plan(site, adapter, gold, vocabulary, against, renames, is_independent, as_json=as_json)
         return
-    from appliance.records.scores import RelationScoreCard
+    from appliance.records.scores import RelationScoreCard, ScoreCard
     from appliance.workflows.evaluate_shown import Mistakes, evaluate_shown
 
     mistakes = Mistakes(sys.stdout.isatty()) if show_text else None
@@ -95,10 +105,13 @@ def evaluate(
         vocabulary=vocabulary,
         against=against,
         renames=renames,
+        is_independent=is_independent,
         report=report,
         mistakes=mistakes,
         progress=render.Bars(),
     )
+    if isinstance(card, ScoreCard) and card.vouched:
+        render.complain("the vocabulary looks made from this gold; you said that it is not.")
     if as_json:
         render.emit_json(card)
         return
@@ -124,14 +137,24 @@ def _plan(
     site: Path,
     adapter: str,
     gold: Path,
+    vocabulary: Path | None,
     against: str | None,
     renames: tuple[str, ...],
+    is_independent: bool,
     *,
     as_json: bool,
 ) -> None:
     from appliance.workflows.evaluate_shown import plan_shown
 
-    planned = plan_shown(site, adapter=adapter, gold=gold, against=against, renames=renames)
+    planned = plan_shown(
+        site,
+        adapter=adapter,
+        gold=gold,
+        vocabulary=vocabulary,
+        against=against,
+        renames=renames,
+        is_independent=is_independent,
+    )
     if as_json:
         render.emit_json(planned)
         return

@@ -29,6 +29,29 @@ def _any_site_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
+def _gold_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--gold FILE` and `--map`, where a vocabulary is held against what will be scored on."""
+    decorators = (
+        click.option(
+            "--gold",
+            multiple=True,
+            type=PathType(),
+            help="What the task will be scored on, as `evaluate` reads it: a vocabulary that "
+            "looks made from it is refused. May be given again.",
+        ),
+        click.option(
+            "--map",
+            "renames",
+            multiple=True,
+            metavar="GOLD=OURS",
+            help="What a label of the gold stands for; GOLD= leaves it out.",
+        ),
+    )
+    for decorator in reversed(decorators):
+        command = decorator(command)
+    return command
+
+
 @click.group()
 def task() -> None:
     """Validate, list and show label sheets; make vocabularies for them.
@@ -41,9 +64,17 @@ def task() -> None:
 @task.command()
 @click.argument("sheet")
 @click.option("--quick", is_flag=True, help="Do not ask the site's gate, which takes seconds.")
+@_gold_options
 @_any_site_option
 @json_option
-def validate(sheet: str, quick: bool, site: Path | None, as_json: bool) -> None:
+def validate(
+    sheet: str,
+    quick: bool,
+    gold: tuple[Path, ...],
+    renames: tuple[str, ...],
+    site: Path | None,
+    as_json: bool,
+) -> None:
     """Check that SHEET and its vocabulary are well-formed.
 
     Of a sheet of the site its gate is asked too: what it denies of the title, demonstrations,
@@ -53,7 +84,7 @@ def validate(sheet: str, quick: bool, site: Path | None, as_json: bool) -> None:
     """
     from appliance.workflows import task as workflow
 
-    summary = workflow.validate(sheet, site)
+    summary = workflow.validate(sheet, site, workflow.Gold(gold, renames))
     denied: tuple[DeniedPlace, ...] | None = None
     if site is not None and not quick and workflow.is_of_site(sheet, site):
         from appliance.workflows.sheet_denials import ask_gate
@@ -146,6 +177,7 @@ def show(sheet: str, site: Path | None, as_json: bool) -> None:
 @click.option("--lower", is_flag=True, help="No capital that only begins a word: Insulin, insulin.")
 @click.option("--out", required=True, type=PathType(dir_okay=False), help="The .tsv to write.")
 @click.option("--append", is_flag=True, help="Add to that .tsv, which is there: another type.")
+@_gold_options
 @dry_run_option
 @json_option
 def vocabulary(
@@ -158,6 +190,8 @@ def vocabulary(
     lower: bool,
     out: Path,
     append: bool,
+    gold: tuple[Path, ...],
+    renames: tuple[str, ...],
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -174,7 +208,15 @@ def vocabulary(
     from appliance.workflows import task as workflow
 
     selection = Selection(label, under, without, max_words, lower)
-    made = workflow.make_vocabulary(source, form, selection, out, append=append, dry_run=dry_run)
+    made = workflow.make_vocabulary(
+        source,
+        form,
+        selection,
+        out,
+        append=append,
+        gold=workflow.Gold(gold, renames),
+        dry_run=dry_run,
+    )
     if as_json:
         render.emit_json(made)
         return

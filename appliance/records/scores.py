@@ -39,6 +39,7 @@ class ScoreCard:
         breakdown: Where the adapter is right and wrong.
         comparison: Beside another adapter on the same gold, where one was named.
         reviewed: Over all notes that were drawn from, where the gold is of a review.
+        vouched: Whether a vocabulary looks made from the gold, and somebody said that it is not.
     """
 
     adapter: str
@@ -50,6 +51,7 @@ class ScoreCard:
     breakdown: Breakdown | None = None
     comparison: Comparison | None = None
     reviewed: ReviewedScore | None = None
+    vouched: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from appliance.settings.tasks import load_task
 from appliance.synthesis.prompting.questions import Questions, read_names, read_yes
 from appliance.workflows.asking import Answers, ask_locally
 from appliance.workflows.compare import find_adapter
-from appliance.workflows.evaluate import DICTIONARY, evaluate_documents
+from appliance.workflows.evaluate import DICTIONARY, check_apart_from, evaluate_documents
 from appliance.workflows.evaluate_relations import (
     always_yes,
     digest_of,
@@ -143,6 +143,7 @@ def _prepare_entities(site: Site, arm: Arm, draw: Draw) -> _Prepared:
     require_kind(card, HeadKind.ENTITIES)
     sheet, vocabulary = load_task(site.paths.labels, card.task)
     whole = read_gold(arm.gold, entity_types(card.labels), read_renames(arm.renames))
+    check_apart_from(site, card, whole)
     documents = _draw(whole, draw.limit, draw.seed)
     ask = Questions(sheet, vocabulary, draw.shots, draw.seed)
     questions = tuple(
@@ -182,7 +183,8 @@ def _score_entities(
         ]
         found.append(find_names(document.text, names))
     name = row.card.name
-    trained = evaluate_documents(site, name, row.documents, row.gold, progress)
+    # The whole file was checked; a few texts of it may well hold common names only.
+    trained = evaluate_documents(site, name, row.documents, row.gold, progress, is_independent=True)
     return PaperEntities(
         gold=row.gold,
         documents=len(row.documents),

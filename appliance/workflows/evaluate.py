@@ -9,6 +9,7 @@ from typing import Final
 from appliance.errors import BadInput
 from appliance.learning.adapters import read_adapter, require_kind
 from appliance.learning.basemodels.store import ModelStore
+from appliance.learning.evaluation.apart import check_apart, is_made_from
 from appliance.learning.evaluation.breakdown import break_down, list_mistakes
 from appliance.learning.evaluation.dictionary import DictionaryLabeller
 from appliance.learning.evaluation.gold import read_gold
@@ -25,7 +26,7 @@ from appliance.records.reviews import ReviewedScore
 from appliance.records.scores import RelationScoreCard, ScoreCard
 from appliance.records.spans import ScoredSpan, Span
 from appliance.records.tasks import Vocabulary
-from appliance.settings.tasks import load_task, load_vocabulary
+from appliance.settings.tasks import list_tasks, load_task, load_vocabulary
 from appliance.workflows.compare import (
     compare,
     find_adapter,
@@ -38,9 +39,6 @@ from appliance.workflows.site import Site, open_site
 
 DICTIONARY: Final = "dictionary"
 _CHUNK: Final = 256
-# A public list names a few per cent of any text's mentions with a small share of its terms.
-_MAX_IN_GOLD: Final = 0.5
-_FEW_MENTIONS: Final = 20
 
 Spans = Sequence[Sequence[Span]]
 Weigh = Callable[[Spans, Spans | None], ReviewedScore]
@@ -65,6 +63,7 @@ def evaluate(
     vocabulary: Path | None = None,
     against: str | None = None,
     renames: Renames = NO_RENAMES,
+    is_independent: bool = False,
     show: Callable[[Mistake], None] | None = None,
     progress: Progress,
 ) -> ScoreCard | RelationScoreCard:
@@ -78,18 +77,25 @@ def evaluate(
         vocabulary: Names for the dictionary baseline; None takes the task's own.
         against: Name of another adapter of the same labels, to be compared on the same gold.
         renames: What labels of the gold stand for that are not the task's.
+        is_independent: Somebody vouches that no vocabulary was made from the gold, though one
+            looks so; the card and the ledger say it.
         show: Told of every mistake with its words; what it is told must not be kept.
         progress: Told of every batch of documents.
 
     Raises:
-        BadInput: No such adapter, or gold or vocabulary is malformed; names the line.
+        BadInput: No such adapter, or gold or vocabulary is malformed; names the line. Or the
+            task's vocabulary, or the one that is given, looks made from the gold.
         ManifestMismatch: The adapter was never finished, or differs from what was written.
     """
     site = open_site(root)
     directory = find_adapter(site, adapter)
     if read_adapter(directory)[0].kind is HeadKind.RELATIONS:
-        for given, option in ((vocabulary, "--vocabulary"), (show, "--show-text")):
-            if given is not None:
+        for is_given, option in (
+            (vocabulary is not None, "--vocabulary"),
+            (is_independent, "--vocabulary-is-independent"),
+            (show is not None, "--show-text"),
+        ):
+            if is_given:
                 raise BadInput(
                     f"{option} says nothing of relations.",
                     f"Leave {option} out for this adapter.",
@@ -102,6 +108,7 @@ def evaluate(
         vocabulary=vocabulary,
         against=against,
         renames=renames,
+        is_independent=is_independent,
         show=show,
         progress=progress,
     )
@@ -112,8 +119,10 @@ def plan_evaluation(
     *,
     adapter: str,
     gold: Path,
+    vocabulary: Path | None = None,
     against: str | None = None,
     renames: Renames = NO_RENAMES,
+    is_independent: bool = False,
 ) -> EvaluationPlan:
     """What `evaluate` would score; no model is loaded, nothing is written.
 
@@ -128,6 +137,7 @@ def plan_evaluation(
         types = entity_types(card.labels)
         documents = read_gold(gold, types, renames)
         _check(documents, types)
+        check_apart_from(site, card, documents, vocabulary, is_independent=is_independent)
     if against is not None:
         find_other(site, card, against)
     return EvaluationPlan(adapter, gold.name, len(documents), against or "")
@@ -141,6 +151,7 @@ def evaluate_in(
     vocabulary: Path | None = None,
     against: str | None = None,
     renames: Renames = NO_RENAMES,
+    is_independent: bool = False,
     show: Callable[[Mistake], None] | None = None,
     progress: Progress,
 ) -> ScoreCard:
@@ -156,6 +167,7 @@ def evaluate_in(
         progress,
         vocabulary=vocabulary,
         against=against,
+        is_independent=is_independent,
         show=show,
     )
 
@@ -169,20 +181,22 @@ def evaluate_documents(
     *,
     vocabulary: Path | None = None,
     against: str | None = None,
+    is_independent: bool = False,
     show: Callable[[Mistake], None] | None = None,
     weigh: Weigh | None = None,
 ) -> ScoreCard:
     """The same, on gold documents that are at hand; `weigh` where they are of a review.
 
     Raises:
-        BadInput: No such adapter, no document, or a label that is none of the adapter's.
+        BadInput: No such adapter, no document, a label that is none of the adapter's, or a
+            vocabulary that looks made from the gold.
     """
     directory = find_adapter(site, adapter)
     card, digest = read_adapter(directory)
     types = entity_types(card.labels)
     _check(documents, types)
     terms = _vocabulary(site, card, types, vocabulary)
-    _check_apart(documents, terms)
+    vouched = check_apart_from(site, card, documents, vocabulary, is_independent=is_independent)
     other = find_other(site, card, against) if against is not None else None
     scored = _label(_load(site, directory, card), documents, progress)
     found = _plain(scored)
@@ -195,6 +209,7 @@ def evaluate_documents(
         per_label=score_labels(documents, found, types),
         baselines={DICTIONARY: score(documents, _plain(looked_up))},
         breakdown=break_down(documents, scored, types, known_surfaces(site, card)),
+        vouched=vouched,
     )
     gold_digest = _digest(documents)
     _record(site, result, digest, gold_digest)
@@ -217,10 +232,11 @@ def check_gold(site: Site, task: str, gold: Path) -> None:
     """An adapter of the task can be scored on the file.
 
     Raises:
-        BadInput: It is malformed, or of another task; names the line.
+        BadInput: It is malformed, or of another task; names the line. Or the task's vocabulary
+            looks made from it.
     """
-    sheet, _ = load_task(site.paths.labels, task)
-    read_gold(gold, [entity.name for entity in sheet.entities])
+    sheet, vocabulary = load_task(site.paths.labels, task)
+    check_apart(vocabulary.terms, read_gold(gold, [entity.name for entity in sheet.entities]))
 
 
 def _check(documents: Sequence[GoldDocument], types: Sequence[str]) -> None:
@@ -234,22 +250,31 @@ def _check(documents: Sequence[GoldDocument], types: Sequence[str]) -> None:
         )
 
 
-def _check_apart(documents: Sequence[GoldDocument], vocabulary: Vocabulary) -> None:
-    """The vocabulary was not made from the gold: an adapter would be scored on what it was told."""
-    mentions = {
-        document.text[span.start : span.end].casefold()
-        for document in documents
-        for span in document.spans
-    }
-    named = sum(
-        any(surface.casefold() in mentions for surface in term.surfaces)
-        for term in vocabulary.terms
-    )
-    if len(mentions) >= _FEW_MENTIONS and named > _MAX_IN_GOLD * len(vocabulary.terms):
-        raise BadInput(
-            f"{named} of the vocabulary's {len(vocabulary.terms)} terms are mentions of this gold.",
-            "Score with a vocabulary that was not made from the texts to be scored on.",
-        )
+def check_apart_from(
+    site: Site,
+    card: AdapterCard,
+    documents: Sequence[GoldDocument],
+    given: Path | None = None,
+    *,
+    is_independent: bool = False,
+) -> bool:
+    """Neither the vocabulary of the adapter's task nor the one that is given is of this gold.
+
+    Returns:
+        Whether one looks so, and it takes the word of somebody who says that it is not.
+
+    Raises:
+        BadInput: One looks so, and nobody vouches for it; or one can't be read.
+    """
+    types = entity_types(card.labels)
+    vocabularies = [_vocabulary(site, card, types, given)]
+    if given is not None and card.task in list_tasks(site.paths.labels):
+        vocabularies.append(_vocabulary(site, card, types, None))
+    if is_independent:
+        return any(is_made_from(one.terms, documents) for one in vocabularies)
+    for one in vocabularies:
+        check_apart(one.terms, documents)
+    return False
 
 
 def _vocabulary(
@@ -313,5 +338,6 @@ def _record(site: Site, card: ScoreCard, adapter: Digest, gold: Digest) -> None:
             "relaxed_f1": round(card.breakdown.relaxed.f1, 4) if card.breakdown else 0.0,
             "ece": round(card.breakdown.calibration.ece, 4) if card.breakdown else 0.0,
             "dictionary_f1": round(card.baselines[DICTIONARY].f1, 4),
+            **({"vocabulary_vouched": True} if card.vouched else {}),
         },
     )

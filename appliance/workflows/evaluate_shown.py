@@ -53,6 +53,7 @@ def evaluate_shown(
     vocabulary: Path | None = None,
     against: str | None = None,
     renames: Sequence[str] = (),
+    is_independent: bool = False,
     report: Path | None = None,
     mistakes: Mistakes | None = None,
     progress: Progress,
@@ -66,6 +67,7 @@ def evaluate_shown(
         vocabulary: See `evaluate`.
         against: See `evaluate`.
         renames: Labels of the gold as GOLD=OURS, see `read_renames`.
+        is_independent: See `evaluate`.
         report: A page with counts only, those hidden that `policies/disclosure.toml` calls small;
             of an adapter of entities.
         mistakes: Filled with every mistake; the ledger has that they were shown.
@@ -106,6 +108,7 @@ def evaluate_shown(
             vocabulary=vocabulary,
             against=against,
             renames=labels,
+            is_independent=is_independent,
             show=show,
             progress=progress,
         )
@@ -118,6 +121,7 @@ def evaluate_shown(
             progress,
             vocabulary=vocabulary,
             against=against,
+            is_independent=is_independent,
             show=show,
             weigh=partial(score_reviewed, reviewed),
         )
@@ -129,7 +133,14 @@ def evaluate_shown(
 
 
 def plan_shown(
-    root: Path, *, adapter: str, gold: Path, against: str | None, renames: Sequence[str]
+    root: Path,
+    *,
+    adapter: str,
+    gold: Path,
+    vocabulary: Path | None,
+    against: str | None,
+    renames: Sequence[str],
+    is_independent: bool,
 ) -> EvaluationPlan:
     """What `evaluate_shown` would score; no model is loaded, no note is read.
 
@@ -138,7 +149,15 @@ def plan_shown(
     """
     site, labels = open_site(root), read_renames(renames)
     if not is_reviewed(site, gold):
-        return plan_evaluation(root, adapter=adapter, gold=gold, against=against, renames=labels)
+        return plan_evaluation(
+            root,
+            adapter=adapter,
+            gold=gold,
+            vocabulary=vocabulary,
+            against=against,
+            renames=labels,
+            is_independent=is_independent,
+        )
     card = _require_entities(site, adapter, renames)
     _check_not_taught(site, gold, adapter, against)
     if against is not None:

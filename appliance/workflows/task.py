@@ -1,19 +1,24 @@
 """Label sheets: which there are, what one says, and whether it is well-formed."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from appliance.artifacts.manifest import digest_file
 from appliance.artifacts.reading import read_utf8
 from appliance.artifacts.writing import check_absent, check_writable, write_atomically
 from appliance.errors import BadInput
+from appliance.learning.evaluation.apart import check_apart
+from appliance.learning.evaluation.gold import read_gold
+from appliance.learning.evaluation.labels import read_renames
 from appliance.records.identifiers import Digest
-from appliance.records.tasks import LabelSheet, Vocabulary
+from appliance.records.tasks import LabelSheet, Term, Vocabulary
 from appliance.settings.policies import shipped_policies
 from appliance.settings.site import find_site
 from appliance.settings.tasks import list_tasks, load_sheet_file, load_task
-from appliance.settings.vocabularies.selection import Selection, select_terms, to_tsv
+from appliance.settings.vocabularies.selection import Selection, from_tsv, select_terms, to_tsv
 from appliance.settings.vocabularies.sources import FORMATS, read_concepts
 
 TERMINOLOGIES = tuple(FORMATS)
@@ -65,18 +70,51 @@ class TaskList:
     broken: dict[str, str]
 
 
-def validate(name_or_file: str, site: Path | None = None) -> TaskSummary:
+@dataclass(frozen=True, slots=True)
+class Gold:
+    """Texts that an adapter will be scored on: no vocabulary is made from them.
+
+    Attributes:
+        files: See `read_gold`.
+        renames: Labels of the gold as GOLD=OURS, see `read_renames`.
+    """
+
+    files: tuple[Path, ...] = ()
+    renames: tuple[str, ...] = ()
+
+    def check_apart(self, labels: Sequence[str], terms: Sequence[Term]) -> None:
+        """The terms were made from none of the files.
+
+        Raises:
+            BadInput: They look so, or a file is malformed; names the file.
+        """
+        renames = read_renames(self.renames)
+        for file in self.files:
+            documents = read_gold(file, labels, renames)
+            try:
+                check_apart(terms, documents)
+            except BadInput as error:
+                raise BadInput(f"{file.name}: {error.what}", error.next_step) from None
+
+
+NO_GOLD: Final = Gold()
+
+
+def validate(name_or_file: str, site: Path | None = None, gold: Gold = NO_GOLD) -> TaskSummary:
     """The sheet is well-formed, and its vocabulary fits it.
 
     Args:
         name_or_file: A task's name, or the path of a sheet (it ends in `.toml`).
         site: Whose sheets a name is looked up in; the shipped ones if left out.
+        gold: What the task will be scored on.
 
     Raises:
-        BadInput: No such sheet, or what is wrong with it.
+        BadInput: No such sheet, or what is wrong with it; or its vocabulary looks made from gold.
         SiteError: There is no site there.
     """
-    return summarise(*_load(name_or_file, site))
+    sheet, vocabulary = _load(name_or_file, site)
+    gold.check_apart([entity.name for entity in sheet.entities], vocabulary.terms)
+    return summarise(sheet, vocabulary)
 
 
 def show(name_or_file: str, site: Path | None = None) -> LabelSheet:
@@ -175,6 +213,7 @@ def make_vocabulary(
     out: Path,
     *,
     append: bool = False,
+    gold: Gold = NO_GOLD,
     dry_run: bool = False,
 ) -> VocabularyFile:
     """The selected part of a terminology is at `out`, as a label sheet reads it.
@@ -185,10 +224,12 @@ def make_vocabulary(
         selection: What of it.
         out: A .tsv, not there yet.
         append: Whether it is there, and this goes behind what it holds: of another entity type.
+        gold: What the task will be scored on.
         dry_run: Count only.
 
     Raises:
-        BadInput: `source` is not of that format, nothing is selected, or `out` can't be written.
+        BadInput: `source` is not of that format, nothing is selected, `out` can't be written, or
+            what would stand there looks made from gold.
     """
     before = _read_vocabulary(out) if append else ""
     if not append:
@@ -208,6 +249,7 @@ def make_vocabulary(
         added = [row for row in rows.splitlines() if row not in held]
         known = len(terms) - len(added)
         content = "\n".join([before.rstrip("\n"), *added]) + "\n"
+    gold.check_apart([selection.label], from_tsv(content))
     if not dry_run:
         write_atomically(out, content.encode(), mode=0o644)
     return VocabularyFile(

@@ -14,7 +14,8 @@ from click.testing import CliRunner
 from appliance.cli.main import cli
 from appliance.errors import BadInput
 from appliance.records.progress import Silent
-from appliance.workflows.evaluate import evaluate
+from appliance.settings.tasks import load_task
+from appliance.workflows.evaluate import evaluate, plan_evaluation
 from appliance.workflows.registry import choose_adapter
 from appliance.workflows.site import init, open_site
 from appliance.workflows.train import train
@@ -245,6 +246,36 @@ def test_a_vocabulary_made_from_the_gold_is_refused(site, tmp_path):
 
     with pytest.raises(BadInput, match="26 of the vocabulary's 27 terms"):
         evaluate(site, adapter="reader", gold=gold, vocabulary=vocabulary, progress=Silent())
+    with pytest.raises(BadInput, match="looks made from it"):
+        plan_evaluation(site, adapter="reader", gold=gold, vocabulary=vocabulary)
+
+
+@pytest.mark.usefixtures("trained")
+def test_the_tasks_own_vocabulary_is_held_against_the_gold_whatever_the_dictionary(site, tmp_path):
+    """What was generated from it learned the test's names; a person's word for it is on record."""
+    _, shipped = load_task(site / "policies" / "labels", "disease")
+    rows = [
+        {
+            "id": term.name,
+            "text": term.name,
+            "spans": [{"start": 0, "end": len(term.name), "label": "Disease"}],
+        }
+        for term in shipped.terms[:40]
+    ]
+    gold, other = tmp_path / "gold.jsonl", tmp_path / "names.tsv"
+    gold.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    other.write_text("name\nmadeupitis\nothermadeupitis\n")
+
+    with pytest.raises(BadInput, match="40 of this gold's 40 distinct mentions"):
+        evaluate(site, adapter="reader", gold=gold, vocabulary=other, progress=Silent())
+    vouched = run(
+        site, "evaluate", "--adapter", "reader", "--gold", str(gold), "--vocabulary-is-independent"
+    )
+
+    assert vouched["vouched"] is True
+    assert '"vocabulary_vouched":true' in (site / "ledger" / "entries.log").read_text().replace(
+        ": ", ":"
+    )
 
 
 def test_the_ledger_says_what_was_made_from_what(site, trained, gold):

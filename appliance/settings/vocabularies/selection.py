@@ -1,5 +1,7 @@
 """Of a terminology, the part that a task needs, under names that can stand in a sentence."""
 
+import csv
+import io
 import re
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
@@ -81,6 +83,20 @@ def to_tsv(terms: Iterable[Term]) -> str:
         for term in terms
     ]
     return "".join(f"{line}\n" for line in lines)
+
+
+def from_tsv(content: str) -> list[Term]:
+    """The terms of a vocabulary that `to_tsv` wrote."""
+    rows = csv.DictReader(io.StringIO(content), delimiter="\t", quoting=csv.QUOTE_NONE)
+    return [
+        Term(
+            row["name"],
+            tuple(filter(None, (row["synonyms"] or "").split("|"))),
+            tuple(filter(None, (row["abbreviations"] or "").split("|"))),
+            row["label"] or "",
+        )
+        for row in rows
+    ]
 
 
 def _is_chosen(concept: Concept, selection: Selection) -> bool:
