@@ -77,6 +77,9 @@ def validate(
 ) -> None:
     """Check that SHEET and its vocabulary are well-formed.
 
+    What contradicts itself is named as a doubt, with exit code 0: for example a topic for texts
+    without an entity, or a frame, that holds a name of the vocabulary.
+
     Of a sheet of the site its gate is asked too: what it denies of the title, demonstrations,
     topics and openings is named on stderr, for no prompt that shows it would be sent.
 
@@ -91,10 +94,15 @@ def validate(
 
         render.say("Asking the site's gate; --quick leaves that out.")
         denied = ask_gate(site, summary.name)
+    doubts = workflow.find_doubts(sheet, site)
     if as_json:
-        render.emit_json(render.to_plain(summary) | {"denied": render.to_plain(denied)})
+        found = {"doubts": render.to_plain(doubts), "denied": render.to_plain(denied)}
+        render.emit_json(render.to_plain(summary) | found)
     else:
         render.emit_table("Well-formed", ("", ""), _rows(summary))
+        if doubts:
+            rows = [(one.place, one.what) for one in doubts]
+            render.emit_table("Doubts: usable, but see these", ("part", ""), rows)
     for one in denied or ():
         render.complain(f"the gate denies {one.place}: {one.rule}.")
     if denied:

@@ -20,6 +20,7 @@ from appliance.settings.site import find_site
 from appliance.settings.tasks import list_tasks, load_sheet_file, load_task
 from appliance.settings.vocabularies.selection import Selection, from_tsv, select_terms, to_tsv
 from appliance.settings.vocabularies.sources import FORMATS, read_concepts
+from appliance.synthesis.curation.doubts import Doubt, doubts_about
 
 TERMINOLOGIES = tuple(FORMATS)
 
@@ -115,6 +116,16 @@ def validate(name_or_file: str, site: Path | None = None, gold: Gold = NO_GOLD) 
     sheet, vocabulary = _load(name_or_file, site)
     gold.check_apart([entity.name for entity in sheet.entities], vocabulary.terms)
     return summarise(sheet, vocabulary)
+
+
+def find_doubts(name_or_file: str, site: Path | None = None) -> tuple[Doubt, ...]:
+    """Where a well-formed sheet contradicts itself or its vocabulary; none of it is refused.
+
+    Raises:
+        BadInput: As `validate`.
+        SiteError: There is no site there.
+    """
+    return doubts_about(*_load(name_or_file, site))
 
 
 def show(name_or_file: str, site: Path | None = None) -> LabelSheet:

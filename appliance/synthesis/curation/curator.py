@@ -15,7 +15,7 @@ from appliance.records.tasks import LabelSheet, PairKind, Vocabulary
 from appliance.synthesis.curation.answers import read_answer
 from appliance.synthesis.curation.denying import Denying
 from appliance.synthesis.curation.grounding import find_grounds
-from appliance.synthesis.curation.lexicon import Lexicon, Match
+from appliance.synthesis.curation.lexicon import Match, lexicon_of
 from appliance.synthesis.curation.reasons import Reason
 from appliance.synthesis.curation.similarity import MAX_SHARED, Demonstrated, Seen, mask
 from appliance.synthesis.curation.suspects import Suspects
@@ -35,8 +35,7 @@ class Curator:
 
     def __init__(self, sheet: LabelSheet, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
-        self._lexicon = Lexicon(vocabulary)
-        self._lexicon.pass_over(_no_entities(sheet, self._lexicon))
+        self._lexicon = lexicon_of(sheet, vocabulary)
         self._suspects = Suspects(sheet, vocabulary)
         self._demonstrated = Demonstrated(sheet, self._lexicon)
         self._seen = Seen()
@@ -230,17 +229,6 @@ def example_id(text: str, spans: Sequence[Span]) -> ExampleId:
     """Digest of text and spans."""
     fields = json.dumps([text, [[span.start, span.end, span.label] for span in spans]])
     return ExampleId(f"x-{hashlib.sha256(fields.encode()).hexdigest()[:24]}")
-
-
-def _no_entities(sheet: LabelSheet, lexicon: Lexicon) -> list[str]:
-    """What the sheet says is none, and holds no name of another type that it says nothing of."""
-    said = [
-        phrase
-        for entity in sheet.entities
-        for phrase in entity.counter_examples
-        if all(match.span.label == entity.name for match in lexicon.find(phrase))
-    ]
-    return said + [phrase for words in sheet.composition.slots.values() for phrase in words]
 
 
 def _choose_split(text: str) -> Split:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from appliance.records.spans import Span
-from appliance.records.tasks import Vocabulary, is_short_form
+from appliance.records.tasks import LabelSheet, Vocabulary, is_short_form
 from appliance.synthesis.curation.words import (
     Word,
     are_joined,
@@ -123,6 +123,23 @@ class Lexicon:
                 break
             node = following
         return best
+
+
+def lexicon_of(sheet: LabelSheet, vocabulary: Vocabulary) -> Lexicon:
+    """The vocabulary's names, but for what the sheet says is none.
+
+    A counter-example that holds a name of another type, of which it says nothing, hides none.
+    """
+    lexicon = Lexicon(vocabulary)
+    said = [
+        phrase
+        for entity in sheet.entities
+        for phrase in entity.counter_examples
+        if all(match.span.label == entity.name for match in lexicon.find(phrase))
+    ]
+    slots = sheet.composition.slots.values()
+    lexicon.pass_over(said + [phrase for words in slots for phrase in words])
+    return lexicon
 
 
 def _ending(node: _Node, written: str, folded: str) -> int | None:
