@@ -132,6 +132,70 @@ def test_hgnc_symbols_are_names_and_withdrawn_genes_are_none(tmp_path):
     }
 
 
+def read(tmp_path, content, form, label="Gene"):
+    path = tmp_path / "source.txt"
+    path.write_text(content, encoding="utf-8")
+    terms = select_terms(read_concepts(path, form), Selection(label))
+    return {term.name: (term.synonyms, term.abbreviations) for term in terms}
+
+
+OLD_HGNC = (
+    "hgnc_id\tsymbol\tname\tprevious_symbols\tsynonyms\n"
+    "HGNC:5\tACF1\tAPOBEC1 complementation factor\tASP1, ASP2\tACF64|ACF65\n"
+)
+
+
+def test_aliases_of_an_older_hgnc_are_not_lost(tmp_path):
+    """Its columns were called otherwise; without any of them the file is refused.
+
+    A comma in a gene's name turns nothing round: nobody says "muscarinic factor APOBEC1".
+    """
+    assert read(tmp_path, OLD_HGNC, "hgnc") == {
+        "ACF1": (("APOBEC1 complementation factor",), ("ACF64", "ACF65", "ASP1", "ASP2"))
+    }
+    assert read(tmp_path, OLD_HGNC.replace(" complementation", ", muscarinic"), "hgnc") == {
+        "ACF1": ((), ("ACF64", "ACF65", "ASP1", "ASP2"))
+    }
+    with pytest.raises(BadInput, match="no column of other symbols"):
+        read(tmp_path, "hgnc_id\tsymbol\tname\nHGNC:5\tACF1\tfactor\n", "hgnc")
+
+
+def test_symbols_of_genes_are_not_lost_in_a_plain_table(tmp_path):
+    [(name, (_, short))] = read(tmp_path, OLD_HGNC, "tsv").items()
+
+    assert name == "APOBEC1 complementation factor"
+    assert {"ACF1", "ACF64", "ACF65"} <= {*short}
+
+
+@pytest.mark.parametrize("form", ["drugbank", "hgnc"])
+def test_a_table_with_names_is_told_which_format_reads_it(tmp_path, form):
+    with pytest.raises(BadInput, match="read it with --format tsv"):
+        read(tmp_path, "drugbank_id\tname\nDB1\tLepirudin\n", form)
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("Diabetes Mellitus, Type 2", "Type 2 Diabetes Mellitus"),
+        ("Anemia, Iron-Deficiency", "Iron-Deficiency Anemia"),
+        ("Glycogen storage disease, type II", "type II Glycogen storage disease"),
+        ("apolipoprotein L, 1", None),
+        ("melanoma antigen family B, 1", None),
+        ("mucopolysaccharidosis, IV", None),
+        ("hepatitis, B", None),
+        ("heart block, AV", "AV heart block"),
+        ("tubulin, beta", "beta tubulin"),
+        ("deficiency, antithrombin iii", "antithrombin iii deficiency"),
+        ("solute carrier family 12, member 3", None),
+    ],
+)
+def test_a_name_is_turned_only_where_words_qualify_it(tmp_path, written, said):
+    """Nobody writes "1 apolipoprotein L"; what can't be turned is no name."""
+    found = read(tmp_path, f"id\tname\n1\t{written}\n2\tgout\n", "tsv")
+
+    assert set(found) == {"gout", *([said] if said else [])}
+
+
 def test_icd_titles_that_nobody_writes_are_left_out(tmp_path):
     """Chosen by the beginning of a code."""
     assert set(_terms(tmp_path, "icd10cm")) == {"Asthma", "Type 1 diabetes mellitus"}

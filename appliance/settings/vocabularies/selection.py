@@ -13,6 +13,12 @@ from appliance.settings.vocabularies.concepts import Concept
 
 # "Lupus Erythematosus, Systemic": catalogues turn names round.
 _INVERTED: Final = re.compile(r"([^,]*[A-Za-z][^,]*), ([^,]+)")
+# "Apolipoprotein L, 1": a number, a letter or a numeral by itself only counts.
+_QUALIFIER: Final = re.compile(r"\b(?![IVXLC]+\b)[^\W\d_]{2,}", re.IGNORECASE)
+# Nor is "member 3" said in front.
+_COUNTED: Final = re.compile(
+    r"(?:member|subunit|polypeptide|isoform|family|subfamily|homolog)\b", re.IGNORECASE
+)
 _LINKS: Final = re.compile(r"\b(?:and|or|with|without|of|in|due|not|except|other)\b", re.IGNORECASE)
 # Titles of a classification and remarks of a catalogue; nobody writes them into a sentence.
 _NO_NAME: Final = re.compile(
@@ -122,7 +128,13 @@ def _forms(concept: Concept, selection: Selection) -> list[str]:
 
 def _turned(written: str) -> str:
     inverted = _INVERTED.fullmatch(written)
-    return f"{inverted[2]} {inverted[1]}" if inverted and not _LINKS.search(written) else written
+    if inverted is None or _LINKS.search(written) or not _is_qualifier(inverted[2]):
+        return written
+    return f"{inverted[2]} {inverted[1]}"
+
+
+def _is_qualifier(words: str) -> bool:
+    return bool(_QUALIFIER.search(words)) and not _COUNTED.match(words)
 
 
 def _is_plural(key: str, keys: Container[str]) -> bool:

@@ -15,6 +15,10 @@ from appliance.settings.vocabularies.concepts import Concept, not_of
 _OBO_SYNONYM: Final = re.compile(r'"((?:[^"\\]|\\.)*)" (EXACT|RELATED|NARROW|BROAD)\b')
 _ICD_LINE: Final = re.compile(r"\d{5} (\S{3,7}) +([01]) .{60} (\S.*?)\s*")
 
+_SYMBOLS: Final = ("alias_symbol", "synonyms", "prev_symbol", "previous_symbols")
+_MARK: Final = re.compile(r"\||, ")
+_OTHER_NAMES: Final = tuple(dict.fromkeys(("synonyms", "abbreviations", "symbol", *_SYMBOLS)))
+
 
 def read_concepts(path: Path, form: str) -> list[Concept]:
     """Every entry of the file, in its order, obsolete ones left out.
@@ -91,13 +95,22 @@ def _drugbank(path: Path) -> Iterator[Concept]:
 
 
 def _hgnc(path: Path) -> Iterator[Concept]:
-    """HGNC's `hgnc_complete_set.txt`: the symbol is the name; withdrawn entries are left out."""
+    """HGNC's `hgnc_complete_set.txt`: the symbol is the name; withdrawn entries are left out.
+
+    Releases before 2014 call aliases and previous symbols otherwise, and split them by commas.
+    """
     for row in _table(path, "\t", ("hgnc_id", "symbol", "name")):
+        if row.keys().isdisjoint(_SYMBOLS):
+            raise BadInput(
+                f"{path} has no column of other symbols: none of {', '.join(_SYMBOLS)}.",
+                "Name the file as its makers publish it, with all of its columns.",
+            )
         if "withdrawn" in (row.get("status") or "").casefold():
             continue
-        listed = (row.get(column) or "" for column in ("alias_symbol", "prev_symbol"))
-        others = [part for cell in listed for part in cell.split("|")]
-        yield Concept(row["hgnc_id"], row["symbol"], (*others, row["name"]), frozenset())
+        others = [part for column in _SYMBOLS for part in _MARK.split(row.get(column) or "")]
+        # Its commas turn no name round: "cholinergic receptor, muscarinic 3".
+        others += [] if "," in row["name"] else [row["name"]]
+        yield Concept(row["hgnc_id"], row["symbol"], tuple(others), frozenset())
 
 
 def _icd10cm(path: Path) -> Iterator[Concept]:
@@ -115,15 +128,17 @@ def _tsv(path: Path) -> Iterator[Concept]:
     """A table with a column `name`; its first column is the id.
 
     Of these columns, "|"-separated, what is there is used: `synonyms`, `abbreviations`,
-    `tree_numbers`, `parents` (names).
+    HGNC's symbols, `tree_numbers`, `parents` (names).
     """
     rows = list(_table(path, "\t", ("name",)))
     parents = {row["name"]: _cells(row, "parents") for row in rows}
     for row in rows:
-        names = (*_cells(row, "synonyms"), *_cells(row, "abbreviations"))
+        names = [cell for column in _OTHER_NAMES for cell in _cells(row, column)]
         trees = _prefixes(_cells(row, "tree_numbers"), ".")
         code = next(iter(row.values()))
-        yield Concept(code, row["name"], names, trees | _above(row["name"], parents) | {code})
+        yield Concept(
+            code, row["name"], tuple(names), trees | _above(row["name"], parents) | {code}
+        )
 
 
 FORMATS: Final[Mapping[str, Callable[[Path], Iterable[Concept]]]] = {
@@ -140,10 +155,13 @@ def _table(path: Path, delimiter: str, needed: Sequence[str]) -> Iterator[dict[s
     text = path.read_text(encoding="utf-8-sig")
     rows = csv.reader(io.StringIO(text), delimiter=delimiter)
     header = next(rows, [])
+    has_names = "name" in text.partition("\n")[0].rstrip("\r").split("\t")
     if not set(needed) <= set(header):
         raise BadInput(
             f"{path} has no columns {', '.join(needed)}.",
-            "Name the file as its makers publish it, or another --format.",
+            "It has a column `name`: read it with --format tsv."
+            if has_names
+            else "Name the file as its makers publish it, or another --format.",
         )
     for row in rows:
         yield dict(zip_longest(header, row[: len(header)], fillvalue=""))
