@@ -223,13 +223,19 @@ def import_(
     """Take back an export that was worked on with another tool, as a new corpus.
 
     Labels may have changed and examples may be missing; a text that is not in the corpus it came
-    from is refused, because nothing says how it was made.
+    from is refused, because nothing says how it was made. So are offsets that are counted
+    otherwise: more than one span in ten that begins or ends inside a word.
 
     Example: appliance corpus import first.jsonl --of first --out corrected
     """
     from appliance.workflows.review import import_corpus
 
     revision = import_corpus(site, source, form, name, out, dry_run=dry_run)
+    if revision.cut_words:
+        render.complain(
+            f"{revision.cut_words} span(s) begin or end inside a word, the first in example "
+            f"{revision.first_cut}: see that they mark what you meant."
+        )
     _tell(revision, dry_run=dry_run, as_json=as_json)
 
 

@@ -11,8 +11,10 @@ from appliance.errors import BadInput
 from appliance.records.cards import CorpusCard
 from appliance.records.examples import Example
 from appliance.records.identifiers import Digest
+from appliance.records.spans import UNRELATED
 from appliance.settings.names import is_name
 from appliance.settings.site import SitePaths, find_site
+from appliance.settings.tasks import list_tasks, load_task
 from appliance.synthesis.curation.corpus import KIND, read_card, read_corpus
 from appliance.synthesis.curation.formats.known import FORMATS, TextFormat, find_format
 from appliance.synthesis.curation.formats.label_studio import labelling_config
@@ -93,7 +95,7 @@ def document_export(
         BadInput, Denied, ManifestMismatch: As `export_corpus`.
     """
     card, examples = _prepare(root, name, form, target)
-    setup = labelling_config(tuple(card.entities)) if form == "label-studio" else ""
+    setup = _labelling_config(root, card) if form == "label-studio" else ""
     result = CorpusExport(name, form, target, len(examples), None, setup)
     if dry_run:
         return result
@@ -156,6 +158,18 @@ def find_corpus(paths: SitePaths, name: str) -> Path:
 def corpus_digest(directory: Path) -> Digest:
     """The digest of a corpus's manifest."""
     return read_manifest(directory, KIND).digest
+
+
+def _labelling_config(root: Path, card: CorpusCard) -> str:
+    """With every label of the task, where the site has its sheet: nobody used some so far."""
+    labels, relations = list(card.entities), list(card.relations)
+    sheets = find_site(root).labels
+    if card.task in list_tasks(sheets):
+        sheet, _ = load_task(sheets, card.task)
+        labels = [*(entity.name for entity in sheet.entities), *labels]
+        relations = [*(relation.name for relation in sheet.taught), *relations]
+        relations += [UNRELATED] if sheet.taught else []
+    return labelling_config(tuple(dict.fromkeys(labels)), tuple(dict.fromkeys(relations)))
 
 
 def _prepare(

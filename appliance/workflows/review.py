@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ from appliance.settings.tasks import load_task
 from appliance.synthesis.curation.corpus import read_corpus, write_corpus
 from appliance.synthesis.curation.formats.fields import Unreadable
 from appliance.synthesis.curation.formats.known import find_format
-from appliance.synthesis.curation.revision import relabel, revise_card, without
+from appliance.synthesis.curation.revision import find_cut_words, relabel, revise_card, without
 from appliance.workflows.corpus import corpus_digest, find_corpus
 from appliance.workflows.report.review import render_review
 from appliance.workflows.site import Site, open_site
@@ -52,6 +52,8 @@ class Revision:
         relabelled: Examples whose labels people changed.
         left_out: Examples of the other that are not in it.
         digest: Of its manifest; "" where it was not written.
+        cut_words: Spans that were handed in and begin or end inside a word.
+        first_cut: The first example that was handed in with one, counted from 1; 0 for none.
     """
 
     corpus: str
@@ -60,6 +62,8 @@ class Revision:
     relabelled: int
     left_out: int
     digest: str
+    cut_words: int = 0
+    first_cut: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +201,8 @@ def import_corpus(
 
     Raises:
         BadInput: No such corpus or format, `source` is not of it, holds a text that is not in
-            `name` or a label that is none of the task's, or the name is taken.
+            `name` or a label that is none of the task's, more than one in ten of its spans begin
+            or end inside a word, or the name is taken.
         ManifestMismatch: The corpus is not what was written.
     """
     site = open_site(root)
@@ -220,7 +225,11 @@ def import_corpus(
             "Name what `appliance corpus export` wrote, or another tool from it.",
         ) from None
     kept = relabel(base, handed_in, labels, relations)
-    return _write(site, directory, base, kept, out, dry_run=dry_run)
+    cut = find_cut_words(base, handed_in)
+    revision = _write(site, directory, base, kept, out, dry_run=dry_run)
+    if cut is None:
+        return revision
+    return replace(revision, cut_words=cut.spans, first_cut=cut.first)
 
 
 def _write(

@@ -14,7 +14,7 @@ from appliance.records.examples import Example, Origin, Split
 from appliance.records.spans import UNRELATED, Relation, Span
 from appliance.synthesis.curation.corpus import read_corpus, write_corpus
 from appliance.synthesis.curation.curator import example_id
-from appliance.workflows.corpus import NAMES, export_corpus
+from appliance.workflows.corpus import NAMES, document_export, export_corpus
 from appliance.workflows.ledger import verify
 from appliance.workflows.review import apply_decisions, import_corpus, write_review
 from appliance.workflows.site import init
@@ -274,6 +274,91 @@ def test_a_text_twice_is_refused(site, tmp_path):
 
     with pytest.raises(BadInput, match="Example 4 has the text of one before"):
         import_corpus(site.paths.root, path, "jsonl", "first", "second")
+
+
+def _many(site, count=12):
+    """A corpus of so many texts with two names each."""
+    made = [example(f"{at} had Asthma and gout today.", ["Asthma", "gout"]) for at in range(count)]
+    write_corpus(site.paths.corpora / "many", make_card("many", "disease", made), made)
+    return made
+
+
+def _shift(line, by):
+    fields = json.loads(line)
+    for span in fields["spans"]:
+        span["start"] += by
+        span["end"] += by
+    return json.dumps(fields)
+
+
+def test_offsets_that_are_counted_otherwise_are_refused(site, tmp_path):
+    """All spans shifted by two characters are no labels; nothing is written."""
+    _many(site)
+    lines = list(export_corpus(site.paths.root, "many", "jsonl"))
+    path = tmp_path / "shifted.jsonl"
+    path.write_text("".join(f"{_shift(line, 2)}\n" for line in lines))
+
+    with pytest.raises(BadInput, match=r"24 of 24 spans .* the first in example 1"):
+        import_corpus(site.paths.root, path, "jsonl", "many", "second")
+    assert not (site.paths.corpora / "second").exists()
+
+
+def test_a_few_spans_that_cut_words_are_taken_and_told(site, tmp_path):
+    """Somebody may mark a part of a word; the command says where."""
+    _many(site)
+    lines = list(export_corpus(site.paths.root, "many", "jsonl"))
+    path = tmp_path / "one.jsonl"
+    path.write_text("".join(f"{line}\n" for line in [*lines[:4], _shift(lines[4], 2)]))
+    words = ["import", str(path), "--of", "many", "--site", str(site.paths.root), "--json"]
+    whole = tmp_path / "whole.jsonl"
+    whole.write_text("".join(f"{line}\n" for line in [*lines[:4], _shift(lines[4], 2), *lines[5:]]))
+
+    with pytest.raises(BadInput, match="2 of 10 spans"):
+        import_corpus(site.paths.root, path, "jsonl", "many", "second")
+    taken = CliRunner().invoke(command, [*words[:1], str(whole), *words[2:], "--out", "second"])
+
+    assert json.loads(taken.stdout)["cut_words"] == 2
+    assert json.loads(taken.stdout)["first_cut"] == 5
+    assert "inside a word, the first in example 5" in taken.stderr
+
+
+def test_what_cut_words_before_it_went_out_comes_back(site, tmp_path):
+    made = [example(f"{at} has asthmatics.", ["asthma"]) for at in range(3)]
+    write_corpus(site.paths.corpora / "parts", make_card("parts", "disease", made), made)
+    path = tmp_path / "parts.jsonl"
+    path.write_text("".join(f"{x}\n" for x in export_corpus(site.paths.root, "parts", "jsonl")))
+
+    revision = import_corpus(site.paths.root, path, "jsonl", "parts", "second")
+
+    assert (revision.kept, revision.cut_words) == (3, 0)
+
+
+def test_words_without_spaces_between_them_are_marked_as_they_are(site, tmp_path):
+    made = [example("\u60a3\u8005\u6709\u54ee\u5598\u75c5", [])]
+    write_corpus(site.paths.corpora / "parts", make_card("parts", "disease", made), made)
+    [line] = export_corpus(site.paths.root, "parts", "jsonl")
+    fields = json.loads(line) | {"spans": [{"start": 3, "end": 5, "label": "Disease"}]}
+    path = tmp_path / "parts.jsonl"
+    path.write_text(json.dumps(fields))
+
+    assert import_corpus(site.paths.root, path, "jsonl", "parts", "second").cut_words == 0
+
+
+def test_label_studio_offers_labels_that_nobody_used(site):
+    """Those of the site's sheet; of a task that the site has no more, those of the corpus."""
+    made = [example("Nothing was seen.", [])]
+    for task in ("drug-adverse-event", "drug-event-pairs", "gone"):
+        write_corpus(site.paths.corpora / task, make_card(task, task, made), made)
+
+    setups = {
+        task: document_export(site.paths.root, task, "label-studio", None, dry_run=True).setup
+        for task in ("drug-adverse-event", "drug-event-pairs", "gone")
+    }
+
+    assert '<Label value="Drug"/><Label value="AdverseEvent"/>' in setups["drug-adverse-event"]
+    assert "<Relation" not in setups["drug-adverse-event"]
+    assert f'<Relation value="{UNRELATED}"/>' in setups["drug-event-pairs"]
+    assert setups["gone"].count("<Label ") == 1
 
 
 def test_the_commands_say_what_they_did(site, tmp_path):

@@ -7,6 +7,7 @@ one whose making is on record.
 import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from appliance.errors import BadInput
@@ -16,6 +17,21 @@ from appliance.records.identifiers import Digest, ExampleId
 from appliance.synthesis.curation.curator import example_id
 
 _TRUSTED: Final = 1.0
+# A person marks a part of a word now and then; shifted offsets cut nearly all.
+_MOST_CUT: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class CutWords:
+    """Spans that begin or end inside a word: most often offsets that are counted otherwise.
+
+    Attributes:
+        spans: How many.
+        first: The first example that has one, counted from 1.
+    """
+
+    spans: int
+    first: int
 
 
 def relabel(
@@ -60,6 +76,37 @@ def relabel(
             )
         taken[example.text] = _relabelled(before, example)
     return [taken[example.text] for example in base if example.text in taken]
+
+
+def find_cut_words(base: Sequence[Example], handed_in: Sequence[Example]) -> CutWords | None:
+    """Spans that were handed in and begin or end between two letters of one word; None for none.
+
+    Those of the corpus that went out do not count, nor do scripts without capitals, of which some
+    write words without spaces.
+
+    Raises:
+        BadInput: More than one in ten spans does so; names the first example.
+    """
+    known = {example.text: frozenset(example.spans) for example in base}
+    cut = [
+        sum(
+            span not in known.get(example.text, ())
+            and (_is_inside(example.text, span.start) or _is_inside(example.text, span.end))
+            for span in example.spans
+        )
+        for example in handed_in
+    ]
+    if not any(cut):
+        return None
+    spans = sum(len(example.spans) for example in handed_in)
+    found = CutWords(sum(cut), next(number for number, count in enumerate(cut, 1) if count))
+    if found.spans > _MOST_CUT * spans:
+        raise BadInput(
+            f"{found.spans} of {spans} spans begin or end inside a word, the first in example "
+            f"{found.first}: they do not mark what a person marked.",
+            "Count offsets in code points of the text, from 0, the end exclusive.",
+        )
+    return found
 
 
 def without(
@@ -126,6 +173,14 @@ def revise_card(
             "left_out": len(base) - len(kept),
         },
     )
+
+
+def _is_inside(text: str, at: int) -> bool:
+    return 0 < at < len(text) and _is_letter(text[at - 1]) and _is_letter(text[at])
+
+
+def _is_letter(character: str) -> bool:
+    return character.isalpha() and character.lower() != character.upper()
 
 
 def _relabelled(before: Example, after: Example) -> Example:

@@ -23,11 +23,18 @@ _LABELS: Final = "label"
 _TEXT: Final = "text"
 
 
-def labelling_config(labels: Sequence[str]) -> str:
-    """The project's labelling interface that these tasks need, as Label Studio's XML."""
+def labelling_config(labels: Sequence[str], relations: Sequence[str] = ()) -> str:
+    """The project's labelling interface that these tasks need, as Label Studio's XML.
+
+    Args:
+        labels: Entity types that may be marked, used so far or not.
+        relations: What may join two of them; empty where nothing may.
+    """
     choices = "".join(f"<Label value={quoteattr(label)}/>" for label in labels)
+    joins = "".join(f"<Relation value={quoteattr(relation)}/>" for relation in relations)
     return (
-        f'<View><Labels name="{_LABELS}" toName="{_TEXT}">{choices}</Labels>'
+        f"<View>{f'<Relations>{joins}</Relations>' if joins else ''}"
+        f'<Labels name="{_LABELS}" toName="{_TEXT}">{choices}</Labels>'
         f'<Text name="{_TEXT}" value="$text"/></View>'
     )
 
