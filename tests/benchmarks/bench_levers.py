@@ -10,7 +10,8 @@ strict F1 with its mean and 95 % interval over seeds (Student's t); then how muc
 without the lever, the counts of all seeds summed: 95 % interval over documents (bootstrap) and p
 of a paired permutation, both for these corpora.
 
-Options: `--task NAME` (disease); `--count N` written examples (200); `--epochs N` (3); `--seeds N`
+Options: `--task NAME` (disease; one of your own lies in `DIR/site/policies/labels`, in a site that
+`appliance init` made); `--count N` written examples (200); `--epochs N` (3); `--seeds N`
 (3); `--arms NAME,...` (see LEVERS; "all" comes first); `--vocabulary FILE` adds an arm that has all
 names of that file for a vocabulary (`task vocabulary`'s TSV, or MeSH's); `--weigh` adds one of
 which each example counts as much as an adapter of another corpus believes its labels; `--make-only`
@@ -45,7 +46,6 @@ from appliance.records.gold import GoldDocument
 from appliance.records.progress import Silent
 from appliance.records.prompts import Draft, Route
 from appliance.records.tasks import DraftMix, LabelSheet
-from appliance.settings.policies import shipped_policies
 from appliance.settings.tasks import load_task, load_vocabulary
 from appliance.synthesis.backends.base import Backend
 from appliance.synthesis.backends.vllm.client import VllmBackend
@@ -65,7 +65,7 @@ from appliance.workflows.scan import open_site_gate
 from appliance.workflows.site import Site, init, open_site
 from appliance.workflows.supply import STAMPS, Supply
 from appliance.workflows.weighing import DOUBTED
-from tests.benchmarks.bench_quality import Bench, count, line_of, named, say, spans_of
+from tests.benchmarks.bench_quality import Bench, count, line_of, named, say, spans_of, told
 
 ALL = "all"
 WEIGHED = "with weights of agreement"
@@ -294,7 +294,7 @@ def main(arguments: Sequence[str]) -> int:
     corpora = _make_all(work / "site", arms, seeds, options)
     if options.make_only:
         return 0
-    types = types_of(load_task(shipped_policies() / "labels", options.task)[0])
+    types = types_of(load_task(work / "site" / "policies" / "labels", options.task)[0])
     texts = [document.text for document in read_gold(options.gold, types)]
     found: dict[str, list[Path]] = {}
     for arm in arms:
@@ -383,4 +383,4 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(told(main, sys.argv[1:]))

@@ -1,6 +1,7 @@
 """What each part of a corpus is worth: `python -m tests.benchmarks.bench_quality CORPUS GOLD`.
 
-CORPUS is a finished corpus of a site (`SITE/corpora/NAME`), GOLD a test file that no training sees.
+CORPUS is a finished corpus of a site (`SITE/corpora/NAME`), whose label sheet it is read by; GOLD a
+test file that no training sees.
 Adapters are trained on parts of the corpus, three seeds each; the model of the best epoch on the
 corpus's own dev split is kept, and the gold's labels are read once, when all are trained. Prints
 strict F1 with mean and 95 % interval over seeds (Student's t), and the dictionary beside it.
@@ -25,6 +26,7 @@ from statistics import fmean, stdev
 from scipy.stats import t as student  # type: ignore[import-untyped]
 
 from appliance.artifacts.manifest import is_finished
+from appliance.errors import OperatorError
 from appliance.learning.basemodels.store import ModelStore
 from appliance.learning.evaluation.dictionary import DictionaryLabeller
 from appliance.learning.evaluation.gold import read_gold
@@ -172,7 +174,7 @@ def main(arguments: Sequence[str]) -> int:
     work = options.work or Path(tempfile.mkdtemp())
     work.mkdir(parents=True, exist_ok=True)
     name = read_corpus(options.corpus)[0].task
-    sheet, vocabulary = load_task(shipped_policies() / "labels", name)
+    sheet, vocabulary = load_task(labels_beside(options.corpus), name)
     types = tuple(entity.name for entity in sheet.entities)
     recipe = {"epochs": options.epochs} if options.epochs else {}
     bench = Bench(options.corpus, work, types, recipe)
@@ -192,6 +194,21 @@ def main(arguments: Sequence[str]) -> int:
     looked_up = DictionaryLabeller(vocabulary).label(texts)
     say(line_of("dictionary", [score(gold, [[one.span for one in each] for each in looked_up])]))
     return 0
+
+
+def labels_beside(corpus: Path) -> Path:
+    """The label sheets of the site that the corpus lies in; the product's where it is in none."""
+    labels = corpus.resolve().parent.parent / "policies" / "labels"
+    return labels if labels.is_dir() else shipped_policies() / "labels"
+
+
+def told(bench: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
+    """Its exit code; what an operator can mend is one line, and no traceback."""
+    try:
+        return bench(arguments)
+    except OperatorError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
 
 
 def _self_training(
@@ -260,4 +277,4 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(told(main, sys.argv[1:]))
