@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from appliance.cli import render
-from appliance.cli.options import dry_run_option, json_option, site_option
+from appliance.cli.options import PathType, dry_run_option, json_option, site_option
 
 if TYPE_CHECKING:
     from appliance.workflows.curve import CurvePoint
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 @click.option(
     "--seed", type=int, default=0, show_default=True, help="Of the first round's prompts."
 )
+@click.option("--plot", type=PathType(dir_okay=False), help="An SVG file to draw the curve into.")
 @dry_run_option
 @json_option
 def rounds(
@@ -65,6 +66,7 @@ def rounds(
     route: str,
     budget: float | None,
     seed: int,
+    plot: Path | None,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -84,7 +86,7 @@ def rounds(
     if dry_run:
         _tell_plan(site, order, as_json=as_json)
         return
-    done = run_rounds(site, order, render.Bars())
+    done = run_rounds(site, order, render.Bars(), plot)
     if done.denied_for:
         from appliance.workflows.sheet_denials import tell_denied
 

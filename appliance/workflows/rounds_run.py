@@ -13,12 +13,13 @@ from typing import Final
 
 from appliance.artifacts.locks import held_alone
 from appliance.artifacts.manifest import is_finished
+from appliance.artifacts.writing import check_writable, write_atomically
 from appliance.errors import BadInput
 from appliance.learning.basemodels.store import ModelStore
 from appliance.records.cards import AdapterCard
 from appliance.records.events import Fact
 from appliance.records.examples import Example
-from appliance.records.progress import Progress
+from appliance.records.progress import Progress, Silent
 from appliance.records.tasks import LabelSheet
 from appliance.settings.names import check_name
 from appliance.settings.tasks import load_task
@@ -29,6 +30,7 @@ from appliance.workflows.held_out import HeldOut, check_reader, read_held_out
 from appliance.workflows.joining import JoinedCorpus, find_joined, join_corpora
 from appliance.workflows.orders import Order, Plan
 from appliance.workflows.profile import mix_to_teach
+from appliance.workflows.report.plots import plot_curve
 from appliance.workflows.sheet_denials import DeniedDrafts
 from appliance.workflows.site import Site, open_site
 from appliance.workflows.synthesize import Synthesis, synthesize
@@ -130,11 +132,20 @@ class Hands:
     read: Callable[[Sequence[Example], str], HeldOut]
 
 
-def run_rounds(root: Path, order: RoundsOrder, progress: Progress) -> RoundsResult:
+def run_rounds(
+    root: Path, order: RoundsOrder, progress: Progress, plot: Path | None = None
+) -> RoundsResult:
     """Corpus `out` and an adapter are there, and no further round is worth it, or was ordered.
 
+    Args:
+        root: The site.
+        order: What is to be made.
+        progress: Where to report.
+        plot: An SVG file that the curve is drawn into, or None.
+
     Raises:
-        BadInput: The order can't be carried out, or something else has one of its names.
+        BadInput: The order can't be carried out, something else has one of its names, or the plot
+            can't be written.
         Denied: The policy does not allow the route, or an adapter learned from notes.
         Exhausted: A round has fewer examples than asked for; the reasons are counted.
         BackendUnavailable: The engine died more often than it was restarted.
@@ -142,16 +153,24 @@ def run_rounds(root: Path, order: RoundsOrder, progress: Progress) -> RoundsResu
     """
     site = open_site(root)
     sheet = _check(site, order)
+    if plot is not None:
+        check_writable(plot)
     hands = Hands(
         write=partial(_write, root, progress),
         train=partial(_train, root, order.task, progress),
         read=partial(_read, site, sheet, progress),
     )
-    return run_with(site, order, hands)
+    done = run_with(site, order, hands, progress)
+    if plot is not None:
+        write_atomically(plot, f"{plot_curve(done.curve)}\n".encode(), 0o644)
+    return done
 
 
-def run_with(site: Site, order: RoundsOrder, hands: Hands) -> RoundsResult:
-    """The same by whatever hands there are."""
+def run_with(
+    site: Site, order: RoundsOrder, hands: Hands, progress: Progress | None = None
+) -> RoundsResult:
+    """The same by whatever hands there are, without a plot."""
+    progress = progress or Silent()
     sheet = _check(site, order)
     made = find_joined(site, order.out)
     points: list[CurvePoint] = []
@@ -162,10 +181,12 @@ def run_with(site: Site, order: RoundsOrder, hands: Hands) -> RoundsResult:
             number = len(points) + 1
             if made is not None and number > len(made.joined):
                 raise _ended_otherwise(order, len(made.joined))
+            _say(progress, number, f"of {order.rounds} at most")
             before = _place(site, order, number - 1) if points else None
             written = hands.write(order.to_write(number, before))
             denied += written.denied_for
             points.append(_learn(site, order, sheet, hands, written, points))
+            _say(progress, number, _sum_up(points[-1]))
             ending = find_ending(points, order.rounds, order.least_gain)
             if ending is not None:
                 break
@@ -291,6 +312,18 @@ def _record(site: Site, point: CurvePoint) -> None:
         "last_f1": "none" if point.last_f1 is None else round(point.last_f1, 4),
     }
     site.ledger.record("round.read", facts)
+
+
+def _say(progress: Progress, number: int, what: str) -> None:
+    progress.begin(f"round {number}")
+    progress.end(what)
+
+
+def _sum_up(point: CurvePoint) -> str:
+    said = f"F1 {100 * point.f1:.1f} on {point.held_out} held-out sentences"
+    if point.last_f1 is None or point.gain is None:
+        return said
+    return f"{said}, the last adapter {100 * point.last_f1:.1f}: {100 * point.gain:+.1f} points"
 
 
 def _ended_otherwise(order: RoundsOrder, rounds: int) -> BadInput:

@@ -78,17 +78,20 @@ def test_both_adapters_read_the_same_sentences(site, done):
     assert last.kinds == found[1].kinds
 
 
-def test_the_command_takes_what_is_finished_and_shows_the_curve(site, done):
+def test_the_command_takes_what_is_finished_and_shows_the_curve(site, done, tmp_path):
     """No model is asked and nothing is trained: the tables and the document are the run's own."""
     words = ["rounds", "--task", "disease", "--count", "40", "--rounds", "2", "--out", "all"]
     words += ["--site", str(site.paths.root)]
 
-    table = CliRunner().invoke(cli, words)
+    plot = tmp_path / "curve.svg"
+    table = CliRunner().invoke(cli, [*words, "--plot", str(plot)])
     document = json.loads(CliRunner().invoke(cli, [*words, "--json"]).stdout)
 
     assert table.exit_code == 0, table.output
     for told in ("The curve, on invented sentences", "What is read worst", "all rounds done"):
         assert told in table.stdout
+    assert "round 2: of 2 at most" in table.stderr
+    assert plot.read_text().startswith("<svg")
     assert document["adapter"] == "all-2"
     assert document["digest"] == done.digest
     assert document["curve"] == json.loads(json.dumps([asdict(one) for one in done.curve]))

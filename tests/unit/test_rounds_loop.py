@@ -28,6 +28,7 @@ from appliance.workflows.curve import Ending, find_point
 from appliance.workflows.held_out import HeldOut, KindErrors
 from appliance.workflows.ledger import verify
 from appliance.workflows.orders import prepare
+from appliance.workflows.report.plots import plot_curve
 from appliance.workflows.rounds import rounds_of
 from appliance.workflows.rounds_run import Hands, RoundsOrder, plan_rounds, run_with
 from appliance.workflows.site import init, open_site
@@ -353,6 +354,29 @@ def test_an_adapter_that_learned_from_notes_shapes_no_round(site):
         run_with(site, order(), replace(work.hands(), train=train))
 
     assert work.done == ["write all-1", "train all-1"]
+
+
+def test_two_runs_of_one_name_do_not_mix(site):
+    """The second one is refused while the first is at work."""
+    work = Workshop(site)
+
+    def train(corpus, out):
+        with pytest.raises(BadInput, match="Another run"):
+            run_with(site, order(rounds=1), work.hands())
+        return work.train(corpus, out)
+
+    done = run_with(site, order(rounds=1), replace(work.hands(), train=train))
+
+    assert done.adapter == "all-1"
+
+
+def test_the_curve_is_drawn_in_words_that_can_be_read_aloud(site):
+    """Of one round too, which has none to be compared with."""
+    curve = run_with(site, order(rounds=2), Workshop(site).hands()).curve
+
+    for drawn in (plot_curve(curve), plot_curve(curve[:1])):
+        assert drawn.startswith("<svg")
+        assert "written sentences in all rounds so far" in drawn
 
 
 def test_people_see_a_plan_and_programs_too(site):
