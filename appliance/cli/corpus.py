@@ -44,10 +44,13 @@ def list_(site: Path, as_json: bool) -> None:
         render.emit_json({"corpora": cards})
         return
     rows = [
-        (card.name, card.task, sum(card.splits.values()), card.made_at[:19], card.parent)
+        (
+            *(card.name, card.task, sum(card.splits.values()), card.made_at[:19]),
+            card.parent or ", ".join(card.joined),
+        )
         for card in cards
     ]
-    render.emit_table("Corpora", ("name", "task", "examples", "made", "revised from"), rows)
+    render.emit_table("Corpora", ("name", "task", "examples", "made", "made from"), rows)
 
 
 @corpus.command()

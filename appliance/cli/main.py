@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "task": ("appliance.cli.task:task", "Validate, list and show label sheets."),
     "synthesize": ("appliance.cli.synthesize:synthesize", "Let a model invent labelled text."),
     "corpus": ("appliance.cli.corpus:corpus", "Show and export corpora."),
+    "rounds": ("appliance.cli.rounds:rounds", "Synthesize, train and look again, until a plateau."),
     "train": ("appliance.cli.train:train", "Fine-tune a LoRA adapter on a corpus."),
     "evaluate": ("appliance.cli.evaluate:evaluate", "Score an adapter beside the free baselines."),
     "adapter": ("appliance.cli.adapter:adapter", "List, show, promote and retire adapters."),

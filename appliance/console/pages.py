@@ -93,7 +93,7 @@ def corpora(visit: Visit) -> Page:
             card.task,
             sum(card.splits.values()),
             Moment(card.made_at),
-            card.parent.partition("@")[0],
+            card.parent.partition("@")[0] or ", ".join(card.joined),
         )
         for card in list_corpora(visit.root)
     ]
@@ -121,6 +121,7 @@ def corpus(visit: Visit) -> Page:
         ("policies", card.policy_digest),
         ("known gaps", "; ".join(f"{what}: {how}" for what, how in card.gaps.items()) or "none"),
         ("revised from", card.parent or "no other"),
+        ("joined of", ", ".join(card.joined) or "no others"),
         ("what people did", _counts(card.revision)),
     ]
     review = Link("Review its examples", f"/corpora/{quote(name)}/review")

@@ -45,6 +45,8 @@ class CorpusCard:
         tokens: Of all answers: "prompt" and "completion".
         cost_microusd: What a provider charged for these, in millionths of a dollar.
         gaps: What the corpus is known to lack, in words, by what it is about.
+        joined: Of a corpus that joins others, e.g. rounds: name to digest of each, oldest first;
+            seed, prompts and mix stand on the cards of these.
     """
 
     name: str
@@ -78,6 +80,7 @@ class CorpusCard:
     tokens: dict[str, int] = field(default_factory=dict)
     cost_microusd: int = 0
     gaps: dict[str, str] = field(default_factory=dict)
+    joined: dict[str, str] = field(default_factory=dict)
 
 
 class HeadKind(StrEnum):

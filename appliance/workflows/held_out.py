@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from appliance.errors import BadInput, Denied
 from appliance.learning.adapters import may_remember_notes, read_adapter, require_kind
 from appliance.learning.basemodels.store import ModelStore
-from appliance.learning.evaluation.score import count_matches
+from appliance.learning.evaluation.score import count_matches, summarise
 from appliance.learning.inference.labeller import AdapterLabeller
 from appliance.learning.tokens.bio import entity_types
+from appliance.records.breakdown import Score
 from appliance.records.cards import AdapterCard, HeadKind
 from appliance.records.examples import Example, Origin, Split
 from appliance.records.gold import GoldDocument
@@ -27,6 +28,8 @@ from appliance.settings.site import SitePaths
 from appliance.synthesis.prompting.demonstrations import kind_of
 
 _DEVICE: Final = "cpu"
+# A sentence that is read right, and in full doubt, asks for half as much as one that is misread.
+_DOUBT: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +48,31 @@ class KindErrors:
 
     @property
     def need(self) -> float:
-        """The share that is misread, above 0 and below 1 (Laplace's rule of succession)."""
-        return (self.misread + 1) / (self.texts + 2)
+        """How much there is to learn, above 0 and below 1 (Laplace's rule of succession).
+
+        More mistakes, or more doubt beside as many, never make it less.
+        """
+        known = self.texts * (1 + _DOUBT)
+        return (self.misread + _DOUBT * self.doubt * self.texts + 1) / (known + 2)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """How an adapter reads what a corpus holds out.
+
+    Attributes:
+        score: Strict, over all the sentences.
+        kinds: By kind of sentence.
+    """
+
+    score: Score
+    kinds: dict[str, KindErrors]
 
 
 def read_held_out(
     paths: SitePaths, examples: Sequence[Example], sheet: LabelSheet, adapter: str
-) -> dict[str, KindErrors]:
-    """How the adapter reads what the corpus holds out, by kind of sentence.
+) -> HeldOut:
+    """How the adapter reads what the corpus holds out.
 
     Args:
         paths: The site's.
@@ -78,7 +98,7 @@ def read_held_out(
     doubts = np.array([_doubt(likely) for likely in reader.weigh(texts)])
     kinds = np.array([_kind(one).value for one in held_out])
     misread = counts[:, 0] * 2 != counts[:, 1] + counts[:, 2]
-    return {
+    by_kind = {
         kind.value: KindErrors(
             int(of_kind.sum()),
             int(misread[of_kind].sum()),
@@ -87,6 +107,7 @@ def read_held_out(
         for kind in ENTITY_KINDS
         for of_kind in (kinds == kind.value,)
     }
+    return HeldOut(summarise(counts), by_kind)
 
 
 def load_reader(paths: SitePaths, sheet: LabelSheet, adapter: str) -> AdapterLabeller:

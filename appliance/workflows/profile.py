@@ -1,7 +1,7 @@
 """What a corpus looks like beside a reference, and what mix of drafts would bring them nearer."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -9,6 +9,7 @@ from typing import Final
 from appliance.artifacts.reading import read_utf8
 from appliance.errors import BadInput
 from appliance.records.examples import Example, Origin
+from appliance.records.prompts import ENTITY_KINDS
 from appliance.records.tasks import DraftMix
 from appliance.settings.site import find_site
 from appliance.settings.tasks import load_task
@@ -78,9 +79,8 @@ def report_corpus(
     }
     whole = profile(_texts(examples), vocabulary)
     if adapter is not None:
-        held_out = read_held_out(site, examples, sheet, adapter)
-        wanted = [getattr(sheet.mix, kind) * found.need for kind, found in held_out.items()]
-        return CorpusReport(name, whole, origins, None, held_out, _whole(wanted))
+        held_out = read_held_out(site, examples, sheet, adapter).kinds
+        return CorpusReport(name, whole, origins, None, held_out, mix_to_teach(sheet.mix, held_out))
     if reference is None:
         return CorpusReport(name, whole, origins, None, None, None)
     try:
@@ -88,6 +88,11 @@ def report_corpus(
     except ValueError:
         raise BadInput(f"{reference} holds no word.", "Name a file with texts in it.") from None
     return CorpusReport(name, whole, origins, gap, None, _mix(sheet.mix, gap.reference))
+
+
+def mix_to_teach(mix: DraftMix, held_out: Mapping[str, KindErrors]) -> DraftMix:
+    """The sheet's shares, each by how much its kind has to be taught: worse read, more of it."""
+    return _whole([getattr(mix, kind.value) * held_out[kind.value].need for kind in ENTITY_KINDS])
 
 
 def _texts(examples: list[Example] | tuple[Example, ...]) -> list[str]:

@@ -15,6 +15,7 @@ from appliance.synthesis.curation.corpus import read_corpus, write_corpus
 from appliance.synthesis.curation.revision import revise_card
 from appliance.workflows.corpus import corpus_digest, find_corpus
 from appliance.workflows.held_out import check_reader, load_reader
+from appliance.workflows.joining import parts_of
 from appliance.workflows.site import open_site
 
 # What is composed from frames is labelled by those who wrote the frame.
@@ -82,7 +83,9 @@ def weigh_corpus(
     doubted = _doubted(name, examples)
     digest = corpus_digest(directory)
     learned, adapter_digest = check_reader(site.paths, sheet, adapter)
-    if learned.corpus_digest == digest:
+    taught = {learned.corpus_digest, *parts_of(site, learned.corpus_digest)}
+    # Rounds that were joined are the same sentences under another digest.
+    if taught & {digest, *card.joined.values()}:
         raise BadInput(
             f"Adapter {adapter!r} learned from corpus {name}: it believes what it was taught.",
             "Train one on another corpus of the task, e.g. of another --seed, and name that.",

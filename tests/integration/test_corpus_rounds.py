@@ -19,6 +19,7 @@ from appliance.records.spans import Span
 from appliance.settings.mixes import read_mix
 from appliance.settings.tasks import load_task
 from appliance.synthesis.curation.corpus import read_corpus, write_corpus
+from appliance.workflows.held_out import KindErrors
 from appliance.workflows.self_training import load_teacher
 from appliance.workflows.site import find_entries, init
 from tests.lib.tiny_corpora import make_card, make_examples, write_tiny_corpus
@@ -74,7 +75,7 @@ def test_the_mix_asks_for_what_is_misread(site, tmp_path):
     )  # fmt: skip
     spans = [{one.span for one in text} for text in reader.label([one.text for one in HELD_OUT])]
     wrong = sum(read != set(one.spans) for read, one in zip(spans, HELD_OUT, strict=True))
-    need = {kind: (one["misread"] + 1) / (one["texts"] + 2) for kind, one in held_out.items()}
+    need = {kind: KindErrors(**one).need for kind, one in held_out.items()}
 
     assert sum(one["texts"] for one in held_out.values()) == len(HELD_OUT)
     assert held_out["none"]["texts"] == sum(not one.spans for one in HELD_OUT) > 0

@@ -135,6 +135,7 @@ COMMANDS = {
         *("{root}/names.tsv", "--format", "tsv", "--label", "Disease", "--out", "{root}/v.tsv"),
     ],
     "synthesize": ["--task", "disease", "--count", "9", "--out", "new"],
+    "rounds": ["--task", "disease", "--count", "9", "--rounds", "2", "--out", "new"],
     "corpus export": ["first", "--format", "conll", "--out", "{root}/first.conll"],
     "corpus import": ["{root}/first.jsonl", "--of", "first", "--out", "back"],
     "corpus weigh": ["second", "--adapter", "reader", "--out", "weighed"],

@@ -27,6 +27,7 @@ CHANGES = {
     *(
         "task vocabulary",
         "synthesize",
+        "rounds",
         "corpus export",
         "corpus import",
         "corpus review",

@@ -10,6 +10,8 @@ from appliance.records.scores import ScoreCard
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from appliance.workflows.curve import CurvePoint
+
 # Okabe & Ito 2008: distinguishable with the common colour-vision deficiencies and in print.
 BLUE: Final = "#0072B2"
 ORANGE: Final = "#E69F00"
@@ -101,6 +103,42 @@ def plot_counts(title: str, counts: Mapping[str, int]) -> str:
     axes.invert_yaxis()
     axes.set_xlabel(title)
     axes.margins(x=0.12)
+    return to_svg(figure)
+
+
+def plot_curve(points: Sequence["CurvePoint"]) -> str:
+    """Strict F1 of each round's adapter over the sentences it learned from, the last one's beside.
+
+    Args:
+        points: At least one, in order.
+
+    Returns:
+        An `<svg>` element.
+    """
+    figure = make_figure(6.4, 3.2)
+    axes = figure.subplots()
+    sizes = [point.written_in_all for point in points]
+    errors = [
+        [max(point.f1 - point.ci_low, 0) for point in points],
+        [max(point.ci_high - point.f1, 0) for point in points],
+    ]
+    f1 = [point.f1 for point in points]
+    axes.errorbar(
+        sizes, f1, errors, color=BLUE, marker="o", capsize=3, label="this round's adapter"
+    )
+    known = [(one.written_in_all, one.last_f1) for one in points if one.last_f1 is not None]
+    axes.plot(
+        [size for size, _ in known],
+        [last for _, last in known],
+        color=ORANGE,
+        marker="s",
+        linestyle="",
+        label="the last round's, on the same sentences",
+    )
+    axes.set_ylim(0, 1)
+    axes.set_xlabel("written sentences in all rounds so far")
+    axes.set_ylabel("strict F1, invented sentences")
+    axes.legend(loc="lower right", frameon=False)
     return to_svg(figure)
 
 
