@@ -218,7 +218,7 @@ def test_an_answer_in_quarantine_is_an_answer_dropped(tmp_path, provider):
         done = make(site)
 
     assert done.card.accepted == 6
-    assert 0 < done.card.dropped["length"] <= len(events(site, "egress.incident"))
+    assert 0 < done.card.dropped["quarantined-identifier"] <= len(events(site, "egress.incident"))
     prompts = [json.loads(raw)["messages"][-1]["content"] for raw in provider.bodies]
     assert len(prompts) == len(set(prompts))
 
