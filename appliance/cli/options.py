@@ -37,6 +37,17 @@ def site_option(command: Decorated) -> Decorated:
     )(command)
 
 
+def route_option(command: Decorated) -> Decorated:
+    """`--route`: which backend prompts go to, where the policy leaves a choice."""
+    return click.option(
+        "--route",
+        type=click.Choice(["auto", "vllm", "chatgpt"]),
+        default="auto",
+        show_default=True,
+        help="Where prompts may go; the site's policy decides what is allowed.",
+    )(command)
+
+
 def json_option(command: Decorated) -> Decorated:
     """`--json`: one JSON document on stdout instead of a table."""
     return click.option(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from appliance.cli import render
-from appliance.cli.options import PathType, dry_run_option, json_option, site_option
+from appliance.cli.options import PathType, dry_run_option, json_option, route_option, site_option
 
 if TYPE_CHECKING:
     from appliance.workflows.curve import CurvePoint
@@ -37,13 +37,7 @@ if TYPE_CHECKING:
     metavar="POINTS",
     help="A round after the second that gains less F1 than that is the last.",
 )
-@click.option(
-    "--route",
-    type=click.Choice(["auto", "vllm", "chatgpt"]),
-    default="auto",
-    show_default=True,
-    help="Where prompts may go; the site's policy decides what is allowed.",
-)
+@route_option
 @click.option(
     "--budget",
     type=click.FloatRange(min=0),

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from appliance.cli import render
-from appliance.cli.options import PathType, dry_run_option, json_option, site_option
+from appliance.cli.options import PathType, dry_run_option, json_option, route_option, site_option
 
 
 @click.command()
@@ -13,13 +13,7 @@ from appliance.cli.options import PathType, dry_run_option, json_option, site_op
 @click.option("--task", required=True, help="Name of the label sheet.")
 @click.option("--count", type=click.IntRange(min=1), required=True, help="Examples wanted.")
 @click.option("--out", required=True, help="Name of the corpus to write.")
-@click.option(
-    "--route",
-    type=click.Choice(["auto", "vllm", "chatgpt"]),
-    default="auto",
-    show_default=True,
-    help="Where prompts may go; the site's policy decides what is allowed.",
-)
+@route_option
 @click.option(
     "--budget",
     type=click.FloatRange(min=0),

@@ -19,7 +19,7 @@ from appliance.synthesis.curation.corpus import KIND, read_card, read_corpus
 from appliance.synthesis.curation.formats.known import FORMATS, TextFormat, find_format
 from appliance.synthesis.curation.formats.label_studio import labelling_config
 from appliance.workflows.release import require_for_export
-from appliance.workflows.site import open_site
+from appliance.workflows.site import Site, find_entries, open_site
 
 NAMES = tuple(FORMATS)
 
@@ -158,6 +158,15 @@ def find_corpus(paths: SitePaths, name: str) -> Path:
 def corpus_digest(directory: Path) -> Digest:
     """The digest of a corpus's manifest."""
     return read_manifest(directory, KIND).digest
+
+
+def is_recorded(site: Site, digest: Digest) -> bool:
+    """Whether the ledger knows a corpus of that digest: a kill may have come before its event."""
+    kinds = {"corpus.written", "corpus.revised"}
+    return any(
+        entry["kind"] in kinds and entry["facts"].get("digest") == digest
+        for entry in find_entries(site, digest)
+    )
 
 
 def _labelling_config(root: Path, card: CorpusCard) -> str:

@@ -7,10 +7,10 @@ on the answers alone, and a run that was killed ends with the same corpus.
 import asyncio
 import hashlib
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Final, Protocol
+from typing import Final
 
 from appliance.errors import Exhausted
 from appliance.gate.denials import denial_facts
@@ -21,7 +21,7 @@ from appliance.records.prompts import Completion, Draft, DraftKind, Route
 from appliance.records.verdicts import Decision, Verdict
 from appliance.synthesis.curation.curator import Curator
 from appliance.synthesis.curation.reasons import Reason
-from appliance.workflows.dispatch import Dispatcher
+from appliance.workflows.dispatch import Dispatcher, Inspector
 from appliance.workflows.sheet_denials import Denials, tell_denied
 
 # A model that gives one example in eight has the wrong prompt, not bad luck.
@@ -53,13 +53,6 @@ class Tally:
     judged: "hashlib._Hash" = field(default_factory=hashlib.sha256)
 
 
-class Reader(Protocol):
-    """The gate, as it reads answers."""
-
-    def inspect_many(self, texts: Sequence[str], *, only_decide: bool = False) -> list[Verdict]:
-        """The verdict on each text, in order."""
-
-
 @dataclass(frozen=True, slots=True)
 class Rooms:
     """What the loop works with.
@@ -75,7 +68,7 @@ class Rooms:
     curator: Curator
     max_concurrent: int
     denials: Denials
-    gate: Reader
+    gate: Inspector
     recorder: Recorder
 
 

@@ -16,8 +16,8 @@ from appliance.settings.tasks import load_task
 from appliance.synthesis.curation.corpus import KIND, read_card, read_corpus, write_corpus
 from appliance.synthesis.curation.gaps import find_gaps
 from appliance.synthesis.curation.joining import Part, join
-from appliance.workflows.corpus import find_corpus
-from appliance.workflows.site import Site, find_entries
+from appliance.workflows.corpus import find_corpus, is_recorded
+from appliance.workflows.site import Site
 
 _REVISED: Final = "corpus.revised"
 
@@ -68,7 +68,7 @@ def join_corpora(site: Site, names: Sequence[str], out: str) -> JoinedCorpus:
     card, examples = read_corpus(directory)
     digest = read_manifest(directory, KIND, check=False).digest
     # A kill after the corpus's last byte may have left it off the record.
-    if not _is_recorded(site, digest):
+    if not is_recorded(site, digest):
         _record(site, card, digest)
     return JoinedCorpus(digest, card, examples)
 
@@ -113,13 +113,6 @@ def _taken(name: str) -> BadInput:
     return BadInput(
         f"There is another corpus {name} already, or one that was not finished.",
         "Name another one with --out.",
-    )
-
-
-def _is_recorded(site: Site, digest: Digest) -> bool:
-    return any(
-        entry["kind"] == _REVISED and entry["facts"].get("digest") == digest
-        for entry in find_entries(site, digest)
     )
 
 

@@ -34,13 +34,14 @@ from appliance.synthesis.prompting.pairs import lines_wanted, pair_lines
 from appliance.synthesis.prompting.stream import drafts
 from appliance.synthesis.routing.breaker import Breaker
 from appliance.synthesis.routing.budget import Budget
+from appliance.workflows.corpus import is_recorded
 from appliance.workflows.dispatch import CloudState, Dispatcher, Inspector, Traffic
 from appliance.workflows.generation import Generation, Rooms, Tally
 from appliance.workflows.orders import Order, Prepared, find_finished, mix_of, prepare
 from appliance.workflows.rounds import Round, begin_round
 from appliance.workflows.scan import open_site_gate
 from appliance.workflows.sheet_denials import Denials, DeniedDrafts
-from appliance.workflows.site import Site, find_entries, open_site
+from appliance.workflows.site import Site, open_site
 from appliance.workflows.supply import STAMPS, EngineSupply, GatewaySupply, Supply
 
 RESTARTS: Final = 3
@@ -165,17 +166,9 @@ def _find_finished(site: Site, order: Order, prepared: Prepared) -> Synthesis | 
     directory = site.paths.corpora / order.out
     digest = read_manifest(directory, KIND).digest
     # A kill after the corpus's last byte may have left it off the record.
-    if not _is_recorded(site, digest):
+    if not is_recorded(site, digest):
         _record(site, card, digest)
     return Synthesis(directory, digest, card, card.completions)
-
-
-def _is_recorded(site: Site, digest: Digest) -> bool:
-    kinds = {"corpus.written", "corpus.revised"}
-    return any(
-        entry["kind"] in kinds and entry["facts"].get("digest") == digest
-        for entry in find_entries(site, digest)
-    )
 
 
 def _record(site: Site, card: CorpusCard, digest: Digest) -> None:

@@ -67,15 +67,12 @@ def read_answer(draft: Draft, completion: Completion) -> str | Reason:
         text = text[: run_on.start()].rstrip()
     elif completion.finish_reason != "stop":
         # A whole sentence before the cut is as good as any.
-        ends = [at for at in _sentence_ends(text) if not _SHORTENED.search(text, 0, at)]
+        found = (end.end() for end in _SENTENCE_END.finditer(text))
+        ends = [at for at in found if not _SHORTENED.search(text, 0, at)]
         if not ends:
             return Reason.TRUNCATED
         text = text[: ends[-1]]
     return _find_fault(text) or text
-
-
-def _sentence_ends(text: str) -> list[int]:
-    return [found.end() for found in _SENTENCE_END.finditer(text)]
 
 
 def _find_fault(text: str) -> Reason | None:

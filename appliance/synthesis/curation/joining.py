@@ -14,6 +14,7 @@ from appliance.records.cards import CorpusCard
 from appliance.records.examples import Example, Origin
 from appliance.records.identifiers import Digest, DraftId
 from appliance.synthesis.curation.reasons import Reason
+from appliance.synthesis.curation.revision import count_anew
 from appliance.synthesis.curation.similarity import Seen, mask
 from appliance.synthesis.curation.words import normalise
 
@@ -97,24 +98,16 @@ def _make_card(
     made_at: str,
 ) -> CorpusCard:
     cards = [part.card for part in parts]
-    origins = Counter(example.origin for example in kept)
     before = sum(len(part.examples) for part in parts)
     repeats = {reason.value: count for reason, count in dropped.items()}
     return replace(
-        cards[-1],
+        count_anew(cards[-1], kept),
         name=name,
-        models=dict(Counter(one.model for one in kept if one.origin is Origin.WRITTEN)),
         routes=_sum(card.routes for card in cards),
         drafts=sum(card.drafts for card in cards),
         denied=sum(card.denied for card in cards),
         completions=sum(card.completions for card in cards),
-        accepted=origins[Origin.WRITTEN],
-        varied=origins[Origin.VARIED],
-        composed=origins[Origin.COMPOSED],
         dropped=_sum([*(card.dropped for card in cards), repeats]),
-        splits=dict(Counter(example.split.value for example in kept)),
-        entities=dict(Counter(span.label for example in kept for span in example.spans)),
-        without_entity=sum(not example.spans for example in kept),
         made_at=made_at,
         parent="",
         revision={"kept": len(kept), "left_out": before - len(kept)},

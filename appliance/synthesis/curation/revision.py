@@ -151,20 +151,11 @@ def revise_card(
         kept: The new one's.
         made_at: ISO 8601, UTC.
     """
-    origins = Counter(example.origin for example in kept)
     before = {example.example_id: example for example in base}
     same = sum(before.get(example.example_id) == example for example in kept)
     return dataclasses.replace(
-        card,
+        count_anew(card, kept),
         name=name,
-        models=dict(Counter(one.model for one in kept if one.origin is Origin.WRITTEN)),
-        accepted=origins[Origin.WRITTEN],
-        varied=origins[Origin.VARIED],
-        composed=origins[Origin.COMPOSED],
-        splits=dict(Counter(example.split.value for example in kept)),
-        entities=dict(Counter(span.label for example in kept for span in example.spans)),
-        without_entity=sum(not example.spans for example in kept),
-        relations=dict(Counter(pair.label for example in kept for pair in example.relations)),
         made_at=made_at,
         parent=f"{card.name}@{digest}",
         revision={
@@ -172,6 +163,22 @@ def revise_card(
             "relabelled": len(kept) - same,
             "left_out": len(base) - len(kept),
         },
+    )
+
+
+def count_anew(card: CorpusCard, examples: Sequence[Example]) -> CorpusCard:
+    """The card with the counts of these examples in place of its own."""
+    origins = Counter(example.origin for example in examples)
+    return dataclasses.replace(
+        card,
+        models=dict(Counter(one.model for one in examples if one.origin is Origin.WRITTEN)),
+        accepted=origins[Origin.WRITTEN],
+        varied=origins[Origin.VARIED],
+        composed=origins[Origin.COMPOSED],
+        splits=dict(Counter(example.split.value for example in examples)),
+        entities=dict(Counter(span.label for example in examples for span in example.spans)),
+        without_entity=sum(not example.spans for example in examples),
+        relations=dict(Counter(pair.label for example in examples for pair in example.relations)),
     )
 
 
